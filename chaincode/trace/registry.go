@@ -1,0 +1,182 @@
+package trace
+
+// TouchEpochRequest advances the epoch gate: every submitting method reads the
+// epoch, so a transaction endorsed before a touch cannot commit after it. The
+// regulator's gateway sends it hourly.
+type TouchEpochRequest struct {
+	// Number is the epoch to set: exactly one above the current one, 1 at first.
+	Number int64 `json:"number"`
+}
+
+// Epoch is the gate's value.
+type Epoch struct {
+	Number  int64 `json:"number"`
+	Touched Time  `json:"touched"`
+}
+
+// InstallGuardRequest makes one organisation's guard key with its key-level
+// endorsement policy and its ready marker, once per version.
+type InstallGuardRequest struct {
+	MSP string `json:"msp"`
+	// Version counts from 1; a new version replaces a departed organisation's guard.
+	Version int `json:"version"`
+}
+
+// GuardReady is the plain marker that every method reads in place of the guard.
+type GuardReady struct {
+	MSP     string `json:"msp"`
+	Version int    `json:"version"`
+}
+
+// AdmitPartyRequest admits a party. Legal persons carry a name; natural persons
+// none: their names stay off the chain.
+type AdmitPartyRequest struct {
+	Write
+	Party       PartyID `json:"party"`
+	Roles       []Role  `json:"roles"`
+	LegalPerson bool    `json:"legalPerson"`
+	Name        string  `json:"name,omitempty"`        // Chinese; only with LegalPerson
+	NameEnglish string  `json:"nameEnglish,omitempty"` // only with LegalPerson
+	Region      string  `json:"region,omitempty"`      // county or city, as shown to shoppers
+	ValidFrom   Date    `json:"validFrom"`
+	ValidTo     Date    `json:"validTo"`
+}
+
+// Party is the registry's record.
+type Party struct {
+	Head
+	Roles       []Role `json:"roles"`
+	Org         string `json:"org"` // MSP of all its roles
+	LegalPerson bool   `json:"legalPerson"`
+	Name        string `json:"name,omitempty"`
+	NameEnglish string `json:"nameEnglish,omitempty"`
+	Region      string `json:"region,omitempty"`
+	ValidFrom   Date   `json:"validFrom"`
+	ValidTo     Date   `json:"validTo"`
+}
+
+// PartyStatus says whether a party may write.
+type PartyStatus string
+
+// Standings of a party.
+const (
+	PartyActive    PartyStatus = "active"
+	PartySuspended PartyStatus = "suspended"
+)
+
+// SetStandingRequest suspends a party or restores it.
+type SetStandingRequest struct {
+	Write
+	Party  PartyID     `json:"party"`
+	Status PartyStatus `json:"status"`
+	Reason string      `json:"reason"`
+}
+
+// Standing is a fact; the newest one is also kept in the party's standing key.
+type Standing struct {
+	Head
+	Of     PartyID     `json:"of"`
+	Status PartyStatus `json:"status"`
+	Reason string      `json:"reason"`
+}
+
+// LicenceKind tells what a licence permits.
+type LicenceKind string
+
+// Kinds of licence.
+const (
+	LicenceFarming       LicenceKind = "farming"        // registration of an agricultural enterprise or cooperative
+	LicenceFood          LicenceKind = "food"           // food production licence (SC)
+	LicenceCosmetics     LicenceKind = "cosmetics"      // cosmetics production licence
+	LicenceTransport     LicenceKind = "transport"      // road transport business licence
+	LicenceTesting       LicenceKind = "testing"        // inspection body qualification (CMA)
+	LicenceTrade         LicenceKind = "trade"          // business or food trading licence
+	LicenceBroadcastRoom LicenceKind = "broadcast-room" // live-streaming room operator
+)
+
+// Category is a product category in a licence's scope and on a product.
+type Category string
+
+// Product categories.
+const (
+	CategoryFruit     Category = "fruit"
+	CategoryVegetable Category = "vegetable"
+	CategoryFood      Category = "food"
+	CategoryCosmetics Category = "cosmetics"
+	CategoryTextile   Category = "textile"
+	CategoryMaterial  Category = "material" // raw material of another product
+)
+
+// GrantLicenceRequest puts a licence on file.
+type GrantLicenceRequest struct {
+	Write
+	Party     PartyID     `json:"party"`
+	Number    string      `json:"number"` // as printed, up to 40 characters
+	Kind      LicenceKind `json:"kind"`
+	Scope     []Category  `json:"scope"`
+	Issuer    string      `json:"issuer"`
+	ValidFrom Date        `json:"validFrom"`
+	ValidTo   Date        `json:"validTo"`
+	Document  Digest      `json:"document,omitzero"` // the scan of the licence
+}
+
+// Licence is the record.
+type Licence struct {
+	Head
+	Holder    PartyID     `json:"holder"`
+	Number    string      `json:"number"`
+	Kind      LicenceKind `json:"kind"`
+	Scope     []Category  `json:"scope"`
+	Issuer    string      `json:"issuer"`
+	ValidFrom Date        `json:"validFrom"`
+	ValidTo   Date        `json:"validTo"`
+	Document  Digest      `json:"document,omitzero"`
+}
+
+// RevokeLicenceRequest ends a licence before its time.
+type RevokeLicenceRequest struct {
+	Write
+	Party  PartyID `json:"party"`
+	Number string  `json:"number"`
+	From   Date    `json:"from"`
+	Reason string  `json:"reason"`
+}
+
+// LicenceRevocation is the record, one per licence.
+type LicenceRevocation struct {
+	Head
+	Holder PartyID `json:"holder"`
+	Number string  `json:"number"`
+	From   Date    `json:"from"`
+	Reason string  `json:"reason"`
+}
+
+// GrantAccreditationRequest puts a lab's accreditation scope on file.
+type GrantAccreditationRequest struct {
+	Write
+	Lab       PartyID `json:"lab"`
+	Number    string  `json:"number"` // CMA or CNAS number
+	Issuer    string  `json:"issuer"`
+	ValidFrom Date    `json:"validFrom"`
+	ValidTo   Date    `json:"validTo"`
+	// Items are the substances or properties the lab may judge, each within a
+	// category; at most 500.
+	Items []AccreditedItem `json:"items"`
+}
+
+// AccreditedItem is one entry of an accreditation scope.
+type AccreditedItem struct {
+	Category  Category `json:"category"`
+	Substance string   `json:"substance"` // as in the standards table; "*" for all of the category
+}
+
+// Accreditation is the record.
+type Accreditation struct {
+	Head
+	Lab       PartyID          `json:"lab"`
+	Number    string           `json:"number"`
+	Issuer    string           `json:"issuer"`
+	ValidFrom Date             `json:"validFrom"`
+	ValidTo   Date             `json:"validTo"`
+	Items     []AccreditedItem `json:"items"`
+}
