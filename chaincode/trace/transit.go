@@ -1,8 +1,8 @@
 package trace
 
-// Unit is something that travels: a run of item codes, or a logistic unit.
+// Load is something that travels: a run of item codes, or a logistic unit.
 // Exactly one is set.
-type Unit struct {
+type Load struct {
 	Codes *CodeRange `json:"codes,omitempty"`
 	SSCC  SSCC       `json:"sscc,omitempty"`
 }
@@ -32,7 +32,7 @@ type LogisticUnit struct {
 type DispatchRequest struct {
 	Write
 	Shipment  ShipmentID `json:"shipment"`
-	Units     []Unit     `json:"units"` // 1 to 50
+	Loads     []Load     `json:"loads"` // 1 to 50
 	From      PartyID    `json:"from"`  // who holds them now
 	Consignee PartyID    `json:"consignee"`
 	Origin    Place      `json:"origin"`
@@ -45,7 +45,7 @@ type DispatchRequest struct {
 // Shipment is the record.
 type Shipment struct {
 	Head
-	Units     []Unit  `json:"units"`
+	Loads     []Load  `json:"loads"`
 	From      PartyID `json:"from"`
 	Consignee PartyID `json:"consignee"`
 	Origin    Place   `json:"origin"`
