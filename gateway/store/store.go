@@ -1,0 +1,275 @@
+// Package store keeps the primary data of a gateway that is not on the chain and
+// cannot be rebuilt from it: the outbox and the answers given to idempotency keys,
+// uploaded files and segment payloads, access tokens, contacts and salts, and
+// scan counts.
+//
+// In come writes of the gateway's services, each with the promise its comment
+// makes; out come the same bytes after any crash. Rows live in one Pebble database
+// whose keys are all declared in keys.go; large files lie beside it, named by the
+// SHA-256 of their content. What follows from blocks (the read model, the Merkle
+// log) is kept elsewhere and may be deleted; this directory may not, so it is the
+// one to back up (Backup).
+//
+// Durability in one sentence: a method that returned nil has made its effect
+// survive a loss of power, except where its comment says otherwise (Outbox.Settle,
+// Outbox.Forget, Scans.Count).
+//
+// The package must not import the ledger engines, the chaincode's contracts or the
+// services above it; it knows bytes, hashes and times.
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"traceledger/chaincode/trace"
+)
+
+// Codes this package answers with, beside those of package trace.
+const (
+	// CodeDamaged: the directory is not a whole store. It is never opened "as far
+	// as it goes": restore the last backup, or find out who changed it.
+	CodeDamaged trace.Code = "DATA_DAMAGED"
+	// CodeInUse: another process has the directory open.
+	CodeInUse trace.Code = "DATA_IN_USE"
+	// CodeFailed: the disk refused a write; whether it was kept is unknown.
+	CodeFailed trace.Code = "DATA_WRITE_FAILED"
+)
+
+// Config says where a store lives.
+type Config struct {
+	Dir    string           // directory of the store; created 0700 when absent
+	FS     vfs.FS           // nil is the operating system's; crash tests pass a memory file system
+	Now    func() time.Time // nil is time.Now
+	Logger *slog.Logger     // nil is slog.Default()
+
+	CacheBytes    int64 // block cache; 0 is 8 MiB
+	MemTableBytes int64 // write buffer; 0 is 8 MiB
+
+	Scans ScanLimits // memory bounds of scan counting; zero values are the defaults
+}
+
+// Store is an open directory. All methods of it and of its parts are safe for
+// concurrent use. One process at a time may hold it.
+type Store struct {
+	fs     vfs.FS
+	dir    string
+	now    func() time.Time
+	logger *slog.Logger
+	db     *pebble.DB
+	lock   *pebble.Lock
+
+	failure atomic.Pointer[error] // set once, when a write to the disk failed
+
+	outbox   Outbox
+	files    *Files
+	tokens   Tokens
+	contacts Contacts
+	scans    *Scans
+}
+
+// Open opens the store in cfg.Dir, or creates it when the directory is absent or
+// empty. It reads every row once, so that a damaged block is found now rather than
+// by a shopper; a directory that is not whole is refused with CodeDamaged and left
+// as it is. Files are verified each time they are read instead.
+//
+// A crash during the first Open leaves a directory that the next Open completes.
+func Open(cfg Config) (*Store, error) {
+	s := &Store{fs: cfg.FS, dir: cfg.Dir, now: cfg.Now, logger: cfg.Logger}
+	if s.fs == nil {
+		s.fs = vfs.Default
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.logger == nil {
+		s.logger = slog.Default()
+	}
+	state, err := s.begin()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.openRows(cfg, state); err != nil {
+		return nil, err
+	}
+	if err := s.openParts(cfg, state); err != nil {
+		return nil, errors.Join(err, s.closeRows())
+	}
+	return s, nil
+}
+
+func (s *Store) openParts(cfg Config, state directoryState) error {
+	files, err := openFiles(s, state)
+	if err != nil {
+		return err
+	}
+	if state != complete {
+		if err := s.mark(complete); err != nil {
+			return err
+		}
+	}
+	s.outbox = Outbox{store: s}
+	s.files = files
+	s.tokens = Tokens{store: s}
+	s.contacts = Contacts{store: s}
+	s.scans = newScans(s, cfg.Scans)
+	return nil
+}
+
+// Outbox holds signed transactions under way and the answers already given.
+func (s *Store) Outbox() *Outbox { return &s.outbox }
+
+// Files holds uploads and segment payloads by content hash.
+func (s *Store) Files() *Files { return s.files }
+
+// Tokens holds the access tokens of organisations' programs and people.
+func (s *Store) Tokens() *Tokens { return &s.tokens }
+
+// Contacts holds what identifies natural persons, deletable.
+func (s *Store) Contacts() *Contacts { return &s.contacts }
+
+// Scans holds first scans and scan counts of codes.
+func (s *Store) Scans() *Scans { return s.scans }
+
+// Close writes what is still in memory and releases the directory. The rows are
+// flushed out of the write-ahead log into checksummed tables, so that damage done
+// to a closed store is found in full by the next Open.
+func (s *Store) Close() error {
+	return errors.Join(s.scans.close(), s.db.Flush(), s.closeRows())
+}
+
+// Healthy returns nil while writes can be made durable. Once a write to the disk
+// failed it returns that failure for good: what reached the disk is then unknown,
+// and only a restart, which reads the log again, can tell.
+func (s *Store) Healthy() error {
+	if failure := s.failure.Load(); failure != nil {
+		return *failure
+	}
+	return nil
+}
+
+// commit makes a batch durable. Every write of this package that promises to
+// survive a crash goes through here; concurrent callers share one sync.
+func (s *Store) commit(b *pebble.Batch) error {
+	return s.apply(b, pebble.Sync)
+}
+
+// commitLater makes a batch visible at once and durable with the next commit.
+func (s *Store) commitLater(b *pebble.Batch) error {
+	return s.apply(b, pebble.NoSync)
+}
+
+// apply asks Healthy twice because Pebble reports a failed write to the log by
+// Logger.Fatalf, expecting not to return from it, and then says nil.
+func (s *Store) apply(b *pebble.Batch, durability *pebble.WriteOptions) error {
+	if err := s.Healthy(); err != nil {
+		return err
+	}
+	if err := b.Commit(durability); err != nil {
+		return err
+	}
+	return s.Healthy()
+}
+
+// get returns a copy of the row under key.
+func (s *Store) get(key []byte) (row []byte, found bool, err error) {
+	value, closer, err := s.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	row = bytes.Clone(value)
+	return row, true, closer.Close()
+}
+
+// scan calls visit for every row of [lower, upper) in key order. The slices are
+// valid only during the call.
+func (s *Store) scan(lower, upper []byte, visit func(key, row []byte) error) (err error) {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	for ok := it.First(); ok; ok = it.Next() {
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		if err := visit(it.Key(), value); err != nil {
+			return err
+		}
+	}
+	return it.Error()
+}
+
+func (s *Store) openRows(cfg Config, state directoryState) error {
+	lock, err := pebble.LockDirectory(s.rowsDir(), s.fs)
+	if err != nil {
+		if state == complete && isAbsent(err) {
+			return damaged(s.dir, fmt.Errorf("its rows are missing: %w", err))
+		}
+		return trace.Errorf(CodeInUse, "%s cannot be locked (%v): if another process has it open, stop that first", s.dir, err)
+	}
+	db, err := pebble.Open(s.rowsDir(), s.rowOptions(cfg, state, lock))
+	if err != nil {
+		return errors.Join(damaged(s.dir, fmt.Errorf("rows: %w", err)), lock.Close())
+	}
+	s.db, s.lock = db, lock
+	if err := s.scan(nil, nil, checkRow); err != nil {
+		return errors.Join(damaged(s.dir, fmt.Errorf("rows: %w", err)), s.closeRows())
+	}
+	return nil
+}
+
+func (s *Store) closeRows() error { return errors.Join(s.db.Close(), s.lock.Close()) }
+
+// rowOptions are small on purpose: a scan page reads the index, not this database,
+// and an idle gateway should cost little memory.
+func (s *Store) rowOptions(cfg Config, state directoryState, lock *pebble.Lock) *pebble.Options {
+	cache, memTable := cfg.CacheBytes, cfg.MemTableBytes
+	if cache <= 0 {
+		cache = 8 << 20
+	}
+	if memTable <= 0 {
+		memTable = 8 << 20
+	}
+	return &pebble.Options{
+		FS:               s.fs,
+		Lock:             lock,
+		CacheSize:        cache,
+		MemTableSize:     uint64(memTable),
+		ErrorIfNotExists: state == complete,
+		// This format's log records say how far the log was synced before them, so
+		// damage inside it is told apart from the torn end a crash leaves.
+		FormatMajorVersion: pebble.FormatNewest,
+		Logger:             pebbleLogger{s},
+	}
+}
+
+// pebbleLogger passes Pebble's reports on. Its routine ones are of no interest to
+// an operator. Fatalf does not end the process, which serves other things too: it
+// makes every later write fail (see Healthy).
+type pebbleLogger struct{ store *Store }
+
+func (l pebbleLogger) Infof(format string, args ...any) {
+	l.store.logger.Debug("store rows", "report", fmt.Sprintf(format, args...))
+}
+
+func (l pebbleLogger) Errorf(format string, args ...any) {
+	l.store.logger.Error("store rows", "report", fmt.Sprintf(format, args...))
+}
+
+func (l pebbleLogger) Fatalf(format string, args ...any) {
+	failure := error(trace.Errorf(CodeFailed, "rows of %s: %s; restart to find out what was kept", l.store.dir, fmt.Sprintf(format, args...)))
+	l.store.failure.CompareAndSwap(nil, &failure)
+	l.store.logger.Error("store rows: no further writes", "error", failure)
+}
