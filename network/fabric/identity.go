@@ -1,0 +1,88 @@
+package fabric
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/hyperledger/fabric-gateway/pkg/identity"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+)
+
+// maxMessage is the largest gRPC message that peers send and accept
+// (maxRecvMsgSize in core.yaml). The client's default of 4 MB is less than a
+// full block.
+const maxMessage = 100 << 20
+
+// administrator is a member's administrator, whose certificate cryptogen made.
+type administrator struct {
+	id   identity.Identity
+	sign identity.Sign
+}
+
+func (n *Network) administrator(peer peerPlan) (administrator, error) {
+	user := "Admin@" + peer.Domain
+	folder := n.organisationFolder(peer, "users/"+user+"/msp")
+	certPEM, err := os.ReadFile(filepath.Join(folder, "signcerts", user+"-cert.pem"))
+	if err != nil {
+		return administrator{}, err
+	}
+	keyPEM, err := os.ReadFile(filepath.Join(folder, "keystore", "priv_sk"))
+	if err != nil {
+		return administrator{}, err
+	}
+	certificate, err := identity.CertificateFromPEM(certPEM)
+	if err != nil {
+		return administrator{}, err
+	}
+	key, err := identity.PrivateKeyFromPEM(keyPEM)
+	if err != nil {
+		return administrator{}, err
+	}
+	id, err := identity.NewX509Identity(peer.MSPID, certificate)
+	if err != nil {
+		return administrator{}, err
+	}
+	sign, err := identity.NewPrivateKeySign(key)
+	return administrator{id: id, sign: sign}, err
+}
+
+// Conn is a connection to the gateway of an organisation's peer over TLS. It
+// is shared by all callers and closed by Stop; it redials by itself when the
+// peer comes back after having been away.
+func (n *Network) Conn(mspID string) (*grpc.ClientConn, error) {
+	peer, err := n.plan.peer(mspID)
+	if err != nil {
+		return nil, err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.conns == nil {
+		return nil, fmt.Errorf("connect to the peer of %s: the network is stopped", mspID)
+	}
+	if conn, ok := n.conns[mspID]; ok {
+		return conn, nil
+	}
+	conn, err := n.dial(peer)
+	if err != nil {
+		return nil, err
+	}
+	n.conns[mspID] = conn
+	return conn, nil
+}
+
+// dial connects to a peer over TLS, with a client certificate if one is given.
+func (n *Network) dial(peer peerPlan, certificates ...tls.Certificate) (*grpc.ClientConn, error) {
+	ca, err := loadAuthority(n.organisationFolder(peer, "tlsca"))
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(ca.certificate)
+	return grpc.NewClient(peer.Address(),
+		grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, Certificates: certificates, MinVersion: tls.VersionTLS12})),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)))
+}
