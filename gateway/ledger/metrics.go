@@ -1,0 +1,69 @@
+package ledger
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Metrics count what a Client does. Register it on a Prometheus registry:
+// registry.MustRegister(metrics).
+type Metrics struct {
+	submits  *prometheus.CounterVec // by code of the answer, OK when done
+	retries  *prometheus.CounterVec // by why
+	inFlight prometheus.Gauge
+	waiting  prometheus.Gauge
+	outbox   prometheus.Gauge
+	seconds  prometheus.Histogram
+}
+
+// NewMetrics returns metrics at zero.
+func NewMetrics() *Metrics {
+	const namespace, subsystem = "traceledger", "ledger"
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help})
+	}
+	return &Metrics{
+		submits: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "submits_total",
+			Help: "Submitted calls by the code of their answer.",
+		}, []string{"code"}),
+		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "retries_total",
+			Help: "Further tries by cause: a validation code, unreachable, conflicting, lag, doubt.",
+		}, []string{"cause"}),
+		inFlight: gauge("in_flight", "Calls under way."),
+		waiting:  gauge("waiting", "Calls waiting to get under way."),
+		outbox:   gauge("outbox_transactions", "Transactions sent or about to be sent whose outcome is not settled."),
+		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "submit_seconds",
+			Help:    "Time from a call to its answer.",
+			Buckets: prometheus.ExponentialBuckets(0.002, 2, 15),
+		}),
+	}
+}
+
+func (m *Metrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{m.submits, m.retries, m.inFlight, m.waiting, m.outbox, m.seconds}
+}
+
+// Describe implements prometheus.Collector.
+func (m *Metrics) Describe(descriptions chan<- *prometheus.Desc) {
+	for _, c := range m.collectors() {
+		c.Describe(descriptions)
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
+	for _, c := range m.collectors() {
+		c.Collect(metrics)
+	}
+}
+
+func (m *Metrics) answered(err error, took time.Duration) {
+	m.submits.WithLabelValues(outcomeLabel(err)).Inc()
+	m.seconds.Observe(took.Seconds())
+}
+
+func (m *Metrics) retried(cause string) { m.retries.WithLabelValues(cause).Inc() }

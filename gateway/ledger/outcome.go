@@ -1,0 +1,174 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// ending is how a transaction ended.
+type ending struct {
+	code  peer.TxValidationCode
+	block uint64 // where it is, unless never
+	never bool   // proven: it is not on the chain and could not become valid there
+}
+
+func (e ending) valid() bool { return !e.never && e.code == peer.TxValidationCode_VALID }
+
+// mayRepeat says whether a new transaction for the same call makes sense: the state
+// it was simulated on had changed.
+func (e ending) mayRepeat() bool {
+	return e.never || e.code == peer.TxValidationCode_MVCC_READ_CONFLICT || e.code == peer.TxValidationCode_PHANTOM_READ_CONFLICT
+}
+
+func (e ending) cause() string {
+	if e.never {
+		return "stale"
+	}
+	return e.code.String()
+}
+
+func (e ending) String() string {
+	if e.never {
+		return "never ordered, and what it read has changed since"
+	}
+	return fmt.Sprintf("%s in block %d", e.code, e.block)
+}
+
+// errNotDefinite: the ledger answered, but about another copy of the transaction.
+var errNotDefinite = errors.New("only a duplicate of the transaction was reported")
+
+// proofEvery is how many doubtful tries lie between two readings of the chain.
+const proofEvery = 4
+
+// outcome brings a transaction onto the chain and finds out how it ended. It returns
+// an error only when the client stops. id is the caller's identity if it is at hand.
+//
+// First the transaction is sent and asked about once, or only asked about if an
+// earlier process may have sent it. After any doubt the same bytes go out again: the
+// ledger keeps the first copy and marks others as duplicates, so this can repeat
+// nothing. If the network does not take them any more, the chain itself is read
+// (prove): that ends the doubt as soon as the transaction can no longer become
+// valid, at the latest when the epoch that every transaction reads has moved on.
+func (c *Client) outcome(p *prepared, id *Identity, sentBefore bool) (ending, error) {
+	route := c.routes.pick(0)
+	var lost error
+	if !sentBefore {
+		lost = c.transmit(route, p)
+	}
+	patience := c.cfg.StatusTimeout
+	if sentBefore {
+		patience = min(time.Second, c.cfg.DoubtTimeout)
+	}
+	for try := 0; ; try++ {
+		if lost == nil {
+			end, err := c.ask(route, p, id, patience)
+			if err == nil {
+				return end, nil
+			}
+			lost = err
+		}
+		c.metrics.retried("doubt")
+		c.logger.Warn("outcome in doubt", "transaction", p.transactionID, "try", try, "error", doubt(lost))
+		if err := c.pause(c.ctx, try); err != nil {
+			return ending{}, fmt.Errorf("%w; %w", context.Cause(c.ctx), doubt(lost))
+		}
+		if try%proofEvery == proofEvery-1 {
+			if end, proven := c.proveWithAny(p, id, route); proven {
+				return end, nil
+			}
+		}
+		route, patience = c.routes.pick(try+1), c.cfg.DoubtTimeout
+		// A lost status answer is asked for once more before anything is sent.
+		if try > 0 || isSubmitError(lost) || sentBefore {
+			lost = c.transmit(route, p)
+			if lost != nil {
+				// It may be on the chain all the same.
+				if end, err := c.ask(route, p, id, min(time.Second, patience)); err == nil {
+					return end, nil
+				}
+			}
+		} else {
+			lost = nil
+		}
+	}
+}
+
+// transmit sends the signed bytes once.
+func (c *Client) transmit(route *route, p *prepared) error {
+	ctx, cancel := context.WithTimeout(c.ctx, c.cfg.SubmitTimeout)
+	defer cancel()
+	transaction, err := route.messenger.NewTransaction(p.transaction)
+	if err != nil {
+		return err
+	}
+	_, err = transaction.SubmitWithContext(ctx)
+	c.routes.report(route, err)
+	return err
+}
+
+// ask waits for the transaction's status. If the certificate that signed the kept
+// question does not count any more, the gateway's own identity asks.
+func (c *Client) ask(route *route, p *prepared, id *Identity, patience time.Duration) (ending, error) {
+	end, err := c.askWith(route, p.status, patience)
+	if code := status.Code(err); code != codes.PermissionDenied && code != codes.Unauthenticated || c.cfg.Reader == nil {
+		return end, err
+	}
+	request, signErr := signStatusRequest(route, *c.cfg.Reader, c.cfg.Channel, p.transactionID)
+	if signErr != nil {
+		return ending{}, errors.Join(err, signErr)
+	}
+	return c.askWith(route, request, patience)
+}
+
+func (c *Client) askWith(route *route, request []byte, patience time.Duration) (ending, error) {
+	ctx, cancel := context.WithTimeout(c.ctx, patience)
+	defer cancel()
+	commit, err := route.messenger.NewCommit(request)
+	if err != nil {
+		return ending{}, err
+	}
+	answer, err := commit.StatusWithContext(ctx)
+	if err != nil {
+		// A status that did not come in time says nothing about the connection.
+		if status.Code(err) != codes.DeadlineExceeded {
+			c.routes.report(route, err)
+		}
+		return ending{}, err
+	}
+	c.saw(answer.BlockNumber)
+	if answer.Code == peer.TxValidationCode_DUPLICATE_TXID {
+		return ending{}, errNotDefinite
+	}
+	return ending{code: answer.Code, block: answer.BlockNumber}, nil
+}
+
+// saw remembers the highest block heard of.
+func (c *Client) saw(block uint64) {
+	for {
+		known := c.known.Load()
+		if block <= known || c.known.CompareAndSwap(known, block) {
+			return
+		}
+	}
+}
+
+// proveWithAny reads the chain with the caller's identity or the gateway's own.
+func (c *Client) proveWithAny(p *prepared, id *Identity, route *route) (ending, bool) {
+	if id == nil {
+		id = c.cfg.Reader
+	}
+	if id == nil {
+		return ending{}, false
+	}
+	end, proven, err := c.prove(*id, route, p)
+	if err != nil {
+		c.logger.Warn("the chain could not be read for a transaction in doubt", "transaction", p.transactionID, "error", err)
+	}
+	return end, proven && err == nil
+}
