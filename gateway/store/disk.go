@@ -15,11 +15,13 @@ import (
 // A store's directory:
 //
 //	STORE             what this directory is, and whether it is whole
+//	LOCK              held by the process that has it open
 //	rows/             the Pebble database
 //	files/ab/cdef…    files by SHA-256 of their content, 256 folders
 //	files/incoming/   files being received, emptied at every start
 const (
 	markerName   = "STORE"
+	lockName     = "LOCK"
 	rowsName     = "rows"
 	filesName    = "files"
 	incomingName = "incoming"
@@ -42,25 +44,36 @@ func (s *Store) path(elem ...string) string {
 
 func (s *Store) rowsDir() string { return s.path(rowsName) }
 
-// begin reads the marker, and in a directory without one and without anything else
-// starts a new store. The marker is the first thing written and the last thing
-// completed, so every crash in between leaves a directory that begin knows to be
-// an unfinished creation, in which nothing was ever acknowledged.
+// begin takes the directory for this process and reads the marker; in a directory
+// without one and without anything else it starts a new store. The marker is the
+// first thing written and the last thing completed, so every crash in between leaves
+// a directory that begin knows to be an unfinished creation, in which nothing was
+// ever acknowledged: it starts over.
 func (s *Store) begin() (directoryState, error) {
-	state, err := s.readMarker()
-	if err != nil || state == complete {
-		return state, err
-	}
-	if state == absent {
+	if state, err := s.readMarker(); err != nil {
+		return absent, err
+	} else if state == absent {
 		if err := s.refuseForeign(); err != nil {
 			return absent, err
 		}
 		if err := makeDir(s.fs, s.dir); err != nil {
 			return absent, err
 		}
-		if err := s.mark(incomplete); err != nil {
-			return absent, err
-		}
+	}
+	lock, err := s.fs.Lock(s.path(lockName))
+	if err != nil {
+		return absent, trace.Errorf(CodeInUse, "%s cannot be locked (%v): if another process has it open, stop that first", s.dir, err)
+	}
+	s.lock = lock
+	state, err := s.readMarker()
+	if err != nil || state == complete {
+		return state, err
+	}
+	if err := s.mark(incomplete); err != nil {
+		return absent, err
+	}
+	if err := s.fs.RemoveAll(s.rowsDir()); err != nil {
+		return absent, err
 	}
 	return incomplete, makeDir(s.fs, s.rowsDir())
 }
@@ -76,7 +89,7 @@ func (s *Store) refuseForeign() error {
 		return err
 	}
 	for _, name := range names {
-		if name == markerName+temporarySuffix { // a crash before the very first rename
+		if name == lockName || name == markerName+temporarySuffix { // a crash before the marker had its name
 			continue
 		}
 		return damaged(s.dir, fmt.Errorf("it holds %q but no file %s: either it is no store, or the store was damaged", name, markerName))

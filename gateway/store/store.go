@@ -22,6 +22,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -64,7 +65,7 @@ type Store struct {
 	now    func() time.Time
 	logger *slog.Logger
 	db     *pebble.DB
-	lock   *pebble.Lock
+	lock   io.Closer
 
 	failure atomic.Pointer[error] // set once, when a write to the disk failed
 
@@ -92,17 +93,21 @@ func Open(cfg Config) (*Store, error) {
 	if s.logger == nil {
 		s.logger = slog.Default()
 	}
-	state, err := s.begin()
-	if err != nil {
-		return nil, err
-	}
-	if err := s.openRows(cfg, state); err != nil {
-		return nil, err
-	}
-	if err := s.openParts(cfg, state); err != nil {
-		return nil, errors.Join(err, s.closeRows())
+	if err := s.open(cfg); err != nil {
+		return nil, errors.Join(err, s.release())
 	}
 	return s, nil
+}
+
+func (s *Store) open(cfg Config) error {
+	state, err := s.begin()
+	if err != nil {
+		return err
+	}
+	if err := s.openRows(cfg, state); err != nil {
+		return err
+	}
+	return s.openParts(cfg, state)
 }
 
 func (s *Store) openParts(cfg Config, state directoryState) error {
@@ -142,7 +147,7 @@ func (s *Store) Scans() *Scans { return s.scans }
 // flushed out of the write-ahead log into checksummed tables, so that damage done
 // to a closed store is found in full by the next Open.
 func (s *Store) Close() error {
-	return errors.Join(s.scans.close(), s.db.Flush(), s.closeRows())
+	return errors.Join(s.scans.close(), s.db.Flush(), s.release())
 }
 
 // Healthy returns nil while writes can be made durable. Once a write to the disk
@@ -212,29 +217,32 @@ func (s *Store) scan(lower, upper []byte, visit func(key, row []byte) error) (er
 }
 
 func (s *Store) openRows(cfg Config, state directoryState) error {
-	lock, err := pebble.LockDirectory(s.rowsDir(), s.fs)
+	db, err := pebble.Open(s.rowsDir(), s.rowOptions(cfg, state))
 	if err != nil {
-		if state == complete && isAbsent(err) {
-			return damaged(s.dir, fmt.Errorf("its rows are missing: %w", err))
-		}
-		return trace.Errorf(CodeInUse, "%s cannot be locked (%v): if another process has it open, stop that first", s.dir, err)
+		return damaged(s.dir, fmt.Errorf("rows: %w", err))
 	}
-	db, err := pebble.Open(s.rowsDir(), s.rowOptions(cfg, state, lock))
-	if err != nil {
-		return errors.Join(damaged(s.dir, fmt.Errorf("rows: %w", err)), lock.Close())
-	}
-	s.db, s.lock = db, lock
+	s.db = db
 	if err := s.scan(nil, nil, checkRow); err != nil {
-		return errors.Join(damaged(s.dir, fmt.Errorf("rows: %w", err)), s.closeRows())
+		return damaged(s.dir, fmt.Errorf("rows: %w", err))
 	}
 	return nil
 }
 
-func (s *Store) closeRows() error { return errors.Join(s.db.Close(), s.lock.Close()) }
+// release lets go of what Open has taken so far.
+func (s *Store) release() error {
+	var err error
+	if s.db != nil {
+		err = s.db.Close()
+	}
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.Close())
+	}
+	return err
+}
 
 // rowOptions are small on purpose: a scan page reads the index, not this database,
 // and an idle gateway should cost little memory.
-func (s *Store) rowOptions(cfg Config, state directoryState, lock *pebble.Lock) *pebble.Options {
+func (s *Store) rowOptions(cfg Config, state directoryState) *pebble.Options {
 	cache, memTable := cfg.CacheBytes, cfg.MemTableBytes
 	if cache <= 0 {
 		cache = 8 << 20
@@ -244,7 +252,6 @@ func (s *Store) rowOptions(cfg Config, state directoryState, lock *pebble.Lock) 
 	}
 	return &pebble.Options{
 		FS:               s.fs,
-		Lock:             lock,
 		CacheSize:        cache,
 		MemTableSize:     uint64(memTable),
 		ErrorIfNotExists: state == complete,
