@@ -1,0 +1,232 @@
+package page
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	"traceledger/chaincode/rules"
+	"traceledger/chaincode/state"
+	"traceledger/chaincode/trace"
+	"traceledger/gateway/index"
+)
+
+// maxSigned bounds the list of signatures; a page says how many more there are.
+const maxSigned = 120
+
+// builder makes one view. Its methods add their part of the page and remember every
+// record they used, so that "who signed what" lists exactly what is shown.
+type builder struct {
+	Language
+	s      Subject
+	v      View
+	signed map[trace.Key]bool
+}
+
+// Build makes the view of a lot's page or, with a Code, of one item's.
+func Build(l Language, s Subject) View {
+	b := &builder{Language: l, s: s, signed: map[trace.Key]bool{}}
+	b.v = View{Lang: string(l), Tag: l.Tag(), Other: l.Other(), Code: s.Code, Address: s.Root}
+	if s.Code != nil {
+		b.v.Address = s.Code.Address
+	}
+	b.heading()
+	b.v.Line = lineView(l, s.Line)
+	b.label()
+	b.producer()
+	b.origin()
+	b.log()
+	b.papers()
+	b.tests()
+	b.reviews()
+	b.journey()
+	b.enforcement()
+	b.glance()
+	return b.v
+}
+
+func lineView(l Language, line rules.Line) *LineView {
+	v := &LineView{Level: line.Level, Word: l.level(line.Level), Text: l.words(line.Text.Zh, line.Text.En)}
+	for _, r := range line.Reasons {
+		v.Reasons = append(v.Reasons, l.words(r.Zh, r.En))
+	}
+	for _, r := range line.NotShown {
+		v.NotShown = append(v.NotShown, l.words(r.Zh, r.En))
+	}
+	return v
+}
+
+func (b *builder) heading() {
+	b.v.LotNumber = string(b.s.Lot.ID.Lot)
+	if p := b.s.Lot.Product; p != nil {
+		b.v.Brand, b.v.Content = p.Record.Brand, p.Record.LabelContent
+		b.v.Name, b.v.OtherName = b.pick(p.Record.Name, p.Record.NameEnglish), p.Record.NameEnglish
+		if b.Language == English {
+			b.v.OtherName = p.Record.Name
+		}
+		if b.v.Content == "" {
+			b.v.Content = b.quantity(p.Record.NetContent)
+		}
+	}
+	if b.v.OtherName == b.v.Name {
+		b.v.OtherName = ""
+	}
+	if b.v.Name == "" {
+		b.v.Name = string(b.s.Lot.ID.GTIN)
+	}
+	b.v.Title = b.v.Name + " " + b.v.LotNumber
+}
+
+func (b *builder) label() {
+	p := b.s.Lot.Product
+	if p == nil {
+		return
+	}
+	b.sign(b.recordKind(state.KindProduct), p.Provenance)
+	add := func(rows *[]Row, zh, en, value string) {
+		if value != "" {
+			*rows = append(*rows, Row{b.words(zh, en), value})
+		}
+	}
+	r := p.Record
+	add(&b.v.Label, "品名", "Product", b.pick(r.Name, r.NameEnglish))
+	add(&b.v.Label, "净含量", "Net content", b.v.Content)
+	add(&b.v.Label, "类别", "Category", b.category(r.Category))
+	add(&b.v.Label, "配料/成分", "Ingredients", b.list(r.Ingredients))
+	add(&b.v.Label, "标签声称", "Claims on the label", b.list(r.LabelClaims))
+	add(&b.v.Label, "备案/注册号", "Filing number", r.FilingNumber)
+	add(&b.v.Label, "生产许可", "Made under licence", r.LicenceNumber)
+	if r.ShelfLifeDays > 0 {
+		add(&b.v.Label, "保质期", "Shelf life", strconv.Itoa(r.ShelfLifeDays)+b.words(" 天", " days"))
+	}
+	if b.s.Facts.Expires != 0 {
+		add(&b.v.Label, "保质期至", "Best before", b.s.Facts.Expires.String())
+	}
+	add(&b.v.Label, "GTIN", "GTIN", string(r.GTIN))
+	add(&b.v.Storage, "贮存温度", "Storage", b.temperatures(r.Storage))
+	add(&b.v.Storage, "运输温度", "Transport", b.temperatures(r.Transport))
+	if r.Transport != nil {
+		add(&b.v.Storage, "允许除霜", "Defrost allowed", b.duration(r.DefrostSeconds))
+		add(&b.v.Storage, "允许读数中断", "Gap allowed", b.duration(r.GapSeconds))
+	}
+}
+
+// sign remembers a record for the list of signatures and answers the short stamp
+// that stands under what it says.
+func (b *builder) sign(kind string, p index.Provenance) Stamp {
+	stamp := Stamp{By: b.partyName(p.Party), Recorded: Clock(p.Recorded), Anchor: anchorOf(p.Key), Corrected: len(p.CorrectedBy) > 0}
+	if b.signed[p.Key] {
+		return stamp
+	}
+	b.signed[p.Key] = true
+	if len(b.v.Signed) == maxSigned {
+		b.v.SignedCut++
+		return stamp
+	}
+	organisations := make([]string, len(p.Endorsers))
+	for i, msp := range p.Endorsers {
+		organisations[i] = b.organisation(msp)
+	}
+	b.v.Signed = append(b.v.Signed, Signed{
+		Anchor: stamp.Anchor, Kind: kind, By: stamp.By, Organisation: b.organisation(p.MSP) + " · " + b.role(p.Role),
+		Claimed: Clock(p.Claimed), Recorded: stamp.Recorded, Transaction: p.TransactionID, Block: p.Block,
+		Key: string(p.Key), Endorsers: b.list(organisations), Corrected: stamp.Corrected,
+	})
+	return stamp
+}
+
+// anchorOf names a record within the page.
+func anchorOf(key trace.Key) string {
+	d := trace.DigestOf([]byte(key))
+	return "s" + d.String()[:10]
+}
+
+// partyName is the registered name of a legal person and the pseudonym of anyone else.
+func (b *builder) partyName(id trace.PartyID) string {
+	if p := b.s.Lot.Parties[id]; p != nil {
+		if name := b.pick(p.Record.Name, p.Record.NameEnglish); name != "" {
+			return name
+		}
+	}
+	return string(id)
+}
+
+func (b *builder) files(name string, digests ...trace.Digest) []File {
+	var files []File
+	for i, d := range digests {
+		if d.IsZero() {
+			continue
+		}
+		f := File{Name: name, Digest: d.String()}
+		if len(digests) > 1 {
+			f.Name += " " + strconv.Itoa(i+1)
+		}
+		if b.s.Files != nil && b.s.Files(d) {
+			f.Link = b.s.Root + "/file/" + f.Digest
+		}
+		files = append(files, f)
+	}
+	return files
+}
+
+// arranged is a record at its place: a correction directly behind what it corrects.
+type arranged[T any] struct {
+	record    T
+	corrects  bool
+	corrected bool
+}
+
+// arrange puts each correction behind what it corrects and keeps the order of the
+// rest, so that a page shows both beside each other.
+func arrange[T any](records []T, provenance func(T) index.Provenance) []arranged[T] {
+	at := make(map[trace.Key]int, len(records))
+	corrects := make(map[trace.Key]bool)
+	for i, r := range records {
+		at[provenance(r).Key] = i
+		for _, by := range provenance(r).CorrectedBy {
+			corrects[by] = true
+		}
+	}
+	out := make([]arranged[T], 0, len(records))
+	placed := make(map[int]bool, len(records))
+	var place func(i int, correction bool)
+	place = func(i int, correction bool) {
+		if placed[i] {
+			return
+		}
+		placed[i] = true
+		by := provenance(records[i]).CorrectedBy
+		out = append(out, arranged[T]{records[i], correction, len(by) > 0})
+		for _, key := range by {
+			if j, here := at[key]; here {
+				place(j, true)
+			}
+		}
+	}
+	for i, r := range records {
+		if !corrects[provenance(r).Key] {
+			place(i, false)
+		}
+	}
+	for i := range records { // a correction of something that is not on this page
+		place(i, true)
+	}
+	return out
+}
+
+func typedProvenance[T any](t index.Typed[T]) index.Provenance { return t.Provenance }
+
+// withReason completes a stamp of a record that corrects another.
+func withReason(stamp Stamp, corrects bool, head trace.Head) Stamp {
+	if corrects {
+		stamp.Corrects = cmp.Or(head.CorrectionReason, "—")
+	}
+	return stamp
+}
+
+// newestFirst turns a list of the chain's order around.
+func newestFirst[T any](list []T) []T {
+	turned := slices.Clone(list)
+	slices.Reverse(turned)
+	return turned
+}
