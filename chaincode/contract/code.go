@@ -1,0 +1,4 @@
+package contract
+
+// Code is the contract of code packs.
+type Code struct{ subject }
