@@ -35,8 +35,8 @@ type Reason struct {
 type Line struct {
 	Level LineLevel `json:"level"`
 	Text  Text      `json:"text"` // the one line shown first
-	// Reasons are the findings of the line's level and of every less severe one,
-	// in table order; for "good" they say what it rests on.
+	// Reasons are all findings in table order, most severe first; for "good" they say
+	// what it rests on.
 	Reasons []Reason `json:"reasons"`
 	// NotShown lists what a reader could expect and the chain does not hold. While
 	// it is not empty the line is never good.

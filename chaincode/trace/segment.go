@@ -75,11 +75,12 @@ type Breach struct {
 	AtEnd       bool          `json:"atEnd,omitempty"`   // touches the last reading
 }
 
-// Gap is a stretch without readings (or without position fix) longer than the allowance.
+// Gap is a stretch longer than the allowance without a temperature (of a device
+// without probes: without a reading), or with Fix without a position.
 type Gap struct {
 	From Time `json:"from"`
 	To   Time `json:"to"`
-	Fix  bool `json:"fix,omitempty"` // readings went on, only the position fix was missing
+	Fix  bool `json:"fix,omitempty"` // without a position fix; readings may have gone on
 }
 
 // Segment is the record under seg/{device}/{sequence}.
