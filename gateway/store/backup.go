@@ -46,6 +46,9 @@ func (s *Store) Backup(ctx context.Context, to string) error {
 			return err
 		}
 	}
+	if err := seal(s.fs, to, copied.rowsDir()); err != nil {
+		return err
+	}
 	return copied.mark(complete)
 }
 

@@ -16,6 +16,7 @@ import (
 //
 //	STORE             what this directory is, and whether it is whole
 //	LOCK              held by the process that has it open
+//	CLOSED            seal of the rows, while no process has it open
 //	rows/             the Pebble database
 //	files/ab/cdef…    files by SHA-256 of their content, 256 folders
 //	files/incoming/   files being received, emptied at every start

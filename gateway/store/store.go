@@ -143,11 +143,19 @@ func (s *Store) Contacts() *Contacts { return &s.contacts }
 // Scans holds first scans and scan counts of codes.
 func (s *Store) Scans() *Scans { return s.scans }
 
-// Close writes what is still in memory and releases the directory. The rows are
-// flushed out of the write-ahead log into checksummed tables, so that damage done
-// to a closed store is found in full by the next Open.
+// Close writes what is still in memory, seals the rows and releases the directory.
 func (s *Store) Close() error {
-	return errors.Join(s.scans.close(), s.db.Flush(), s.release())
+	err := s.scans.close()
+	if s.Healthy() != nil { // neither flush nor seal what may be half written
+		return errors.Join(err, s.release())
+	}
+	// With an empty log the seal is small and the next start fast.
+	err = errors.Join(err, s.db.Flush(), s.db.Close())
+	s.db = nil
+	if err == nil {
+		err = seal(s.fs, s.dir, s.rowsDir())
+	}
+	return errors.Join(err, s.release())
 }
 
 // Healthy returns nil while writes can be made durable. Once a write to the disk
@@ -216,8 +224,27 @@ func (s *Store) scan(lower, upper []byte, visit func(key, row []byte) error) (er
 	return it.Error()
 }
 
+// createRows makes an empty database and closes it: Pebble starts a new database's
+// first log in its oldest form and changes to the one asked for with the second.
+func (s *Store) createRows(cfg Config) error {
+	options := s.rowOptions(cfg)
+	options.ErrorIfNotExists = false
+	db, err := pebble.Open(s.rowsDir(), options)
+	if err != nil {
+		return err
+	}
+	return db.Close()
+}
+
 func (s *Store) openRows(cfg Config, state directoryState) error {
-	db, err := pebble.Open(s.rowsDir(), s.rowOptions(cfg, state))
+	if state == complete {
+		if err := s.unseal(); err != nil {
+			return err
+		}
+	} else if err := s.createRows(cfg); err != nil {
+		return err
+	}
+	db, err := pebble.Open(s.rowsDir(), s.rowOptions(cfg))
 	if err != nil {
 		return damaged(s.dir, fmt.Errorf("rows: %w", err))
 	}
@@ -242,7 +269,7 @@ func (s *Store) release() error {
 
 // rowOptions are small on purpose: a scan page reads the index, not this database,
 // and an idle gateway should cost little memory.
-func (s *Store) rowOptions(cfg Config, state directoryState) *pebble.Options {
+func (s *Store) rowOptions(cfg Config) *pebble.Options {
 	cache, memTable := cfg.CacheBytes, cfg.MemTableBytes
 	if cache <= 0 {
 		cache = 8 << 20
@@ -254,7 +281,7 @@ func (s *Store) rowOptions(cfg Config, state directoryState) *pebble.Options {
 		FS:               s.fs,
 		CacheSize:        cache,
 		MemTableSize:     uint64(memTable),
-		ErrorIfNotExists: state == complete,
+		ErrorIfNotExists: true,
 		// This format's log records say how far the log was synced before them, so
 		// damage inside it is told apart from the torn end a crash leaves.
 		FormatMajorVersion: pebble.FormatNewest,
