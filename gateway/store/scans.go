@@ -6,8 +6,6 @@ import (
 	"hash/maphash"
 	"sync"
 	"time"
-
-	"traceledger/chaincode/trace"
 )
 
 // ScanSummary is what a page shows about a code's scans.
@@ -96,7 +94,8 @@ func newScans(s *Store, limits ScanLimits) *Scans {
 // Count counts a scan of code by visitor at now and returns the summary with it
 // included. visitor is an opaque key of one phone (never an address or a name);
 // with an empty one every scan counts. It touches the disk only for a code that is
-// not in memory.
+// not in memory, and waits for it only when more codes were scanned within 200 ms
+// than memory is set aside for.
 //
 // The two hashes of code and visitor are 64 bits under a random seed, so a visitor
 // is mistaken for another one with negligible probability, and then one scan is
@@ -104,36 +103,48 @@ func newScans(s *Store, limits ScanLimits) *Scans {
 func (c *Scans) Count(code, visitor string, now time.Time) (ScanSummary, error) {
 	ms := int64(milliseconds(now))
 	shard, pair := c.locate(code, visitor)
-	shard.mu.Lock()
-	entry, err := shard.entry(c, code)
+	for {
+		summary, full, err := shard.count(c, code, pair, ms)
+		if err != nil {
+			return ScanSummary{}, err
+		}
+		if !full {
+			select {
+			case c.wake <- struct{}{}:
+			default:
+			}
+			return summary, nil
+		}
+		if err := c.Flush(); err != nil {
+			return ScanSummary{}, err
+		}
+	}
+}
+
+// count counts one scan; pair is 0 for a scan without a visitor. full says that too
+// many codes wait to be written and nothing was counted.
+func (s *scanShard) count(c *Scans, code string, pair uint64, now int64) (summary ScanSummary, full bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	entry, err := s.entry(c, code)
 	if err != nil {
-		shard.mu.Unlock()
-		return ScanSummary{}, err
+		return ScanSummary{}, false, err
 	}
-	if visitor != "" && shard.repeated(pair, ms) {
-		summary := entry.summary()
-		shard.mu.Unlock()
-		return summary, nil
+	if !entry.changed && len(s.changed) >= scanBacklog*s.limits.Codes {
+		return ScanSummary{}, true, nil
 	}
-	if !entry.changed && len(shard.changed) >= scanBacklog*shard.limits.Codes {
-		shard.mu.Unlock()
-		return ScanSummary{}, trace.Errorf(CodeFailed, "scan counts are not being written to the disk")
+	if pair != 0 && s.repeated(pair, now) {
+		return entry.summary(), false, nil
 	}
 	if entry.count == 0 {
-		entry.first = ms
+		entry.first = now
 	}
 	entry.count++
 	if !entry.changed {
 		entry.changed = true
-		shard.changed = append(shard.changed, entry)
+		s.changed = append(s.changed, entry)
 	}
-	summary := entry.summary()
-	shard.mu.Unlock()
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
-	return summary, nil
+	return entry.summary(), false, nil
 }
 
 // Summary returns what is known about a code's scans without counting one, for link
@@ -212,13 +223,14 @@ func (c *Scans) close() error {
 	return c.Flush()
 }
 
+// locate returns a code's shard and the hash of code and visitor, 0 without one.
 func (c *Scans) locate(code, visitor string) (*scanShard, uint64) {
 	h := maphash.String(c.seed, code)
 	shard := &c.shards[h%scanShards]
 	if visitor == "" {
 		return shard, 0
 	}
-	return shard, maphash.Comparable(c.seed, [2]uint64{h, maphash.String(c.seed, visitor)})
+	return shard, max(1, maphash.Comparable(c.seed, [2]uint64{h, maphash.String(c.seed, visitor)}))
 }
 
 // entry returns the entry of code, from memory or the disk. The caller has the lock;
