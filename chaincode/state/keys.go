@@ -40,6 +40,8 @@ const (
 	KindSSCC     = "sscc"     // {sscc}: trace.LogisticUnit
 	KindSegment  = "seg"      // {device}/{sequence, 12 digits}: trace.Segment
 	KindRule     = "rule"     // {monitor}/{version}: trace.MonitorRule
+	// KindSuperseded marks an inspection that another took the place of, once.
+	KindSuperseded = "superseded" // {inspection's fact id}: trace.Supersession
 
 	// KindFact is a fact about a subject:
 	// {subjectKind}/{subjectID}/{freeze, 4 digits}/{factKind}/{factID}; the fact kind
@@ -66,6 +68,8 @@ const (
 	KindUnitCustody    = "balance/custody/sscc" // {sscc}: trace.UnitCustody
 	KindShipmentStatus = "balance/shipment"     // {shipment}: trace.ShipmentStatus
 	KindDeviceStatus   = "balance/device"       // {device}: trace.DeviceStatus
+	// A review builds on the level below it.
+	KindReviewLevels = "balance/review" // {gtin}/{lot}: trace.ReviewLevels
 
 	// Enforcement: what holds now; each step is also a fact.
 	KindRecallLot     = "recall/lot"     // {gtin}/{lot}: trace.Recall
@@ -98,11 +102,12 @@ func partCount(kind string) int {
 	case KindEpoch:
 		return 0
 	case KindGuardReady, KindParty, KindStanding, KindYieldCeiling, KindProduct, KindCodePack, KindShipment, KindSSCC,
-		KindPackStatus, KindPackCustody, KindUnitCustody, KindShipmentStatus, KindDeviceStatus, KindDelistProduct:
+		KindPackStatus, KindPackCustody, KindUnitCustody, KindShipmentStatus, KindDeviceStatus, KindDelistProduct,
+		KindSuperseded:
 		return 1
 	case KindGuard, KindFreeze, KindLicence, KindRevocation, KindAccreditation, KindLimit, KindInterval, KindPlot,
 		KindBatch, KindCompletion, KindSegment, KindRule, KindBatchInputs, KindBatchCodes, KindRecallLot,
-		KindRecallCodes, KindDelistLot:
+		KindRecallCodes, KindDelistLot, KindReviewLevels:
 		return 2
 	case KindSeason:
 		return 3
@@ -285,6 +290,12 @@ func SegmentKey(d trace.DeviceID, sequence int64) trace.Key {
 
 // RuleKey is one version of a monitor's rule.
 func RuleKey(monitor, version string) trace.Key { return key(KindRule, monitor, version) }
+
+// SupersededKey marks an inspection, by its fact id, that another took the place of.
+func SupersededKey(inspection trace.FactID) trace.Key { return key(KindSuperseded, string(inspection)) }
+
+// ReviewLevelsKey is the balance of a lot's passed reviews.
+func ReviewLevelsKey(l trace.LotID) trace.Key { return lotKey(KindReviewLevels, l) }
 
 // BatchInputsKey is the balance of what a lot gave to other lots.
 func BatchInputsKey(l trace.LotID) trace.Key { return lotKey(KindBatchInputs, l) }

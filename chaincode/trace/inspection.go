@@ -28,11 +28,12 @@ const (
 type ReportInspectionRequest struct {
 	Write
 	Sample SampleKind `json:"sample"`
-	// Lot for lot and market samples; Plot with Season for plot samples.
+	// Lot for lot and market samples; Producer, Plot and Season for plot samples.
 	Lot               *LotID           `json:"lot,omitempty"`
+	Producer          PartyID          `json:"producer,omitempty"` // whose plot it is
 	Plot              PlotID           `json:"plot,omitempty"`
 	Season            int              `json:"season,omitempty"`
-	Commodity         string           `json:"commodity,omitempty"` // plot samples only; lots have their product's
+	Commodity         string           `json:"commodity,omitempty"` // plot samples only, the plot's crop; lots have their product's
 	SampledAt         Time             `json:"sampledAt"`
 	ReportedAt        Time             `json:"reportedAt"`
 	CertificateNumber string           `json:"certificateNumber"`
@@ -85,6 +86,7 @@ type Inspection struct {
 	Head
 	Sample            SampleKind   `json:"sample"`
 	Lot               *LotID       `json:"lot,omitempty"`
+	Producer          PartyID      `json:"producer,omitempty"`
 	Plot              PlotID       `json:"plot,omitempty"`
 	Season            int          `json:"season,omitempty"`
 	Commodity         string       `json:"commodity"`
@@ -138,4 +140,23 @@ type ReviewCheck struct {
 	Check string `json:"check"` // "licence-valid", "licence-scope", "issuer", "certificate-lot", …
 	Pass  bool   `json:"pass"`
 	Found string `json:"found"`
+}
+
+// Supersession is the mark on an inspection that another took its place, once.
+type Supersession struct {
+	By Key `json:"by"`
+}
+
+// ReviewLevels is a lot's balance of reviews: the newest passed one of each level,
+// which the next level builds on.
+type ReviewLevels struct {
+	Passed []PassedReview `json:"passed"` // at most one of a level, by level
+}
+
+// PassedReview is a review that passed.
+type PassedReview struct {
+	Level      int  `json:"level"`
+	Review     Key  `json:"review"`
+	Inspection Key  `json:"inspection,omitempty"`
+	Recorded   Time `json:"recorded"`
 }
