@@ -1,0 +1,56 @@
+# traceledger. `make run` needs Go, git and make; `make test` installs the Debian
+# packages it needs when it is root, and says what to install when it is not.
+
+ADDR ?= 127.0.0.1:8080
+DATA ?= data
+ONLY ?=
+GO   ?= go
+BIN  := bin/traceledger
+
+# Packages whose tests need neither a browser, nor a Fabric network, nor more than
+# a few seconds: what `make check` runs.
+QUICK := ./chaincode/... ./network/block/... ./network/validation/... \
+         ./gateway/api/... ./gateway/wallet/... ./gateway/ingest/... ./gateway/label/... ./fixtures/...
+
+.PHONY: run build check test bench soak packages fabric clean
+
+run: build
+	$(BIN) run --addr $(ADDR) --data $(DATA)
+
+build:
+	$(GO) build -o $(BIN) ./cmd/traceledger
+
+check:
+	@files=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); test -z "$$files" || { echo "not gofmt'd: $$files"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) test $(QUICK)
+
+test: packages fabric
+	@files=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); test -z "$$files" || { echo "not gofmt'd: $$files"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) test -timeout 14m ./...
+
+# The Fabric programs of the conformance suite, built once into the user's cache.
+fabric:
+	$(GO) run ./network/fabric/cmd/fabricbin
+
+bench: build
+	$(BIN) bench -only '$(ONLY)'
+
+soak: packages fabric
+	$(GO) test -tags soak -timeout 120m -count 1 -run 'Soak|Crash|Kill|Mutation' -v ./...
+
+# Debian packages: a browser for the pages, fonts for what it draws.
+packages:
+	@missing=""; \
+	command -v chromium >/dev/null 2>&1 || missing="$$missing chromium"; \
+	dpkg -s fonts-noto-cjk >/dev/null 2>&1 || fc-list :lang=zh 2>/dev/null | grep -q . || missing="$$missing fonts-droid-fallback fontconfig"; \
+	test -z "$$missing" && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	else echo "make test needs these Debian packages:$$missing (apt-get install$$missing)"; exit 1; fi
+
+clean:
+	rm -rf bin
