@@ -237,11 +237,16 @@ func (s *submission) final(what string) error {
 	return trace.Errorf(trace.CodeInvalid, "corrects: %s is final and is not corrected", what)
 }
 
+// wrote tells whether a record on the chain is what this very request would write.
+func (s *submission) wrote(h *trace.Head) bool {
+	return h.Request == s.digest && h.Party == s.Caller.Party && h.MSP == s.Caller.MSP
+}
+
 func (s *submission) refuseRepeat(key trace.Key, existing *trace.Head) error {
 	if existing == nil {
 		return nil
 	}
-	if existing.Request == s.digest && existing.Party == s.Caller.Party && existing.MSP == s.Caller.MSP {
+	if s.wrote(existing) {
 		return trace.Errorf(trace.CodeAlreadyRecorded, "this request is on the chain as %s", key)
 	}
 	return trace.Errorf(trace.CodeAlreadyExists, "%s exists with other content, recorded %s by %s", key, existing.Recorded, existing.Party)
@@ -268,7 +273,8 @@ func (s *submission) checkCorrection(subject trace.Subject, kind string) error {
 	return nil
 }
 
-// own names the key of a channel gate, whose value is not a record.
+// own names the key of a value that is not a single record: a channel gate, or the
+// versions of a published value.
 func (s *submission) own(key trace.Key) {
 	kind, _, _ := state.ParseKey(key)
 	s.key, s.event = key, kind

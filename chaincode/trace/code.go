@@ -106,4 +106,6 @@ type PackStatus struct {
 	Owner  PartyID   `json:"owner"`
 	Reason string    `json:"reason,omitempty"`
 	Before PackState `json:"before,omitempty"` // state to return to when unfrozen
+	// FrozenBy is who froze it: what the regulator froze, its owner cannot unfreeze.
+	FrozenBy Role `json:"frozenBy,omitempty"`
 }
