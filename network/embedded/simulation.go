@@ -1,0 +1,496 @@
+package embedded
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"github.com/hyperledger/fabric-protos-go-apiv2/ledger/rwset"
+	"github.com/hyperledger/fabric-protos-go-apiv2/ledger/rwset/kvrwset"
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
+	"google.golang.org/protobuf/proto"
+
+	"traceledger/network/block"
+	"traceledger/network/validation"
+)
+
+// simulation runs one proposal against one view and records what it reads and
+// writes. Reads see the view only, never the simulation's own writes. It is
+// used by one goroutine.
+type simulation struct {
+	view *view
+	txID string
+	// organisation is the member on whose peer the simulation runs; it decides
+	// which private data there is to read.
+	organisation string
+	// creatorMSP is the client's organisation.
+	creatorMSP string
+	members    collectionMembers
+
+	namespaces map[string]*recorder
+	open       []*scanner
+
+	wrote          bool
+	pagedQuery     bool
+	privateQuery   bool
+	privateReads   map[collectionID]bool
+	definitionsFor map[string]*validation.Definition
+}
+
+type collectionID struct{ namespace, collection string }
+
+// collectionMembers reports whether an organisation belongs to a collection.
+type collectionMembers func(c *peer.StaticCollectionConfig, mspID string) bool
+
+// recorder gathers what happens in one namespace.
+type recorder struct {
+	reads          map[string]*kvrwset.KVRead
+	writes         map[string]*kvrwset.KVWrite
+	metadataWrites map[string]*kvrwset.KVMetadataWrite
+	ranges         []*rangeRecord
+	collections    map[string]*collectionRecorder
+}
+
+type collectionRecorder struct {
+	reads          map[string]*kvrwset.KVReadHash
+	writes         map[string]*kvrwset.KVWriteHash
+	metadataWrites map[string]*kvrwset.KVMetadataWriteHash
+	private        map[string]*kvrwset.KVWrite
+	touched        map[string]*kvrwset.KVMetadataWrite
+}
+
+// rangeRecord is one range query: what was asked and what has been returned.
+type rangeRecord struct {
+	start, end string
+	exhausted  bool
+	summary    *validation.RangeSummary
+}
+
+func newSimulation(v *view, txID, organisation, creatorMSP string, members collectionMembers) *simulation {
+	return &simulation{
+		view:           v,
+		txID:           txID,
+		organisation:   organisation,
+		creatorMSP:     creatorMSP,
+		members:        members,
+		namespaces:     map[string]*recorder{},
+		privateReads:   map[collectionID]bool{},
+		definitionsFor: map[string]*validation.Definition{},
+	}
+}
+
+// done closes the iterators that the chaincode left open.
+func (s *simulation) done() {
+	for _, it := range s.open {
+		it.close()
+	}
+}
+
+func (s *simulation) in(namespace string) *recorder {
+	r := s.namespaces[namespace]
+	if r == nil {
+		r = &recorder{
+			reads:          map[string]*kvrwset.KVRead{},
+			writes:         map[string]*kvrwset.KVWrite{},
+			metadataWrites: map[string]*kvrwset.KVMetadataWrite{},
+			collections:    map[string]*collectionRecorder{},
+		}
+		s.namespaces[namespace] = r
+	}
+	return r
+}
+
+func (r *recorder) in(collection string) *collectionRecorder {
+	c := r.collections[collection]
+	if c == nil {
+		c = &collectionRecorder{
+			reads:          map[string]*kvrwset.KVReadHash{},
+			writes:         map[string]*kvrwset.KVWriteHash{},
+			metadataWrites: map[string]*kvrwset.KVMetadataWriteHash{},
+			private:        map[string]*kvrwset.KVWrite{},
+			touched:        map[string]*kvrwset.KVMetadataWrite{},
+		}
+		r.collections[collection] = c
+	}
+	return c
+}
+
+// get reads a public key and records the version found.
+func (s *simulation) get(namespace, key string) (*validation.Value, error) {
+	v, err := s.view.Public(namespace, key)
+	if err != nil {
+		return nil, err
+	}
+	s.in(namespace).reads[key] = &kvrwset.KVRead{Key: key, Version: versionOf(v)}
+	return v, nil
+}
+
+// put writes a public key; an empty value deletes it.
+func (s *simulation) put(namespace, key string, value []byte) error {
+	if err := s.mayWrite(); err != nil {
+		return err
+	}
+	s.in(namespace).writes[key] = newWrite(key, value)
+	return nil
+}
+
+func (s *simulation) putMetadata(namespace, key, name string, value []byte) error {
+	if err := s.mayWrite(); err != nil {
+		return err
+	}
+	s.in(namespace).metadataWrites[key] = &kvrwset.KVMetadataWrite{
+		Key:     key,
+		Entries: []*kvrwset.KVMetadataEntry{{Name: name, Value: clone(value)}},
+	}
+	return nil
+}
+
+func (s *simulation) putPrivate(namespace, collection, key string, value []byte, purge bool) error {
+	if err := s.known(namespace, collection); err != nil {
+		return err
+	}
+	if err := s.mayWrite(); err != nil {
+		return err
+	}
+	c := s.in(namespace).in(collection)
+	w := newWrite(key, value)
+	c.private[key] = w
+	hashed := &kvrwset.KVWriteHash{KeyHash: hashOf([]byte(key)), IsDelete: w.IsDelete, IsPurge: purge}
+	if !w.IsDelete {
+		hashed.ValueHash = hashOf(value)
+	}
+	c.writes[key] = hashed
+	return nil
+}
+
+func (s *simulation) putPrivateMetadata(namespace, collection, key, name string, value []byte) error {
+	if err := s.known(namespace, collection); err != nil {
+		return err
+	}
+	if err := s.mayWrite(); err != nil {
+		return err
+	}
+	c := s.in(namespace).in(collection)
+	// The private set names the key only: the metadata itself lives with the
+	// hash, but the private copy's version has to follow.
+	c.touched[key] = &kvrwset.KVMetadataWrite{Key: key}
+	c.metadataWrites[key] = &kvrwset.KVMetadataWriteHash{
+		KeyHash: hashOf([]byte(key)),
+		Entries: []*kvrwset.KVMetadataEntry{{Name: name, Value: clone(value)}},
+	}
+	return nil
+}
+
+// getPrivate reads a private value on this organisation's peer.
+func (s *simulation) getPrivate(namespace, collection, key string) ([]byte, error) {
+	definition, err := s.collection(namespace, collection)
+	if err != nil {
+		return nil, err
+	}
+	hashed, err := s.view.Hashed(namespace, collection, hashOf([]byte(key)))
+	if err != nil {
+		return nil, err
+	}
+	var private *validation.Value
+	if s.members(definition, s.organisation) {
+		if private, err = s.view.private(namespace, collection, key); err != nil {
+			return nil, err
+		}
+	}
+	if !sameVersion(hashed, private) {
+		return nil, fmt.Errorf("private data matching public hash version is not available. Public hash version = %s, Private data version = %s",
+			describe(hashed), describe(private))
+	}
+	s.recordPrivateRead(namespace, collection, key, hashed)
+	s.privateReads[collectionID{namespace, collection}] = s.privateReads[collectionID{namespace, collection}] || hashed != nil
+	if private == nil {
+		return nil, nil
+	}
+	return private.Value, nil
+}
+
+// getPrivateHash reads the hash of a private value, which every peer has.
+func (s *simulation) getPrivateHash(namespace, collection, key string) (*validation.Value, error) {
+	if err := s.known(namespace, collection); err != nil {
+		return nil, err
+	}
+	hashed, err := s.view.Hashed(namespace, collection, hashOf([]byte(key)))
+	if err != nil {
+		return nil, err
+	}
+	s.recordPrivateRead(namespace, collection, key, hashed)
+	return hashed, nil
+}
+
+func (s *simulation) recordPrivateRead(namespace, collection, key string, v *validation.Value) {
+	s.in(namespace).in(collection).reads[key] = &kvrwset.KVReadHash{
+		KeyHash: hashOf([]byte(key)),
+		Version: versionOf(v),
+	}
+}
+
+// scan starts a range query and records it. With paged set the query is
+// informative only, and the transaction may not write.
+func (s *simulation) scan(namespace, start, end string, paged bool) (*scanner, *rangeRecord, error) {
+	if paged {
+		if s.wrote {
+			return nil, nil, fmt.Errorf("txid [%s]: unsuppored transaction. Paginated queries are supported only in a read-only transaction", s.txID)
+		}
+		s.pagedQuery = true
+	}
+	it, err := s.view.scan(namespace, start, end)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.open = append(s.open, it)
+	record := &rangeRecord{start: start, summary: validation.NewRangeSummary(validation.RangeDegree)}
+	r := s.in(namespace)
+	r.ranges = append(r.ranges, record)
+	return it, record, nil
+}
+
+// scanPrivate starts a range query over private data. It is not checked again
+// at commit, so the transaction may not write.
+func (s *simulation) scanPrivate(namespace, collection, start, end string) (*scanner, error) {
+	if s.wrote {
+		return nil, fmt.Errorf("txid [%s]: unsuppored transaction. Queries on pvt data is supported only in a read-only transaction", s.txID)
+	}
+	s.privateQuery = true
+	definition, err := s.collection(namespace, collection)
+	if err != nil {
+		return nil, err
+	}
+	it, err := s.view.scanPrivate(namespace, collection, start, end)
+	if err != nil {
+		return nil, err
+	}
+	if !s.members(definition, s.organisation) {
+		it.close() // this peer holds none of the collection's data
+		it, err = s.view.rows([]byte{kindPrivate}, []byte{kindPrivate}, 1)
+		if err != nil {
+			return nil, err
+		}
+	}
+	s.open = append(s.open, it)
+	return it, nil
+}
+
+// mayWrite refuses writes behind queries that are not checked at commit.
+func (s *simulation) mayWrite() error {
+	if s.privateQuery {
+		return fmt.Errorf("txid [%s]: unsuppored transaction. Transaction has already performed queries on pvt data. Writes are not allowed", s.txID)
+	}
+	if s.pagedQuery {
+		return fmt.Errorf("txid [%s]: unsuppored transaction. Transaction has already performed a paginated query. Writes are not allowed", s.txID)
+	}
+	s.wrote = true
+	return nil
+}
+
+// dependOnDefinition makes the transaction conflict with a change of the
+// chaincode's definition, as a peer's look-up of it does.
+func (s *simulation) dependOnDefinition(chaincode string) error {
+	_, err := s.get(validation.LifecycleNamespace, validation.SequenceKey(chaincode))
+	return err
+}
+
+// definition returns the chaincode's committed definition.
+func (s *simulation) definition(chaincode string) (*validation.Definition, error) {
+	if d, ok := s.definitionsFor[chaincode]; ok {
+		return d, nil
+	}
+	d, err := validation.ReadDefinition(s.view, chaincode)
+	if err != nil {
+		return nil, err
+	}
+	if d == nil {
+		return nil, fmt.Errorf("chaincode %s not found", chaincode)
+	}
+	s.definitionsFor[chaincode] = d
+	return d, nil
+}
+
+func (s *simulation) known(namespace, collection string) error {
+	_, err := s.collection(namespace, collection)
+	return err
+}
+
+func (s *simulation) collection(namespace, collection string) (*peer.StaticCollectionConfig, error) {
+	d, err := s.definition(namespace)
+	if err != nil {
+		return nil, err
+	}
+	c := d.Collection(collection)
+	if c == nil {
+		return nil, fmt.Errorf("collection [%s] not defined in the collection config for chaincode [%s]", collection, namespace)
+	}
+	return c, nil
+}
+
+// permission checks the creator's right to a collection, which its definition
+// may keep to members.
+func (s *simulation) permission(channel, namespace, collection string, write bool) error {
+	d, err := s.definition(namespace)
+	if err != nil {
+		return err
+	}
+	c := d.Collection(collection)
+	if c == nil {
+		return fmt.Errorf("collection %s/%s/%s could not be found", channel, namespace, collection)
+	}
+	restricted, what := c.GetMemberOnlyRead(), "read"
+	if write {
+		restricted, what = c.GetMemberOnlyWrite(), "write"
+	}
+	if restricted && !s.members(c, s.creatorMSP) {
+		return fmt.Errorf("tx creator does not have %s access permission on privatedata in chaincodeName:%s collectionName: %s",
+			what, namespace, collection)
+	}
+	return nil
+}
+
+// results returns the public read-write set and the private one, nil when the
+// simulation wrote no private data.
+func (s *simulation) results() (*rwset.TxReadWriteSet, *rwset.TxPvtReadWriteSet, error) {
+	public := &rwset.TxReadWriteSet{DataModel: rwset.TxReadWriteSet_KV}
+	private := &rwset.TxPvtReadWriteSet{DataModel: rwset.TxReadWriteSet_KV}
+	for _, name := range sortedKeys(s.namespaces) {
+		r := s.namespaces[name]
+		set := &rwset.NsReadWriteSet{Namespace: name}
+		kv, err := r.public()
+		if err != nil {
+			return nil, nil, err
+		}
+		if set.Rwset, err = proto.Marshal(kv); err != nil {
+			return nil, nil, err
+		}
+		privateSet := &rwset.NsPvtReadWriteSet{Namespace: name}
+		for _, coll := range sortedKeys(r.collections) {
+			hashed, secret, err := r.collections[coll].results(coll)
+			if err != nil {
+				return nil, nil, err
+			}
+			set.CollectionHashedRwset = append(set.CollectionHashedRwset, hashed)
+			if secret != nil {
+				privateSet.CollectionPvtRwset = append(privateSet.CollectionPvtRwset, secret)
+			}
+		}
+		if len(privateSet.CollectionPvtRwset) > 0 {
+			private.NsPvtRwset = append(private.NsPvtRwset, privateSet)
+		}
+		public.NsRwset = append(public.NsRwset, set)
+	}
+	if len(private.NsPvtRwset) == 0 {
+		private = nil
+	}
+	return public, private, nil
+}
+
+func (r *recorder) public() (*kvrwset.KVRWSet, error) {
+	set := &kvrwset.KVRWSet{
+		Reads:          inOrder(r.reads),
+		Writes:         inOrder(r.writes),
+		MetadataWrites: inOrder(r.metadataWrites),
+	}
+	type asked struct {
+		start, end string
+		exhausted  bool
+	}
+	seen := map[asked]bool{}
+	for _, q := range r.ranges {
+		reads, summary, err := q.summary.Result()
+		if err != nil {
+			return nil, err
+		}
+		if seen[asked{q.start, q.end, q.exhausted}] {
+			continue
+		}
+		seen[asked{q.start, q.end, q.exhausted}] = true
+		info := &kvrwset.RangeQueryInfo{StartKey: q.start, EndKey: q.end, ItrExhausted: q.exhausted}
+		if reads != nil {
+			info.ReadsInfo = &kvrwset.RangeQueryInfo_RawReads{RawReads: &kvrwset.QueryReads{KvReads: reads}}
+		}
+		if summary != nil {
+			info.ReadsInfo = &kvrwset.RangeQueryInfo_ReadsMerkleHashes{ReadsMerkleHashes: summary}
+		}
+		set.RangeQueriesInfo = append(set.RangeQueriesInfo, info)
+	}
+	return set, nil
+}
+
+func (c *collectionRecorder) results(name string) (*rwset.CollectionHashedReadWriteSet, *rwset.CollectionPvtReadWriteSet, error) {
+	hashed, err := proto.Marshal(&kvrwset.HashedRWSet{
+		HashedReads:    inOrder(c.reads),
+		HashedWrites:   inOrder(c.writes),
+		MetadataWrites: inOrder(c.metadataWrites),
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	out := &rwset.CollectionHashedReadWriteSet{CollectionName: name, HashedRwset: hashed}
+	if len(c.private) == 0 && len(c.touched) == 0 {
+		return out, nil, nil
+	}
+	secret, err := proto.Marshal(&kvrwset.KVRWSet{
+		Writes:         inOrder(c.private),
+		MetadataWrites: inOrder(c.touched),
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	out.PvtRwsetHash = hashOf(secret)
+	return out, &rwset.CollectionPvtReadWriteSet{CollectionName: name, Rwset: secret}, nil
+}
+
+func newWrite(key string, value []byte) *kvrwset.KVWrite {
+	w := &kvrwset.KVWrite{Key: key, Value: clone(value)}
+	w.IsDelete = block.IsDelete(w)
+	return w
+}
+
+// clone keeps the chaincode from changing a value after it has been written.
+func clone(b []byte) []byte {
+	if b == nil {
+		return nil
+	}
+	return append([]byte{}, b...)
+}
+
+func inOrder[V any](m map[string]V) []V {
+	if len(m) == 0 {
+		return nil
+	}
+	out := make([]V, 0, len(m))
+	for _, k := range sortedKeys(m) {
+		out = append(out, m[k])
+	}
+	return out
+}
+
+func hashOf(b []byte) []byte {
+	sum := sha256.Sum256(b)
+	return sum[:]
+}
+
+func versionOf(v *validation.Value) *kvrwset.Version {
+	if v == nil {
+		return nil
+	}
+	return &kvrwset.Version{BlockNum: v.Version.Block, TxNum: v.Version.Transaction}
+}
+
+func sameVersion(a, b *validation.Value) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return a.Version == b.Version
+}
+
+func describe(v *validation.Value) string {
+	if v == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("{BlockNum: %d, TxNum: %d}", v.Version.Block, v.Version.Transaction)
+}
+
+var errExhausted = errors.New("no such key")
