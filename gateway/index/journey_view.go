@@ -1,6 +1,9 @@
 package index
 
-import "traceledger/chaincode/trace"
+import (
+	"traceledger/chaincode/rules"
+	"traceledger/chaincode/trace"
+)
 
 // Journey is how one item travelled: the shipments that carried this very item,
 // never those that carried its lot's other items.
@@ -9,10 +12,10 @@ type Journey struct {
 	Pack trace.PackID `json:"pack"`
 	Item int64        `json:"item"`
 	// Group names the shipments and units that carried the item; items of one group
-	// share one journey. See JourneyGroups.
+	// share one journey. See Lot.JourneyGroups.
 	Group string        `json:"group"`
-	Steps []CustodyStep `json:"steps"` // in order of time
-	Legs  []Leg         `json:"legs"`  // shipments in order of departure
+	Steps []CustodyStep `json:"steps"` // in chain order
+	Legs  []Leg         `json:"legs"`  // in chain order
 	// Holder is who has the item now; zero before its pack is activated.
 	Holder trace.CustodyHolder `json:"holder"`
 }
@@ -49,7 +52,18 @@ type JourneyGroup struct {
 	Group string `json:"group"`
 }
 
-// Leg is one shipment of a journey.
+// Leg is one shipment of a journey, with what its telemetry shows.
 type Leg struct {
 	Shipment
+	Findings rules.JourneyFindings `json:"findings"`
+}
+
+// Page is everything a page of a lot, or of one item, is drawn from, all read from
+// one state of the index.
+type Page struct {
+	Lot *Lot `json:"lot"`
+	// Journey is the item's; nil on a lot's page.
+	Journey *Journey `json:"journey,omitempty"`
+	// Facts is what the rule of the verdict line looks at.
+	Facts rules.PageFacts `json:"-"`
 }

@@ -106,7 +106,7 @@ type RecalledCodes struct {
 	Recall trace.Recall    `json:"recall"`
 }
 
-// Relative is an ancestor or descendant of a lot.
+// Relative is an ancestor of a lot.
 type Relative struct {
 	ID     trace.LotID         `json:"id"`
 	Batch  *Typed[trace.Batch] `json:"batch,omitempty"`  // nil where the chain does not hold it
@@ -154,11 +154,12 @@ type Lot struct {
 	Shipments []ShipmentHead `json:"shipments,omitempty"`
 	// Ancestors are the closure of the inputs, sorted; Descendants the lots whose
 	// closure holds this one.
-	Ancestors   []Relative `json:"ancestors,omitempty"`
-	Descendants []Relative `json:"descendants,omitempty"`
+	Ancestors   []Relative    `json:"ancestors,omitempty"`
+	Descendants []trace.LotID `json:"descendants,omitempty"`
 
 	// Parties are all parties named above that the registry knows: producer,
-	// merchant, suppliers, labs, carriers, consignees, ancestors' producers.
+	// merchant, suppliers, labs, carriers, consignees, ancestors' producers and
+	// suppliers, whoever signed something.
 	Parties map[trace.PartyID]*Party `json:"parties,omitempty"`
 }
 
@@ -177,8 +178,10 @@ type Pack struct {
 
 // UnitCodes names a logistic unit and the runs of one pack's codes it holds.
 type UnitCodes struct {
-	SSCC  trace.SSCC        `json:"sscc"`
-	Codes []trace.CodeRange `json:"codes"`
+	SSCC    trace.SSCC        `json:"sscc"`
+	Codes   []trace.CodeRange `json:"codes"`
+	Custody trace.UnitCustody `json:"custody"`
+	Packed  Provenance        `json:"packed"`
 }
 
 // Unit is a logistic unit with its custody and the shipments that carried it.
@@ -195,15 +198,18 @@ type ShipmentHead struct {
 	Typed[trace.Shipment]
 	Status    trace.ShipmentStatus    `json:"status"`
 	Handovers []Typed[trace.Handover] `json:"handovers,omitempty"`
-	Arrival   *Typed[trace.Arrival]   `json:"arrival,omitempty"`
-	Verdicts  []Verdict               `json:"verdicts,omitempty"`
+	// Arrival closed the shipment; nil while it travels. Corrections of it follow.
+	Arrival            *Typed[trace.Arrival]  `json:"arrival,omitempty"`
+	ArrivalCorrections []Typed[trace.Arrival] `json:"arrivalCorrections,omitempty"`
+	Verdicts           []Verdict              `json:"verdicts,omitempty"`
+	// Bindings are the devices that measured it, by device, then by the time they begin.
+	Bindings       []Typed[trace.DeviceBinding] `json:"bindings,omitempty"`
+	DeviceVerdicts []Verdict                    `json:"deviceVerdicts,omitempty"`
 }
 
-// Shipment is a shipment with its devices and segments.
+// Shipment is a shipment with its telemetry.
 type Shipment struct {
 	ShipmentHead
-	// Bindings are by device, then by the time they begin.
-	Bindings []Typed[trace.DeviceBinding] `json:"bindings,omitempty"`
 	// Segments are by device, then by sequence.
 	Segments []Typed[trace.Segment] `json:"segments,omitempty"`
 }

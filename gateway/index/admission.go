@@ -1,0 +1,98 @@
+package index
+
+import (
+	"fmt"
+	"slices"
+
+	"traceledger/chaincode/trace"
+)
+
+// Reasons why a value on the chain is not admitted to the read model.
+const (
+	// ReasonUnknownKind: the key is of no kind this version knows. The transaction's
+	// other values enter.
+	ReasonUnknownKind trace.Code = "UNKNOWN_KIND"
+	// ReasonMalformed: the value is not what its key says.
+	ReasonMalformed trace.Code = "MALFORMED_VALUE"
+	// ReasonWriter: the certificate that signed the transaction does not fit the
+	// record, or may not write its kind.
+	ReasonWriter trace.Code = "WRONG_WRITER"
+	// ReasonNotEndorsed: the organisation that answers for the kind did not endorse.
+	ReasonNotEndorsed trace.Code = "NOT_ENDORSED"
+	// ReasonAlone: a value that changes only along with a record came without it.
+	ReasonAlone trace.Code = "WITHOUT_RECORD"
+	// ReasonRewritten: a record that is written once was changed or deleted.
+	ReasonRewritten trace.Code = "REWRITTEN"
+)
+
+// admit checks every value of a transaction against the organisations that answer
+// for its kind. One value that fails keeps the whole transaction out: its parts
+// were endorsed together and mean nothing apart.
+func admit(t *transaction) *trace.Error {
+	for i := range t.writes {
+		w := &t.writes[i]
+		if w.refused != nil && w.refused.Code == ReasonUnknownKind {
+			continue
+		}
+		if w.refused != nil {
+			return w.refused
+		}
+		if err := admitWrite(t, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func admitWrite(t *transaction, w *write) *trace.Error {
+	if w.deleted && w.kind.nature == natureRecord {
+		return trace.Errorf(ReasonRewritten, "%s was deleted, records are written once", w.key)
+	}
+	if len(w.kind.with) > 0 {
+		if !slices.ContainsFunc(t.writes, func(o write) bool { return o.refused == nil && slices.Contains(w.kind.with, o.kind.name) }) {
+			return trace.Errorf(ReasonAlone, "%s came without a record of one of the kinds %v", w.key, w.kind.with)
+		}
+		return nil
+	}
+	if w.kind.nature == natureRecord {
+		h := &w.links.head
+		if h.MSP != t.writer.msp || h.Party != t.writer.party || h.Role != t.writer.role {
+			return trace.Errorf(ReasonWriter, "%s says it was written by %s %s of %s, the certificate says %s %s of %s",
+				w.key, h.Role, h.Party, h.MSP, t.writer.role, t.writer.party, t.writer.msp)
+		}
+	}
+	return responsible(t, w)
+}
+
+// responsible holds a value to the catalogue: the writer's role may call a method
+// that writes this kind, belongs to the writer's organisation, and every
+// organisation the method answers with has endorsed.
+func responsible(t *transaction, w *write) *trace.Error {
+	for _, call := range w.kind.calls {
+		if !slices.Contains(call.Roles, t.writer.role) {
+			continue
+		}
+		if own := trace.MSPOf(t.writer.role); own != t.writer.msp {
+			return trace.Errorf(ReasonWriter, "%s was written by a %s of %s, that role belongs to %s", w.key, t.writer.role, t.writer.msp, own)
+		}
+		required := call.Guards
+		if len(required) == 0 {
+			required = []string{t.writer.msp}
+		}
+		for _, msp := range required {
+			if !slices.Contains(t.endorsers, msp) {
+				return trace.Errorf(ReasonNotEndorsed, "%s needs the endorsement of %s, endorsed by %v", w.key, msp, t.endorsers)
+			}
+		}
+		return nil
+	}
+	return trace.Errorf(ReasonWriter, "%s was written by role %q, may be written by %s", w.key, t.writer.role, rolesOf(w.kind))
+}
+
+func rolesOf(k *kind) string {
+	var roles []trace.Role
+	for _, call := range k.calls {
+		roles = append(roles, call.Roles...)
+	}
+	return fmt.Sprint(roles)
+}

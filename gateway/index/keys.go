@@ -1,0 +1,136 @@
+package index
+
+import (
+	"encoding/binary"
+	"errors"
+	"strings"
+
+	"traceledger/chaincode/trace"
+)
+
+// Every key of the index. A key is a letter for its kind, a slash and parts; a NUL
+// ends a part that may hold anything else. Keys of the chain stand as they are, so
+// that one prefix scan reads all facts of a subject.
+//
+// place is where a write stands on the chain: block (8 bytes), position of its
+// transaction (4), position among the transaction's writes (2), all big-endian, so
+// that rows in key order are in chain order. latest is place with every bit
+// flipped: newest first.
+const (
+	rowFormat   = "a/format" // → version of this layout
+	rowCursor   = "a/cursor" // → next block wanted (8 bytes), header hash of the one before (32)
+	kindRecord  = 'r'        // r/ chain key → newest value with its provenance
+	kindHistory = 'h'        // h/ chain key NUL place → every value of a state key that is not a balance
+	kindList    = 'i'        // i/ scope NUL kind NUL latest → chain key; see scope… below
+	kindEdge    = 'e'        // e/ relation / from NUL place to → nothing
+	kindVersion = 'v'        // v/ topic → 1 + number of the last block that changed the topic
+	kindReject  = 'x'        // x/ place → value that was not admitted, with the reason
+)
+
+// formatVersion changes with the layout or with what the fold derives; an index of
+// another version is rebuilt.
+const formatVersion = "traceledger index 1"
+
+// Scopes of lists.
+const scopeAll = ""
+
+func scopeParty(p trace.PartyID) string { return "party/" + string(p) }
+
+func scopeLot(subjectID string) string { return "lot/" + subjectID }
+
+// relation is a kind of edge: from is a chain key or the id of a subject, to
+// likewise.
+type relation string
+
+const (
+	edgeCorrected  relation = "corrected"    // record key → key of the record that corrects it
+	edgeDescendant relation = "descendant"   // lot subject → lot subject of a batch made from it
+	edgeCarried    relation = "carried"      // lot subject → shipment id
+	edgePacked     relation = "codes-packed" // pack id → SSCC
+	edgeUnit       relation = "unit-carried" // SSCC → shipment id
+	edgeActivated  relation = "activated"    // pack id → key of its activation
+	edgeSegment    relation = "segment"      // shipment id → segment key
+	edgeBound      relation = "bound"        // shipment id → device binding key
+	edgeProduct    relation = "product"      // party id → product key, as its producer or merchant
+)
+
+// place orders writes on the chain.
+type place struct {
+	block    uint64
+	position uint32
+	write    uint16
+}
+
+const placeBytes = 14
+
+func (p place) append(b []byte) []byte {
+	b = binary.BigEndian.AppendUint64(b, p.block)
+	b = binary.BigEndian.AppendUint32(b, p.position)
+	return binary.BigEndian.AppendUint16(b, p.write)
+}
+
+func (p place) appendLatest(b []byte) []byte {
+	return place{^p.block, ^p.position, ^p.write}.append(b)
+}
+
+func readPlace(b []byte) place {
+	return place{binary.BigEndian.Uint64(b), binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint16(b[12:])}
+}
+
+func recordRow(key string) []byte { return appendRow(kindRecord, key, 0) }
+
+func historyRows(key string) []byte {
+	return append(appendRow(kindHistory, key, 1+placeBytes), 0)
+}
+
+func historyRow(key string, at place) []byte { return at.append(historyRows(key)) }
+
+func listRows(scope, kind string) []byte {
+	row := append(appendRow(kindList, scope, len(kind)+2+placeBytes), 0)
+	return append(append(row, kind...), 0)
+}
+
+func listRow(scope, kind string, at place) []byte { return at.appendLatest(listRows(scope, kind)) }
+
+// edgeRows is the prefix of all edges whose from begins with the given text.
+func edgeRows(r relation, from string) []byte {
+	row := appendRow(kindEdge, string(r), len(from)+1)
+	return append(append(row, '/'), from...)
+}
+
+func edgeRow(r relation, from string, at place, to string) []byte {
+	row := append(edgeRows(r, from), 0)
+	return append(at.append(row), to...)
+}
+
+var errEdge = errors.New("edge row is not of this form")
+
+// parseEdge takes an edge row of a known relation apart.
+func parseEdge(r relation, row []byte) (from, to string, err error) {
+	rest, found := strings.CutPrefix(string(row), string(kindEdge)+"/"+string(r)+"/")
+	from, rest, ended := strings.Cut(rest, "\x00")
+	if !found || !ended || len(rest) < placeBytes {
+		return "", "", errEdge
+	}
+	return from, rest[placeBytes:], nil
+}
+
+func versionRow(topic string) []byte { return appendRow(kindVersion, topic, 0) }
+
+func rejectRow(at place) []byte { return at.append(appendRow(kindReject, "", placeBytes)) }
+
+func appendRow(kind byte, part string, more int) []byte {
+	row := make([]byte, 0, 2+len(part)+more)
+	return append(append(row, kind, '/'), part...)
+}
+
+// after is the first key behind every key that begins with prefix.
+func after(prefix []byte) []byte {
+	end := append([]byte(nil), prefix...)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i]++; end[i] != 0 {
+			return end[:i+1]
+		}
+	}
+	return nil
+}
