@@ -4,6 +4,7 @@ import (
 	"html/template"
 	"math"
 
+	"traceledger/chaincode/rules"
 	"traceledger/chaincode/trace"
 )
 
@@ -41,19 +42,6 @@ const (
 	trackMaxHeight = 3000
 	labelSize      = 100
 )
-
-// Coarse rounds a position to 1/100 ° (about a kilometre), the finest a public page
-// shows.
-func Coarse(p trace.Point) trace.Point {
-	round := func(v trace.MicroDegrees) trace.MicroDegrees {
-		const unit = 10_000
-		if v < 0 {
-			return -((-v + unit/2) / unit * unit)
-		}
-		return (v + unit/2) / unit * unit
-	}
-	return trace.Point{Latitude: round(p.Latitude), Longitude: round(p.Longitude)}
-}
 
 // projection maps degrees to tenths of a unit, true to shape around the middle
 // latitude: good enough for a journey across a country, and never for navigation.
@@ -135,7 +123,7 @@ func (t Track) drawRuns(d *drawing, p projection) {
 	for _, run := range t.Runs {
 		solid.lift()
 		for i, point := range run {
-			point = Coarse(point)
+			point = rules.Coarse(point)
 			x, y := p.at(point)
 			if i == 0 && last != nil {
 				dashed.lift()
@@ -162,7 +150,7 @@ func (t Track) drawRuns(d *drawing, p projection) {
 func (t Track) drawPlaces(d *drawing, p projection, height int) {
 	var taken []box
 	for _, place := range t.Places {
-		x, y := p.at(Coarse(place.Point))
+		x, y := p.at(rules.Coarse(place.Point))
 		switch place.Kind {
 		case PlaceEnd:
 			d.circle("end", x, y, 45)
@@ -180,7 +168,7 @@ func (t Track) drawPlaces(d *drawing, p projection, height int) {
 			if place.Kind != kind || place.Name == "" {
 				continue
 			}
-			x, y := p.at(Coarse(place.Point))
+			x, y := p.at(rules.Coarse(place.Point))
 			width := textWidth(place.Name, labelSize)
 			for _, dy := range []int{-85, 160, -210, 285, -335, 410} {
 				left := min(max(x-width/2, 30), 10*Width-width-30)

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 
+	"traceledger/chaincode/rules"
 	"traceledger/chaincode/trace"
 )
 
@@ -186,16 +187,7 @@ func pairs(into, level []trace.Digest) []trace.Digest {
 		if i+1 == len(level) {
 			return append(into, level[i])
 		}
-		into = append(into, parent(level[i], level[i+1]))
+		into = append(into, rules.NodeHash(level[i], level[i+1]))
 	}
 	return into
-}
-
-// parent is RFC 6962's hash of an inner node: SHA-256(0x01 ‖ left ‖ right).
-func parent(left, right trace.Digest) trace.Digest {
-	var b [1 + 2*sha256.Size]byte
-	b[0] = 1
-	copy(b[1:], left[:])
-	copy(b[1+sha256.Size:], right[:])
-	return sha256.Sum256(b[:])
 }

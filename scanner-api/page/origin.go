@@ -27,7 +27,7 @@ func (b *builder) producer() {
 			}
 		}
 		if s.Licence == "" {
-			s.Licence = b.words("未展示:许可证不在册", "not shown: no licence on file")
+			s.Licence = b.words("未显示:许可证不在册", "not shown: no licence on file")
 		}
 		b.v.Suppliers = append(b.v.Suppliers, s)
 	}
@@ -50,7 +50,7 @@ func (b *builder) party(id trace.PartyID, wanted func(index.Licence) bool) *Part
 	view := &Party{Name: b.partyName(id), ID: string(id), Status: b.words("在册有效", "in good standing")}
 	party := b.s.Lot.Parties[id]
 	if party == nil {
-		view.Status = b.words("未展示:登记不在册", "not shown: not in the registry")
+		view.Status = b.words("未显示:登记不在册", "not shown: not in the registry")
 		view.Suspended = true
 		return view
 	}
@@ -191,5 +191,5 @@ func (b *builder) licenceStanding() (words, mark string) {
 	case rules.LicenceSuspended:
 		return b.words("生产者已被暂停", "producer suspended"), "bad"
 	}
-	return b.words("许可证未展示", "licence not shown"), "bad"
+	return b.words("许可证未显示", "licence not shown"), "bad"
 }
