@@ -288,6 +288,9 @@ func SegmentKey(d trace.DeviceID, sequence int64) trace.Key {
 	return key(KindSegment, string(d), digits(sequence, 12))
 }
 
+// SegmentPrefix begins the keys of a device's segments, by sequence.
+func SegmentPrefix(d trace.DeviceID) trace.Key { return key(KindSegment, string(d)) + "/" }
+
 // RuleKey is one version of a monitor's rule.
 func RuleKey(monitor, version string) trace.Key { return key(KindRule, monitor, version) }
 
