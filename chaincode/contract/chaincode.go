@@ -19,8 +19,8 @@ type Chaincode struct {
 	known     map[string]bool
 }
 
-// New builds the chaincode. It fails only on a programming error: a method of the
-// catalogue (trace.Methods) that no contract has.
+// New builds the chaincode. It fails only on a programming error: a contract that
+// contractapi cannot take.
 func New() (*Chaincode, error) {
 	registry := &Registry{newSubject("registry")}
 	standards := &Standards{newSubject("standards")}
@@ -37,9 +37,10 @@ func New() (*Chaincode, error) {
 	}
 	contracts.TransactionSerializer = argumentSerializer{}
 
-	known := map[string]bool{GetTransaction: true}
+	known := map[string]bool{}
 	for _, m := range trace.Methods() {
 		known[m.Transaction()] = true
+		known[m.Contract+":"+getMethod] = true
 	}
 	return &Chaincode{contracts: contracts, known: known}, nil
 }

@@ -5,9 +5,12 @@ import (
 	"traceledger/chaincode/trace"
 )
 
-// GetTransaction is the one read-only transaction. Pages and desks read the index,
-// not the chaincode; this is for auditors and tests that ask a peer directly.
+// GetTransaction is the one read-only transaction; every contract answers to it. Pages
+// and desks read the index, not the chaincode: this is for auditors and tests that
+// ask a peer directly.
 const GetTransaction = "registry:Get"
+
+const getMethod = "Get"
 
 // GetRequest names a record or balance by its key.
 type GetRequest struct {
@@ -15,7 +18,7 @@ type GetRequest struct {
 }
 
 // Get answers with the value of one key, as its JSON on the chain.
-func (r *Registry) Get(ctx *Context, argument string) (string, error) {
+func (*subject) Get(ctx *Context, argument string) (string, error) {
 	request, err := Decode[GetRequest](argument)
 	if err != nil {
 		return "", err
