@@ -29,8 +29,8 @@ type InspectionFacts struct {
 	Accreditations []trace.Accreditation // the lab's, in order of number
 	// Limits holds all published versions for each item, in the request's order.
 	Limits [][]trace.Limit
-	// Superseded is the inspection that the request names, SupersededBy what took its
-	// place already, "" where nothing did.
+	// Superseded is the inspection that the request supersedes or corrects,
+	// SupersededBy what took its place already, "" where nothing did.
 	Superseded   *trace.Inspection
 	SupersededBy trace.Key
 }
@@ -47,6 +47,9 @@ func CheckInspection(r *trace.ReportInspectionRequest) error {
 	}
 	if r.SampledAt == 0 || r.ReportedAt == 0 {
 		return trace.Errorf(trace.CodeMissing, "sampledAt and reportedAt are both needed")
+	}
+	if r.Corrects != "" && r.Supersedes != "" {
+		return trace.Errorf(trace.CodeInvalid, "corrects and supersedes: a report either corrects one or takes the place of one")
 	}
 	if r.ReportedAt < r.SampledAt {
 		return trace.Errorf(trace.CodeChronology, "reportedAt %s lies before sampledAt %s", r.ReportedAt, r.SampledAt)
@@ -185,29 +188,38 @@ func checkSampleTime(r *trace.ReportInspectionRequest, f InspectionFacts) error 
 	return nil
 }
 
-// checkSuperseded: a re-test takes the place of one earlier inspection of the same
-// subject, and each inspection is superseded once, so that the line of succession
-// does not fork.
+// checkSuperseded: a re-test, or a correction, takes the place of one earlier
+// inspection of the same subject, and each inspection is replaced once, so that the
+// line of succession does not fork.
 func checkSuperseded(r *trace.ReportInspectionRequest, f InspectionFacts) error {
-	if r.Supersedes == "" {
+	replaced := ReplacedInspection(r)
+	if replaced == "" {
 		return nil
 	}
 	old := f.Superseded
 	if old == nil {
-		return trace.Errorf(trace.CodeNotFound, "supersedes %s: there is no such inspection", r.Supersedes)
+		return trace.Errorf(trace.CodeNotFound, "inspection %s: there is no such record", replaced)
 	}
 	sameLot := r.Lot != nil && old.Lot != nil && *r.Lot == *old.Lot
 	samePlot := r.Lot == nil && old.Lot == nil && r.Producer == old.Producer && r.Plot == old.Plot && r.Season == old.Season
 	if !sameLot && !samePlot {
-		return trace.Errorf(trace.CodeInvalid, "supersedes %s: it is about another lot or plot", r.Supersedes)
+		return trace.Errorf(trace.CodeInvalid, "inspection %s is about another lot or plot", replaced)
 	}
 	if f.SupersededBy != "" {
-		return trace.Errorf(trace.CodeState, "supersedes %s: %s took its place already", r.Supersedes, f.SupersededBy)
+		return trace.Errorf(trace.CodeState, "inspection %s: %s took its place already", replaced, f.SupersededBy)
 	}
-	if r.ReportedAt < old.ReportedAt {
+	if r.Supersedes != "" && r.ReportedAt < old.ReportedAt {
 		return trace.Errorf(trace.CodeChronology, "reportedAt %s lies before the report it supersedes, %s", r.ReportedAt, old.ReportedAt)
 	}
 	return nil
+}
+
+// ReplacedInspection is the inspection whose place a report takes, "" for none.
+func ReplacedInspection(r *trace.ReportInspectionRequest) trace.Key {
+	if r.Corrects != "" {
+		return r.Corrects
+	}
+	return r.Supersedes
 }
 
 func substances(items []trace.InspectionItem) []string {

@@ -99,6 +99,9 @@ func ReviewLot(r *trace.ReviewRequest, f LotReviewFacts) (*trace.Review, error) 
 		if before.Inspection != r.Inspection {
 			return nil, trace.Errorf(trace.CodeReview, "level 1 passed for inspection %s, not for %s", before.Inspection, r.Inspection)
 		}
+		if f.SupersededBy != "" {
+			return nil, trace.Errorf(trace.CodeReview, "inspection %s is superseded by %s", r.Inspection, f.SupersededBy)
+		}
 		if err := mayReviewInspection(f); err != nil {
 			return nil, err
 		}

@@ -260,3 +260,6 @@ func notAfter(name string, at, now trace.Time) error {
 	}
 	return nil
 }
+
+// DepartedInTime refuses a departure that lies after the transaction.
+func DepartedInTime(departed, now trace.Time) error { return notAfter("departed", departed, now) }
