@@ -167,6 +167,7 @@ func (n *Network) makeNodes() {
 		return append([]string{
 			"FABRIC_CFG_PATH=.",
 			"FABRIC_LOGGING_SPEC=" + n.config.LogLevel,
+			"FABRIC_LOGGING_FORMAT=%{time:2006-01-02T15:04:05.000Z07:00} %{level} [%{module}] %{message}", // no colours
 			"PATH=" + os.Getenv("PATH"), // the builder scripts use grep, sed and cp
 			"TMPDIR=tmp",
 		}, extra...)

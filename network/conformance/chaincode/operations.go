@@ -58,8 +58,10 @@ var operations = map[string]operation{
 		return Result{}, stub.FinishWriteBatch()
 	},
 
+	// range reads all rows, or the first Size of them.
 	"range": func(stub shim.ChaincodeStubInterface, s Step) (Result, error) {
-		return rows(stub.GetStateByRange(s.Key, s.End))
+		iterator, err := stub.GetStateByRange(s.Key, s.End)
+		return firstRows(s.Size, iterator, err)
 	},
 	"rangePage": func(stub shim.ChaincodeStubInterface, s Step) (Result, error) {
 		return page(stub.GetStateByRangeWithPagination(s.Key, s.End, int32(s.Size), s.Bookmark))
@@ -227,11 +229,16 @@ func values(contents [][]byte, err error) (Result, error) {
 }
 
 func rows(iterator shim.StateQueryIteratorInterface, err error) (Result, error) {
+	return firstRows(0, iterator, err)
+}
+
+// firstRows takes the first n rows, all of them when n is 0.
+func firstRows(n int, iterator shim.StateQueryIteratorInterface, err error) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
 	result := Result{Found: true}
-	for iterator.HasNext() {
+	for (n == 0 || len(result.Rows) < n) && iterator.HasNext() {
 		row, err := iterator.Next()
 		if err != nil {
 			return result, errors.Join(err, iterator.Close())

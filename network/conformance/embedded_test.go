@@ -1,0 +1,79 @@
+package conformance
+
+import (
+	"testing"
+	"time"
+
+	"github.com/hyperledger/fabric-gateway/pkg/identity"
+	"github.com/hyperledger/fabric-protos-go-apiv2/msp"
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+
+	"traceledger/network/conformance/chaincode"
+	"traceledger/network/embedded"
+	"traceledger/network/validation"
+)
+
+// TestEmbedded runs the suite against the embedded ledger.
+func TestEmbedded(t *testing.T) {
+	ledger, err := embedded.Open(embedded.Config{
+		Dir:           t.TempDir(),
+		Channel:       Channel,
+		Organisations: organisations,
+		Chaincodes: []embedded.Chaincode{{
+			Name:        Chaincode,
+			Version:     Version,
+			Chaincode:   chaincode.Chaincode{},
+			Collections: embeddedCollections(),
+		}},
+		Batch: embedded.BatchConfig{
+			MaxLinger:        5 * time.Millisecond, // so that tests find several transactions in a block
+			AbsoluteMaxBytes: MaxTransactionBytes,
+		},
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, ledger.Close()) })
+	Run(t, embeddedEngine{ledger})
+	require.NoError(t, ledger.Verify(t.Context()))
+}
+
+func embeddedCollections() []embedded.Collection {
+	var list []embedded.Collection
+	for _, c := range Collections {
+		e := embedded.Collection{
+			Name:            c.Name,
+			Members:         c.Members,
+			MaxPeerCount:    int32(len(c.Members)),
+			BlockToLive:     c.BlockToLive,
+			MemberOnlyRead:  c.MemberOnlyRead,
+			MemberOnlyWrite: c.MemberOnlyWrite,
+		}
+		if c.EndorsedBy != "" {
+			e.Policy = &peer.ApplicationPolicy{Type: &peer.ApplicationPolicy_SignaturePolicy{
+				SignaturePolicy: validation.SignedBy(1, msp.MSPRole_PEER, c.EndorsedBy),
+			}}
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+type embeddedEngine struct{ ledger *embedded.Ledger }
+
+func (embeddedEngine) Name() string { return "embedded" }
+
+func (e embeddedEngine) Conn(_ *testing.T, mspID string) *grpc.ClientConn {
+	return e.ledger.ConnTo(mspID)
+}
+
+func (e embeddedEngine) Enrol(t *testing.T, mspID, name string, attributes map[string]string, notAfter time.Time) (identity.Identity, identity.Sign) {
+	t.Helper()
+	var options []embedded.EnrolOption
+	if !notAfter.IsZero() {
+		options = append(options, embedded.NotAfter(notAfter))
+	}
+	enrolment, err := e.ledger.Enrol(mspID, name, attributes, options...)
+	require.NoError(t, err)
+	return parseIdentity(t, mspID, enrolment.CertPEM, enrolment.KeyPEM)
+}
