@@ -38,9 +38,15 @@ func tenths(v int) string {
 	if v%10 == 0 {
 		return strconv.Itoa(v / 10)
 	}
-	s := strconv.FormatFloat(float64(v)/10, 'f', 1, 64)
-	s = strings.Replace(s, "0.", ".", 1)
-	return s
+	sign := ""
+	if v < 0 {
+		sign, v = "-", -v
+	}
+	whole := ""
+	if v >= 10 {
+		whole = strconv.Itoa(v / 10)
+	}
+	return sign + whole + "." + strconv.Itoa(v%10)
 }
 
 func (d *drawing) open(height int, title, description, class string) {

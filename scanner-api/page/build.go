@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"traceledger/chaincode/rules"
 	"traceledger/chaincode/state"
@@ -48,11 +49,18 @@ func Build(l Language, s Subject) View {
 func lineView(l Language, line rules.Line) *LineView {
 	v := &LineView{Level: line.Level, Word: l.level(line.Level), Text: l.words(line.Text.Zh, line.Text.En)}
 	for _, r := range line.Reasons {
-		v.Reasons = append(v.Reasons, l.words(r.Zh, r.En))
+		// What the line itself says is not said twice.
+		if words := l.words(r.Zh, r.En); !strings.Contains(v.Text, words) {
+			v.Reasons = append(v.Reasons, words)
+		}
 	}
+	var missing []string
 	for _, r := range line.NotShown {
-		v.NotShown = append(v.NotShown, l.words(r.Zh, r.En))
+		if words := l.words(r.Zh, r.En); !strings.Contains(v.Text, words) {
+			missing = append(missing, words)
+		}
 	}
+	v.NotShown = l.list(missing)
 	return v
 }
 
@@ -119,7 +127,7 @@ func (b *builder) sign(kind string, p index.Provenance) Stamp {
 		return stamp
 	}
 	b.signed[p.Key] = true
-	if len(b.v.Signed) == maxSigned {
+	if len(b.signed) > maxSigned {
 		b.v.SignedCut++
 		return stamp
 	}
@@ -127,10 +135,15 @@ func (b *builder) sign(kind string, p index.Provenance) Stamp {
 	for i, msp := range p.Endorsers {
 		organisations[i] = b.organisation(msp)
 	}
-	b.v.Signed = append(b.v.Signed, Signed{
-		Anchor: stamp.Anchor, Kind: kind, By: stamp.By, Organisation: b.organisation(p.MSP) + " · " + b.role(p.Role),
-		Claimed: Clock(p.Claimed), Recorded: stamp.Recorded, Transaction: p.TransactionID, Block: p.Block,
-		Key: string(p.Key), Endorsers: b.list(organisations), Corrected: stamp.Corrected,
+	by := Signer{Name: stamp.By, Organisation: b.organisation(p.MSP) + " · " + b.role(p.Role)}
+	n := slices.IndexFunc(b.v.Signed, func(s Signer) bool { return s.Name == by.Name && s.Organisation == by.Organisation })
+	if n < 0 {
+		n = len(b.v.Signed)
+		b.v.Signed = append(b.v.Signed, by)
+	}
+	b.v.Signed[n].Records = append(b.v.Signed[n].Records, Signed{
+		Anchor: stamp.Anchor, Kind: kind, Claimed: Clock(p.Claimed), Recorded: stamp.Recorded, Transaction: p.TransactionID,
+		Block: p.Block, Key: string(p.Key), Endorsers: b.list(organisations), Corrected: stamp.Corrected,
 	})
 	return stamp
 }

@@ -64,7 +64,7 @@ func (b *builder) verdictView(v index.Verdict) Verdict {
 		b.sign(b.recordKind(state.FactVerdictReview), review.Provenance)
 		words := b.outcome(review.Record.Outcome)
 		if review.Record.Reason != "" {
-			words += b.words(":", ": ") + review.Record.Reason
+			words += b.words("：", ": ") + review.Record.Reason
 		}
 		view.Reviews = append(view.Reviews, words)
 	}
@@ -79,9 +79,9 @@ func (b *builder) actionView(a index.Action) Action {
 		Stamp: b.sign(b.recordKind(state.FactAction), a.Provenance),
 	}
 	if r.Codes != nil {
-		view.Title += b.words("(部分追溯码)", " (a run of codes)")
+		view.Title += b.words("（部分追溯码）", " (a run of codes)")
 	} else if r.Lot == nil && r.GTIN != "" {
-		view.Title += b.words("(整个商品)", " (the whole product)")
+		view.Title += b.words("（整个商品）", " (the whole product)")
 	}
 	for _, basis := range r.Basis {
 		view.Basis = append(view.Basis, basis.Law+" "+basis.Article)

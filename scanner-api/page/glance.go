@@ -38,14 +38,14 @@ func (b *builder) glanceProducer() {
 	}
 	value, mark = "", ""
 	if suppliers > 0 {
-		value = fmt.Sprintf(b.words("%d 种原料,供应商均有有效许可", "%d materials, all suppliers licensed"), suppliers)
+		value = fmt.Sprintf(b.words("%d 种原料，供应商均有有效许可", "%d materials, all suppliers licensed"), suppliers)
 		if missing > 0 {
-			value, mark = fmt.Sprintf(b.words("%d 种原料,%d 种许可未显示或无效", "%d materials, %d without a valid licence"), suppliers, missing), "warn"
+			value, mark = fmt.Sprintf(b.words("%d 种原料，%d 种许可未显示或无效", "%d materials, %d without a valid licence"), suppliers, missing), "warn"
 		}
 	}
 	if n := len(b.v.Parents); n > 0 {
 		if value != "" {
-			value += b.words(";", "; ")
+			value += b.words("；", "; ")
 		}
 		value += fmt.Sprintf(b.words("来自 %d 个上游批次", "made from %d parent lots"), n)
 	}
@@ -126,7 +126,7 @@ func (b *builder) glancePapers() {
 	case kept == files && files > 0:
 		value = fmt.Sprintf(b.words("%d 份原件可查", "%d original reports"), files)
 	case files > 0:
-		value = fmt.Sprintf(b.words("%d 份,其中 %d 份原件不在本站", "%d, of which %d are not kept here"), files, files-kept)
+		value = fmt.Sprintf(b.words("%d 份，其中 %d 份原件不在本站", "%d, of which %d are not kept here"), files, files-kept)
 	}
 	b.shown("检验报告", "Test reports", value, "inspections", "")
 }
@@ -134,7 +134,7 @@ func (b *builder) glancePapers() {
 func (b *builder) glanceJourney() {
 	storage := ""
 	if p := b.s.Lot.Product; p != nil && (p.Record.Storage != nil || p.Record.Transport != nil) {
-		storage = b.words("贮存 ", "store ") + b.temperatures(p.Record.Storage) + b.words(",运输 ", ", transport ") + b.temperatures(p.Record.Transport)
+		storage = b.words("贮存 ", "store ") + b.temperatures(p.Record.Storage) + b.words("，运输 ", ", transport ") + b.temperatures(p.Record.Transport)
 	} else if p != nil {
 		storage = b.words("未声明温度要求", "no temperature stated")
 	}
@@ -152,7 +152,7 @@ func (b *builder) glanceJourney() {
 	switch {
 	case b.s.Journey == nil || segments == 0:
 	case excursions > 0:
-		value = fmt.Sprintf(b.words("超出范围 %d 次,共 %s", "%d excursions, %s in all"), excursions, b.duration(excursion))
+		value = fmt.Sprintf(b.words("超出范围 %d 次，共 %s", "%d excursions, %s in all"), excursions, b.duration(excursion))
 		if excursion > f.ExcursionSeconds {
 			mark = "warn"
 		}
@@ -166,7 +166,7 @@ func (b *builder) glanceJourney() {
 		if leg.Track != "" && b.s.Journey != nil {
 			record := b.s.Journey.Legs[i].Record
 			if value != "" {
-				value += b.words(";", "; ")
+				value += b.words("；", "; ")
 			}
 			value += record.Origin.Name + " → " + record.Target.Name
 		}
@@ -198,7 +198,7 @@ func (b *builder) glanceStanding() {
 		value = b.words("没有判定或处置记录", "none on file")
 	}
 	if b.v.Merchant != nil {
-		value += b.words(";商家", "; merchant ") + b.v.Merchant.Status
+		value += b.words("；商家", "; merchant ") + b.v.Merchant.Status
 		if b.v.Merchant.Suspended && mark == "" {
 			mark = "warn"
 		}

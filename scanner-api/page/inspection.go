@@ -45,10 +45,10 @@ func (b *builder) testItem(item trace.JudgedItem) TestItem {
 			v.Standard += " " + l.Source.Clause
 		}
 		if !l.Source.Checked {
-			v.Standard += b.words("(限量值未核对现行版)", " (value not yet compared with the edition in force)")
+			v.Standard += b.words("（限量值未核对现行版）", " (value not yet compared with the edition in force)")
 		}
 		if l.Quality {
-			v.Standard += b.words("(品质指标)", " (quality value)")
+			v.Standard += b.words("（品质指标）", " (quality value)")
 		}
 	}
 	return v
@@ -69,7 +69,7 @@ func (b *builder) result(item trace.InspectionItem) string {
 		return "< " + value
 	case trace.ResultNotDetected:
 		if value != "" {
-			return b.words("未检出(检出限 ", "not detected (LOD ") + value + b.words(")", ")")
+			return b.words("未检出（检出限 ", "not detected (LOD ") + value + b.words("）", ")")
 		}
 		return b.words("未检出", "not detected")
 	case trace.ResultDetected:

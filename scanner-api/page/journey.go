@@ -141,12 +141,12 @@ func (b *builder) legRows(leg *index.Leg, s *series) []Row {
 	if s.readings > 0 {
 		add("读数", "Readings", fmt.Sprintf(b.words("%s 条 · %d 台设备 · %d 段上链", "%s by %d devices, anchored in %d segments"), grouped(int64(s.readings)), s.devices, len(leg.Segments)))
 	} else {
-		add("读数", "Readings", b.words("未显示:没有温度读数上链", "not shown: no readings on the chain"))
+		add("读数", "Readings", b.words("未显示：没有温度读数上链", "not shown: no readings on the chain"))
 	}
 	if km := s.distance(); km > 0 {
 		add("轨迹", "Track", fmt.Sprintf(b.words("约 %s 公里", "about %s km"), grouped(int64(km))))
 	} else {
-		add("轨迹", "Track", b.words("未显示:没有北斗定位上链", "not shown: no Beidou positions on the chain"))
+		add("轨迹", "Track", b.words("未显示：没有北斗定位上链", "not shown: no Beidou positions on the chain"))
 	}
 	return rows
 }
@@ -166,7 +166,7 @@ func (b *builder) findingRows(f *rules.JourneyFindings) []Finding {
 		for _, d := range f.Defrosts {
 			longest, peak = max(longest, d.Seconds), max(peak, d.Peak)
 		}
-		out = append(out, Finding{"defrost", fmt.Sprintf(b.words("除霜 %d 次,品温始终在范围内", "%d defrosts, pulp in range throughout"), n),
+		out = append(out, Finding{"defrost", fmt.Sprintf(b.words("除霜 %d 次，品温始终在范围内", "%d defrosts, pulp in range throughout"), n),
 			fmt.Sprintf(b.words("最长 %s · 回风最高 %s °C · 不算超温", "longest %s · air at most %s °C · not an excursion"), b.duration(longest), celsius(peak))})
 	}
 	for _, g := range f.Gaps {
@@ -177,14 +177,14 @@ func (b *builder) findingRows(f *rules.JourneyFindings) []Finding {
 		for _, g := range f.FixGaps {
 			longest = max(longest, g.Seconds)
 		}
-		out = append(out, Finding{"gap", fmt.Sprintf(b.words("无定位 %d 次(如隧道),不算违规", "%d stretches without a position (tunnels), no violation"), n),
+		out = append(out, Finding{"gap", fmt.Sprintf(b.words("无定位 %d 次（如隧道），不算违规", "%d stretches without a position (tunnels), no violation"), n),
 			b.words("最长 ", "longest ") + b.duration(longest)})
 	}
 	for _, m := range f.Missing {
 		out = append(out, Finding{"gap", fmt.Sprintf(b.words("设备 %s 缺第 %d–%d 段", "Device %s: segments %d–%d are missing"), m.Device, m.First, m.Last), b.words("未上链", "not on the chain")})
 	}
 	if f.Segments > 0 && len(out) == 0 {
-		out = append(out, Finding{"fine", b.words("全程在规定温度内,读数无中断", "In range throughout, no gap in the readings"), ""})
+		out = append(out, Finding{"fine", b.words("全程在规定温度内，读数无中断", "In range throughout, no gap in the readings"), ""})
 	}
 	return out
 }
@@ -225,7 +225,7 @@ func (b *builder) temperatureChart(leg *index.Leg, s *series, f *rules.JourneyFi
 		for _, row := range b.findingRows(f) {
 			said = append(said, row.Words)
 		}
-		t.Words.Description = strings.Join(said, b.words(";", "; "))
+		t.Words.Description = strings.Join(said, b.words("；", "; "))
 	}
 	return t.SVG()
 }
@@ -241,7 +241,7 @@ func (b *builder) legend(s *series, f *rules.JourneyFindings) []LegendRow {
 		air, pulp = air || !box.Pulp, pulp || box.Pulp
 	}
 	if air {
-		add("air", "空气(回风)", "air (return)")
+		add("air", "空气（回风）", "air (return)")
 	}
 	if pulp {
 		add("pulp", "品温", "pulp")

@@ -27,7 +27,7 @@ func (b *builder) producer() {
 			}
 		}
 		if s.Licence == "" {
-			s.Licence = b.words("未显示:许可证不在册", "not shown: no licence on file")
+			s.Licence = b.words("未显示：许可证不在册", "not shown: no licence on file")
 		}
 		b.v.Suppliers = append(b.v.Suppliers, s)
 	}
@@ -50,7 +50,7 @@ func (b *builder) party(id trace.PartyID, wanted func(index.Licence) bool) *Part
 	view := &Party{Name: b.partyName(id), ID: string(id), Status: b.words("在册有效", "in good standing")}
 	party := b.s.Lot.Parties[id]
 	if party == nil {
-		view.Status = b.words("未显示:登记不在册", "not shown: not in the registry")
+		view.Status = b.words("未显示：登记不在册", "not shown: not in the registry")
 		view.Suspended = true
 		return view
 	}
@@ -138,6 +138,9 @@ func (b *builder) origin() {
 	add("批号", "Lot", string(lot.ID.Lot))
 }
 
+// logShown is how many entries stand before the fold.
+const logShown = 12
+
 func (b *builder) log() {
 	for _, a := range arrange(b.s.Lot.Log, typedProvenance[trace.LogEntry]) {
 		r := a.record.Record
@@ -156,8 +159,12 @@ func (b *builder) log() {
 		}
 		step.Files = b.files(b.words("影像", "Picture"), r.Media...)
 		step.Stamp = withReason(b.sign(b.recordKind(state.FactLog), a.record.Provenance), a.corrects, r.Head)
+		if a.record.Provenance.Party == b.s.Lot.Batch.Provenance.Party {
+			step.Stamp.By = "" // the producer's own log: its name stands above
+		}
 		b.v.Log = append(b.v.Log, step)
 	}
+	b.v.LogShown = min(len(b.v.Log), logShown)
 }
 
 func (b *builder) papers() {

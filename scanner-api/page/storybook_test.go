@@ -123,7 +123,7 @@ func kiwifruit(t testing.TB, excursion bool) Subject {
 	for i, e := range []entry{
 		{"2026-03-12T09:00", trace.ActivitySoil, "取土化验"}, {"2026-03-20T08:00", trace.ActivityFertiliser, "每株有机肥 15 千克"}, {"2026-04-18T07:30", trace.ActivityPollinate, "人工授粉"},
 		{"2026-06-05T08:00", trace.ActivityIrrigation, "滴灌 4 小时"}, {"2026-06-21T08:00", trace.ActivityLight, "套袋"}, {"2026-09-28T06:40", trace.ActivitySpray, "防治果实软腐"},
-		{"2026-10-18T08:30", trace.ActivityHarvest, "可溶性固形物 7.1 %"}, {"2026-10-18T16:00", trace.ActivityPrecool, "24 小时内降至 0 °C"}, {"2026-10-19T09:00", trace.ActivitySort, "特级果,按标准分级"}, {"2026-10-19T14:00", trace.ActivityPack, "5 千克礼盒 1,920 件"},
+		{"2026-10-18T08:30", trace.ActivityHarvest, "可溶性固形物 7.1 %"}, {"2026-10-18T16:00", trace.ActivityPrecool, "24 小时内降至 0 °C"}, {"2026-10-19T09:00", trace.ActivitySort, "特级果，按标准分级"}, {"2026-10-19T14:00", trace.ActivityPack, "5 千克礼盒 1,920 件"},
 	} {
 		record := trace.LogEntry{Activity: e.what, At: at(t, e.when), Note: e.note}
 		if e.what == trace.ActivitySpray {
@@ -164,7 +164,7 @@ func (b *book) kiwiJourney(s *Subject, excursion bool) {
 	activation := bookFact(b, state.FactActivation, "act", farm, trace.RoleFarm, "2026-10-19T18:00", trace.PackActivation{LotID: id, Pack: kiwiPack, Count: 1920})
 	pack.Activation = &activation
 	lot.Packs = append(lot.Packs, pack)
-	shipment := trace.Shipment{From: farm, Consignee: "merchant-hz-01", Departed: at(t, "2026-10-20T16:00"), Drivers: 2, Vehicle: "川A·冷08", DefrostSeconds: 900, GapSeconds: 900,
+	shipment := trace.Shipment{Head: trace.Head{ID: "ship-pj-hz-01"}, From: farm, Consignee: "merchant-hz-01", Departed: at(t, "2026-10-20T16:00"), Drivers: 2, Vehicle: "川A·冷08", DefrostSeconds: 900, GapSeconds: 900,
 		Origin: trace.Place{Name: "蒲江", Point: trace.Point{Latitude: 30_205_000, Longitude: 103_512_000}}, Target: trace.Place{Name: "临平", Point: trace.Point{Latitude: 30_420_000, Longitude: 120_300_000}},
 		Range: lot.Product.Record.Transport, Lots: []trace.LotID{id}, Codes: []trace.CodeRange{{Pack: kiwiPack, First: 1, Last: 1920}}}
 	leg := index.Leg{}
@@ -179,13 +179,15 @@ func (b *book) kiwiJourney(s *Subject, excursion bool) {
 	s.Telemetry = map[trace.ShipmentID]Telemetry{leg.ID: {Segments: map[trace.Key]SegmentReadings{}}}
 	var records []rules.SegmentRecord
 	readings := kiwiReadings(shipment.Departed, excursion)
+	var previous trace.Digest
 	for n, sequence := 0, int64(1); n < len(readings); n, sequence = n+1000, sequence+1 {
 		part := readings[n:min(n+1000, len(readings))]
 		payload, err := trace.EncodeReadings(2, part)
 		require.NoError(t, err)
-		segment, err := rules.Summarise(&trace.AnchorSegmentRequest{Device: "bd-40071", Sequence: sequence, Shipment: leg.ID, Count: len(part), From: part[0].At, To: part[len(part)-1].At, Payload: trace.DigestOf(payload)},
+		segment, err := rules.Summarise(&trace.AnchorSegmentRequest{Device: "bd-40071", Sequence: sequence, Shipment: leg.ID, Count: len(part), From: part[0].At, To: part[len(part)-1].At, Payload: trace.DigestOf(payload), Previous: previous},
 			rules.SegmentTerms{Probes: binding.Record.Probes, Range: shipment.Range, GapSeconds: 900}, payload)
 		require.NoError(t, err)
+		previous = segment.Payload
 		key := state.SegmentKey("bd-40071", sequence)
 		leg.Segments = append(leg.Segments, index.Typed[trace.Segment]{Record: *segment, Provenance: b.provenance(key, carrier, trace.RoleCarrier, "2026-10-21T23:40")})
 		records = append(records, rules.SegmentRecord{Key: key, Segment: segment})
@@ -193,10 +195,10 @@ func (b *book) kiwiJourney(s *Subject, excursion bool) {
 	}
 	findings := rules.FindJourney(&shipment, leg.Status.Arrived, records)
 	if excursion {
-		leg.Verdicts = append(leg.Verdicts, index.Verdict{Typed: bookFact(b, state.FactVerdict, "v1", "monitor-cold", trace.RoleMonitor, "2026-10-22T00:10", trace.Verdict{Monitor: "coldchain", Version: "2026.2", Finding: "temperature-excursion", Level: trace.LevelWarning, Text: "宜昌服务区停车期间制冷关闭,回风超温 75 分钟,最高 11.8 °C", TextEnglish: "Cooling off while parked at Yichang: return air above range for 75 min, peak 11.8 °C"})})
+		leg.Verdicts = append(leg.Verdicts, index.Verdict{Typed: bookFact(b, state.FactVerdict, "v1", "monitor-cold", trace.RoleMonitor, "2026-10-22T00:10", trace.Verdict{Monitor: "coldchain", Version: "2026.2", Finding: "temperature-excursion", Level: trace.LevelWarning, Text: "宜昌服务区停车期间制冷关闭，回风超温 75 分钟，最高 11.8 °C", TextEnglish: "Cooling off while parked at Yichang: return air above range for 75 min, peak 11.8 °C"})})
 	}
 	overturned := index.Verdict{Typed: bookFact(b, state.FactVerdict, "v2", "monitor-cold", trace.RoleMonitor, "2026-10-21T04:00", trace.Verdict{Monitor: "route", Version: "2026.1", Finding: "route-gap", Level: trace.LevelWarning, Text: "恩施至宜昌间多次无定位", TextEnglish: "Several stretches without position between Enshi and Yichang"})}
-	overturned.Reviews = append(overturned.Reviews, bookFact(b, state.FactVerdictReview, "vr", "reviewer-01", trace.RoleReviewer, "2026-10-22T09:00", trace.VerdictReview{Outcome: trace.OutcomeOverturned, Reason: "隧道路段,属正常"}))
+	overturned.Reviews = append(overturned.Reviews, bookFact(b, state.FactVerdictReview, "vr", "reviewer-01", trace.RoleReviewer, "2026-10-22T09:00", trace.VerdictReview{Outcome: trace.OutcomeOverturned, Reason: "隧道路段，属正常"}))
 	leg.Verdicts = append(leg.Verdicts, overturned)
 	origin := shipment.Origin
 	s.Journey = &index.Journey{Lot: id, Pack: kiwiPack, Item: 29, Group: "ship-pj-hz-01", Legs: []index.Leg{leg}, Steps: []index.CustodyStep{
@@ -286,7 +288,7 @@ func states(t testing.TB) map[string]Subject {
 	s := kiwifruit(t, true)
 	s.Facts.Recalls = []rules.RecallFact{{Lot: kiwiID(), Action: "fact/lot/x/0000/action/a"}}
 	b := &book{t: t, block: 90}
-	s.Lot.Actions = append(s.Lot.Actions, index.Action{Typed: bookFact(b, state.FactAction, "a", "regulator-01", trace.RoleRegulator, "2026-10-23T09:00", trace.Action{Kind: trace.ActionRecall, Reason: "检出不得检出的物质,停止销售并召回", Basis: []trace.LegalBasis{{Law: "食品安全法", Article: "第六十三条"}}})})
+	s.Lot.Actions = append(s.Lot.Actions, index.Action{Typed: bookFact(b, state.FactAction, "a", "regulator-01", trace.RoleRegulator, "2026-10-23T09:00", trace.Action{Kind: trace.ActionRecall, Reason: "检出不得检出的物质，停止销售并召回", Basis: []trace.LegalBasis{{Law: "食品安全法", Article: "第六十三条"}}})})
 	pages["recalled"] = judged(s)
 	for name, packState := range map[string]trace.PackState{"void": trace.PackVoid, "frozen": trace.PackFrozen, "not-on-sale": trace.PackIssued} {
 		s := kiwifruit(t, false)

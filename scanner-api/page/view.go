@@ -58,6 +58,7 @@ type View struct {
 	Origin    []Row
 	Parents   []Relative
 	Log       []Step
+	LogShown  int // entries before the fold
 	Papers    []Paper // compliance certificates
 	Tests     []Test
 	Reviews   []Review
@@ -67,7 +68,7 @@ type View struct {
 	Verdicts  []Verdict
 	Actions   []Action
 	Merchant  *Party
-	Signed    []Signed
+	Signed    []Signer
 	SignedCut int // signed records beyond those listed
 
 	Lots []LotLink // product page
@@ -81,8 +82,8 @@ type LineView struct {
 	Level    rules.LineLevel
 	Word     string // the level in a word or two
 	Text     string
-	Reasons  []string
-	NotShown []string
+	Reasons  []string // findings that Text does not say itself
+	NotShown string   // what is missing, in one sentence
 }
 
 // GlanceRow is one of the things a scan shows at least, in one line.
@@ -213,11 +214,17 @@ type Action struct {
 	Stamp         Stamp
 }
 
-// Signed is a record with its full provenance.
+// Signer is a party with the records it signed, in the order of the page.
+type Signer struct {
+	Name, Organisation string
+	Records            []Signed
+}
+
+// Signed is a record with its provenance.
 type Signed struct {
-	Anchor, Kind, By, Organisation, Claimed, Recorded, Transaction, Key, Endorsers string
-	Block                                                                          uint64
-	Corrected                                                                      bool
+	Anchor, Kind, Claimed, Recorded, Transaction, Key, Endorsers string
+	Block                                                        uint64
+	Corrected                                                    bool
 }
 
 // LotLink is a lot on a product's page.
