@@ -23,14 +23,17 @@ import (
 
 // A data directory holds
 //
-//	FORMAT  says that this is a ledger, of which format, with which block 0
-//	HEIGHT  the height at the last orderly close, a lower bound
-//	db/     the Pebble database
+//	FORMAT    says that this is a ledger, of which format, with which block 0
+//	FOUNDING  stands in for FORMAT until the first start is through
+//	HEIGHT    the height at the last orderly close, a lower bound
+//	db/       the Pebble database
 //
-// FORMAT is written last when a ledger is founded: without it there is nothing
-// but a first start that did not finish, and no transaction has been taken.
+// FOUNDING is there before the database is, and FORMAT is written last: as long
+// as only FOUNDING is there no transaction has been taken, and a first start
+// that was cut short is simply done again.
 const (
 	formatFile    = "FORMAT"
+	foundingFile  = "FOUNDING"
 	heightFile    = "HEIGHT"
 	databaseDir   = "db"
 	formatVersion = "traceledger embedded ledger 1"
@@ -61,12 +64,17 @@ type directory struct {
 
 // openDirectory opens the directory, founding it when it is empty.
 func openDirectory(cfg Config) (*directory, error) {
-	if err := cfg.FS.MkdirAll(cfg.Dir, 0o700); err != nil {
+	if err := makeDirectory(cfg.FS, cfg.Dir); err != nil {
 		return nil, err
 	}
 	format, err := readFile(cfg.FS, cfg.FS.PathJoin(cfg.Dir, formatFile))
 	switch {
 	case err == nil:
+		// The name may have outlived the removal that belongs to FORMAT.
+		err := cfg.FS.Remove(cfg.FS.PathJoin(cfg.Dir, foundingFile))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
 		return reopen(cfg, string(format))
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, err
@@ -74,27 +82,91 @@ func openDirectory(cfg Config) (*directory, error) {
 	return found(cfg)
 }
 
-// found makes a new ledger. A first start that was cut short is continued.
+// makeDirectory makes the directory and its parents as far as they are missing,
+// and makes their names durable.
+func makeDirectory(files vfs.FS, dir string) error {
+	_, err := files.Stat(dir)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	parent := files.PathDir(dir)
+	if parent != dir && parent != "." {
+		if err := makeDirectory(files, parent); err != nil {
+			return err
+		}
+	}
+	if err := files.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return syncDirectory(files, parent)
+}
+
+// syncDirectory makes the names in a directory durable.
+func syncDirectory(files vfs.FS, dir string) error {
+	d, err := files.OpenDir(dir)
+	if err != nil {
+		return err
+	}
+	if err := d.Sync(); err != nil {
+		return errors.Join(err, d.Close())
+	}
+	return d.Close()
+}
+
+// found makes a new ledger, or makes it again if the last attempt was cut short.
 func found(cfg Config) (*directory, error) {
-	entries, err := cfg.FS.List(cfg.Dir)
+	again, err := mayFound(cfg)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range entries {
-		if name != databaseDir && name != formatFile+".new" {
-			return nil, damaged("%s has no file %s but holds %s; an empty directory is needed to start a new ledger",
-				cfg.Dir, formatFile, name)
+	path := cfg.FS.PathJoin(cfg.Dir, databaseDir)
+	db, err := openDB(cfg.FS, path, false, cfg.Logger)
+	if err != nil && again {
+		// The database itself was cut short.
+		if err := cfg.FS.RemoveAll(path); err != nil {
+			return nil, err
 		}
+		db, err = openDB(cfg.FS, path, false, cfg.Logger)
 	}
-	db, err := openDB(cfg.FS, cfg.FS.PathJoin(cfg.Dir, databaseDir), false, cfg.Logger)
 	if err != nil {
-		return nil, damaged("%v", err)
+		return nil, err
 	}
 	d, err := foundIn(cfg, db)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return d, nil
+}
+
+// mayFound checks that the directory is empty, and claims it, or that a first
+// start was cut short there.
+func mayFound(cfg Config) (again bool, err error) {
+	entries, err := cfg.FS.List(cfg.Dir)
+	if err != nil {
+		return false, err
+	}
+	if slices.Contains(entries, foundingFile) {
+		return true, nil
+	}
+	for _, name := range entries {
+		if name == databaseDir {
+			inside, err := cfg.FS.List(cfg.FS.PathJoin(cfg.Dir, name))
+			if err != nil {
+				return false, err
+			}
+			if len(inside) == 0 {
+				continue
+			}
+		}
+		return false, damaged("%s has no file %s but holds %s; a new ledger needs an empty directory", cfg.Dir, formatFile, name)
+	}
+	// Pebble syncs the directory when it makes its own in it, before it puts
+	// any file there; that makes this file durable in time.
+	f, err := cfg.FS.Create(cfg.FS.PathJoin(cfg.Dir, foundingFile), vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return false, err
+	}
+	return false, f.Close()
 }
 
 func foundIn(cfg Config, db *pebble.DB) (*directory, error) {
@@ -185,14 +257,10 @@ func writeFormat(cfg Config, genesis *common.Block) error {
 	if err := cfg.FS.Rename(name+".new", name); err != nil {
 		return err
 	}
-	d, err := cfg.FS.OpenDir(dir)
-	if err != nil {
+	if err := cfg.FS.Remove(cfg.FS.PathJoin(dir, foundingFile)); err != nil {
 		return err
 	}
-	if err := d.Sync(); err != nil {
-		return errors.Join(err, d.Close())
-	}
-	return d.Close()
+	return syncDirectory(cfg.FS, dir)
 }
 
 func formatLines(genesis *common.Block) string {

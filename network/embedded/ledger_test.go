@@ -86,6 +86,13 @@ var storeFunctions = map[string]storeFunction{
 		}
 		return nil, stub.PutPrivateData(args[0], args[1], transient["value"])
 	},
+	"digest": func(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+		transient, err := stub.GetTransient()
+		if err != nil {
+			return nil, err
+		}
+		return nil, stub.PutState(args[0], hashOf(transient["value"]))
+	},
 	"reveal": func(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
 		return stub.GetPrivateData(args[0], args[1])
 	},
