@@ -61,15 +61,18 @@ func Summarise(request *trace.AnchorSegmentRequest, terms SegmentTerms, payload 
 		s.add(&readings[i])
 	}
 	s.close(readings[len(readings)-1].At)
-	return &trace.Segment{
+	segment := &trace.Segment{
 		Device: request.Device, Sequence: request.Sequence,
 		Shipment: request.Shipment, Plot: request.Plot, Store: request.Store,
 		Count: request.Count, From: request.From, To: request.To,
 		Previous: request.Previous, Payload: request.Payload, Root: ReadingsRoot(readings),
 		Range: terms.Range, Probes: s.probeSummaries(), Humidity: s.humiditySummary(), Shock: s.shock,
-		Breaches: s.breaches, Gaps: s.gaps, Cut: s.cut,
-		First: s.first, Last: s.last, Fixes: s.fixes,
-	}, nil
+		Breaches: s.breaches, Gaps: s.gaps, Cut: s.cut, Fixes: s.fixes,
+	}
+	if s.fixes > 0 {
+		segment.First, segment.Last = &s.first, &s.last
+	}
+	return segment, nil
 }
 
 // ReadingsRoot is the RFC 6962 Merkle root over the readings' canonical bytes, one
@@ -148,7 +151,7 @@ type summary struct {
 
 	lastFix     trace.Time
 	fixes       int
-	first, last *trace.Point
+	first, last trace.Point // coarse; of no meaning without fixes
 }
 
 // extremes are the least, largest and sum of the present values of a column.
@@ -242,11 +245,10 @@ func (s *summary) position(r *trace.Reading) {
 	s.gap(s.lastFix, r.At, true)
 	s.lastFix = r.At
 	s.fixes++
-	p := Coarse(r.Point)
-	if s.first == nil {
-		s.first = &p
+	s.last = Coarse(r.Point)
+	if s.fixes == 1 {
+		s.first = s.last
 	}
-	s.last = &p
 }
 
 // judge extends, ends or begins a breach by one air temperature.
