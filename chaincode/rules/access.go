@@ -1,7 +1,9 @@
 package rules
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"traceledger/chaincode/trace"
 )
@@ -88,4 +90,36 @@ func ClaimedInTime(claimed, now trace.Time) error {
 		return trace.Errorf(trace.CodeChronology, "claimed %s lies after the transaction's time %s", claimed, now)
 	}
 	return nil
+}
+
+// AccessRow is one line of the access matrix: who may call a method, and which
+// organisations must have endorsed what it writes.
+type AccessRow struct {
+	Transaction string
+	Role        trace.Role
+	MSP         string   // of the role, and so of the caller's certificate
+	Guards      []string // must all have endorsed
+}
+
+// AccessMatrix is the whole matrix, in the order of the catalogue. The index and the
+// witnesses hold every record to it again, because a majority that runs altered
+// contracts could leave a guard out.
+func AccessMatrix() []AccessRow {
+	var rows []AccessRow
+	for _, m := range trace.Methods() {
+		for _, role := range m.Roles {
+			rows = append(rows, AccessRow{Transaction: m.Transaction(), Role: role, MSP: trace.MSPOf(role), Guards: GuardsOf(m, role)})
+		}
+	}
+	return rows
+}
+
+// AccessTable writes the matrix as the Markdown table that docs/access.md publishes.
+func AccessTable() string {
+	var b strings.Builder
+	b.WriteString("| transaction | role | certificate from | must be endorsed by |\n|---|---|---|---|\n")
+	for _, r := range AccessMatrix() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", r.Transaction, r.Role, r.MSP, strings.Join(r.Guards, ", "))
+	}
+	return b.String()
 }
