@@ -18,17 +18,6 @@ type cursor struct {
 	hash []byte // header hash of block next-1; empty at 0
 }
 
-func (c cursor) row() []byte {
-	return append(binary.BigEndian.AppendUint64(nil, c.next), c.hash...)
-}
-
-func parseCursor(row []byte) (cursor, error) {
-	if len(row) != 8+32 {
-		return cursor{}, errRow
-	}
-	return cursor{next: binary.BigEndian.Uint64(row), hash: bytes.Clone(row[8:])}, nil
-}
-
 // fold is a run of blocks on its way into the database: one batch, committed as a
 // whole with its cursor. It belongs to one goroutine.
 type fold struct {
@@ -82,7 +71,7 @@ func (f *fold) add(b *decodedBlock) error {
 	}
 	f.counts.blocks++
 	f.cursor = cursor{next: b.number + 1, hash: b.hash}
-	return nil
+	return f.batch.Set(blockRow(b.number), b.hash, nil)
 }
 
 func (f *fold) transaction(t *transaction) error {
@@ -206,10 +195,10 @@ func (f *fold) setAside(t *transaction, w *write, at place, reason *trace.Error)
 	return f.batch.Set(rejectRow(at), row, nil)
 }
 
-// commit writes what was folded since the last one, with the cursor, in one atomic
-// batch, and makes it known. The batch is not synced: the chain is durable elsewhere,
-// and since the cursor goes with the rows, a crash can only lose a suffix of whole
-// batches, which Follow folds again.
+// commit writes what was folded since the last one in one atomic batch, and makes it
+// known. The batch is not synced: the chain is durable elsewhere, and since the row of
+// each block, the last of which is the cursor, goes with what was folded from it, a
+// crash can only lose a suffix of whole batches, which Follow folds again.
 func (f *fold) commit() error {
 	if f.counts.blocks == 0 {
 		return nil
@@ -218,9 +207,6 @@ func (f *fold) commit() error {
 		if err := f.batch.Set(versionRow(topic), binary.AppendUvarint(nil, version), nil); err != nil {
 			return err
 		}
-	}
-	if err := f.batch.Set([]byte(rowCursor), f.cursor.row(), nil); err != nil {
-		return err
 	}
 	if err := f.batch.Commit(pebble.NoSync); err != nil {
 		return f.index.failure(err)

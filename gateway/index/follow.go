@@ -43,10 +43,14 @@ func (x *Index) Follow(ctx context.Context, source Source) error {
 	ordered := make(chan *job, 4*workers)
 	work := make(chan *job, 4*workers)
 	group, ctx := errgroup.WithContext(ctx)
+	ended := errEnded // what ended the source, read after ordered is closed
 	group.Go(func() error {
 		defer close(ordered)
 		defer close(work)
-		return source(ctx, x.Height(), func(b *common.Block) error { return enqueue(ctx, b, ordered, work) })
+		if err := source(ctx, x.Height(), func(b *common.Block) error { return enqueue(ctx, b, ordered, work) }); err != nil {
+			ended = err
+		}
+		return nil // only when all it gave is folded does its end end the rest
 	})
 	for range workers {
 		group.Go(func() error {
@@ -57,7 +61,13 @@ func (x *Index) Follow(ctx context.Context, source Source) error {
 			return nil
 		})
 	}
-	group.Go(func() error { return x.apply(ctx, ordered) })
+	group.Go(func() error {
+		err := x.apply(ctx, ordered)
+		if err == nil {
+			err = ended
+		}
+		return err
+	})
 	group.Go(func() error {
 		select {
 		case <-x.damage:
@@ -88,7 +98,7 @@ func enqueue(ctx context.Context, b *common.Block, ordered, work chan<- *job) er
 // errEnded ends the group when the source has ended and everything is applied.
 var errEnded = errors.New("source ended")
 
-// apply folds decoded blocks in order.
+// apply folds decoded blocks in order, until there are no more.
 func (x *Index) apply(ctx context.Context, ordered <-chan *job) error {
 	x.mu.Lock()
 	f := x.newFold(x.cursor)
@@ -116,14 +126,15 @@ func (x *Index) apply(ctx context.Context, ordered <-chan *job) error {
 	}
 }
 
-// nextJob gives the next block; while there is none, nothing folded is held back.
+// nextJob gives the next block, nil when there are no more; while there is none,
+// nothing folded is held back.
 func nextJob(ctx context.Context, ordered <-chan *job, f *fold) (*job, error) {
 	select {
 	case j, more := <-ordered:
 		if more {
 			return j, nil
 		}
-		return nil, errors.Join(f.commit(), errEnded)
+		return nil, f.commit()
 	default:
 	}
 	if err := f.commit(); err != nil {
@@ -134,7 +145,7 @@ func nextJob(ctx context.Context, ordered <-chan *job, f *fold) (*job, error) {
 		if more {
 			return j, nil
 		}
-		return nil, errEnded
+		return nil, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

@@ -18,7 +18,7 @@ import (
 // flipped: newest first.
 const (
 	rowFormat   = "a/format" // → version of this layout
-	rowCursor   = "a/cursor" // → next block wanted (8 bytes), header hash of the one before (32)
+	kindBlock   = 'b'        // b/ number (8 bytes) → header hash of a folded block; the last one is the cursor
 	kindRecord  = 'r'        // r/ chain key → newest value with its provenance
 	kindHistory = 'h'        // h/ chain key NUL place → every value of a state key that is not a balance
 	kindList    = 'i'        // i/ scope NUL kind NUL latest → chain key; see scope… below
@@ -75,6 +75,10 @@ func (p place) appendLatest(b []byte) []byte {
 
 func readPlace(b []byte) place {
 	return place{binary.BigEndian.Uint64(b), binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint16(b[12:])}
+}
+
+func blockRow(number uint64) []byte {
+	return binary.BigEndian.AppendUint64(appendRow(kindBlock, "", 8), number)
 }
 
 func recordRow(key string) []byte { return appendRow(kindRecord, key, 0) }

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	iofs "io/fs"
@@ -129,13 +130,23 @@ func (x *Index) readCursor() error {
 	} else if string(format) != formatVersion {
 		return fmt.Errorf("%w: %q, want %q", errOtherVersion, format, formatVersion)
 	}
-	row, found, err := get(x.db, []byte(rowCursor))
-	if err != nil || !found {
-		x.cursor = cursor{}
-		return err
-	}
-	x.cursor, err = parseCursor(row)
+	x.cursor, err = lastBlock(x.db)
 	return err
+}
+
+// lastBlock finds the cursor. It walks over all blocks folded: a damaged manifest makes
+// Pebble go back to an older set of tables without a word, and then replay a newer
+// log; that leaves a hole in the middle, where nobody would look for it.
+func lastBlock(from pebble.Reader) (cursor, error) {
+	var last cursor
+	err := scan(from, appendRow(kindBlock, "", 0), func(key, hash []byte) (bool, error) {
+		if !bytes.Equal(key, blockRow(last.next)) {
+			return false, fmt.Errorf("block %d is missing though later ones are folded", last.next)
+		}
+		last = cursor{next: last.next + 1, hash: bytes.Clone(hash)}
+		return true, nil
+	})
+	return last, err
 }
 
 func (x *Index) beginRows() error {

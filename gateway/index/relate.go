@@ -69,7 +69,8 @@ func relate(w *write) (*links, error) {
 			return nil, err
 		}
 	}
-	if l.head.Corrects != "" {
+	// Only facts are corrected, by facts of the same kind and subject.
+	if target, ok := state.ParseFactKey(l.head.Corrects); ok && w.fact && target.Subject == w.subject && target.Kind == w.kind.name {
 		l.edge(edgeCorrected, string(l.head.Corrects), w.key)
 	}
 	return l, nil
