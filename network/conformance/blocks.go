@@ -56,3 +56,25 @@ func (s *suite) codesOf(t *testing.T, transactionID string, from, to uint64) []p
 	}
 	return found
 }
+
+// order lists the transaction ids of a block as they stand in it.
+func (s *suite) order(t *testing.T, number uint64) []string {
+	t.Helper()
+	var ids []string
+	for _, raw := range s.blocks(t, number, number)[0].GetData().GetData() {
+		ids = append(ids, block.ParseTransaction(raw).ChannelHeader.GetTxId())
+	}
+	return ids
+}
+
+// transaction finds a transaction in a block.
+func (s *suite) transaction(t *testing.T, b *common.Block, transactionID string) *block.Transaction {
+	t.Helper()
+	for _, raw := range b.GetData().GetData() {
+		if tx := block.ParseTransaction(raw); tx.ChannelHeader.GetTxId() == transactionID {
+			return tx
+		}
+	}
+	require.Fail(t, "transaction "+transactionID+" is not in the block")
+	return nil
+}

@@ -102,8 +102,8 @@ func showLogs(t *testing.T, network *fabric.Network) {
 			t.Log(err)
 			continue
 		}
-		if len(log) > 1500 {
-			log = log[len(log)-1500:]
+		if len(log) > 1000 {
+			log = log[len(log)-1000:]
 		}
 		t.Logf("%s (running: %t):\n%s", node.Name(), node.Running(), log)
 	}

@@ -39,6 +39,8 @@ func Run(t *testing.T, engine Engine) {
 		{"Conflict", testConflict},
 		{"Creator", testCreator},
 		{"Tampered", testTampered},
+		{"KeyPolicy", testKeyPolicy},
+		{"Private", testPrivate},
 	} {
 		t.Run(group.name, func(t *testing.T) { group.run(t, s) })
 	}
