@@ -22,6 +22,9 @@ func (s *store) commit(b *common.Block, txs []*validation.Checked, out *validati
 		return fmt.Errorf("block %d: %w", b.GetHeader().GetNumber(), err)
 	}
 	defer w.batch.Close()
+	if err := s.db.fault(); err != nil {
+		return err
+	}
 	if err := w.batch.Commit(pebble.Sync); err != nil {
 		return fmt.Errorf("block %d: %w", w.number, err)
 	}

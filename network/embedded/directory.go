@@ -120,13 +120,13 @@ func found(cfg Config) (*directory, error) {
 		return nil, err
 	}
 	path := cfg.FS.PathJoin(cfg.Dir, databaseDir)
-	db, err := openDB(cfg.FS, path, false, cfg.Logger)
+	db, err := createDB(cfg.FS, path, cfg.Logger)
 	if err != nil && again {
 		// The database itself was cut short.
 		if err := cfg.FS.RemoveAll(path); err != nil {
 			return nil, err
 		}
-		db, err = openDB(cfg.FS, path, false, cfg.Logger)
+		db, err = createDB(cfg.FS, path, cfg.Logger)
 	}
 	if err != nil {
 		return nil, err
@@ -169,7 +169,7 @@ func mayFound(cfg Config) (again bool, err error) {
 	return false, f.Close()
 }
 
-func foundIn(cfg Config, db *pebble.DB) (*directory, error) {
+func foundIn(cfg Config, db *database) (*directory, error) {
 	height, err := readHeight(db)
 	if err != nil {
 		return nil, damaged("%v", err)
@@ -195,7 +195,7 @@ func foundIn(cfg Config, db *pebble.DB) (*directory, error) {
 }
 
 // writeGenesis makes the organisations' keys and block 0.
-func writeGenesis(cfg Config, db *pebble.DB) error {
+func writeGenesis(cfg Config, db *database) error {
 	keys := &storedKeys{}
 	for _, m := range cfg.Organisations {
 		o, err := newOrganisationKeys(m, "peer", cfg.Now())
@@ -273,7 +273,7 @@ func reopen(cfg Config, format string) (*directory, error) {
 	if version != formatVersion {
 		return nil, damaged("file %s says %q, must say %q", formatFile, version, formatVersion)
 	}
-	db, err := openDB(cfg.FS, cfg.FS.PathJoin(cfg.Dir, databaseDir), true, cfg.Logger)
+	db, err := openDB(cfg.FS, cfg.FS.PathJoin(cfg.Dir, databaseDir), cfg.Logger)
 	if err != nil {
 		return nil, damaged("%v", err)
 	}
@@ -293,7 +293,7 @@ func reopen(cfg Config, format string) (*directory, error) {
 }
 
 // load reads what the ledger needs at hand: keys, first and last block.
-func load(db *pebble.DB) (d *directory, err error) {
+func load(db *database) (d *directory, err error) {
 	s, err := newStore(db)
 	if err != nil {
 		return nil, damaged("%v", err)
@@ -327,7 +327,7 @@ func load(db *pebble.DB) (d *directory, err error) {
 	if err := block.CheckLink(d.genesis, nil); err != nil {
 		return nil, damaged("%v", err)
 	}
-	return d, nil
+	return d, db.fault()
 }
 
 // checkTail checks the last blocks in full and that state and index belong to

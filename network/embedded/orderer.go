@@ -59,7 +59,7 @@ func (o *orderingNode) accept(tx *validation.Checked) *rejection {
 		return &rejection{common.Status_BAD_REQUEST, fmt.Sprintf(
 			"message payload is %d bytes and exceeds maximum allowed %d bytes", len(tx.Raw), o.maxBytes)}
 	}
-	if tx.Defect != nil && tx.Defect.Stage == block.StageHeader {
+	if tx.SignatureHeader == nil {
 		return &rejection{common.Status_BAD_REQUEST, tx.Defect.Reason}
 	}
 	if channel := tx.ChannelHeader.GetChannelId(); channel != o.validator.Channel().ID {

@@ -5,20 +5,15 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/ledger/rwset"
 	"google.golang.org/protobuf/proto"
 )
 
 const (
-	// storeCache and storeMemtable keep an idle process small.
-	storeCache    = 32 << 20
-	storeMemtable = 16 << 20
 	// recentBytes bounds the blocks kept in memory for streams that follow
 	// live.
 	recentBytes = 8 << 20
@@ -36,7 +31,7 @@ var errClosed = errors.New("the ledger is closed")
 // either all of them are or none. When keepTransient has returned, the private
 // data is there until its transaction is committed or has become too old.
 type store struct {
-	db *pebble.DB
+	db *database
 
 	mu       sync.Mutex
 	current  *view
@@ -51,36 +46,7 @@ type store struct {
 	transient   map[string]uint64 // transaction id -> height it was endorsed at
 }
 
-// openDB opens the database in dir. With mustExist an absent one is an error,
-// so that lost files are never mistaken for a fresh start.
-func openDB(fs vfs.FS, dir string, mustExist bool, log *slog.Logger) (*pebble.DB, error) {
-	cache := pebble.NewCache(storeCache)
-	defer cache.Unref()
-	return pebble.Open(dir, &pebble.Options{
-		FS:                 fs,
-		Cache:              cache,
-		MemTableSize:       storeMemtable,
-		FormatMajorVersion: pebble.FormatNewest,
-		ErrorIfNotExists:   mustExist,
-		Logger:             pebbleLog{log},
-	})
-}
-
-// pebbleLog passes on what Pebble has to say; its chatter is for debugging.
-type pebbleLog struct{ log *slog.Logger }
-
-func (p pebbleLog) Infof(format string, args ...any)  { p.log.Debug(fmt.Sprintf(format, args...)) }
-func (p pebbleLog) Errorf(format string, args ...any) { p.log.Error(fmt.Sprintf(format, args...)) }
-
-// Fatalf is called when the database cannot go on. Pebble expects it not to
-// return.
-func (p pebbleLog) Fatalf(format string, args ...any) {
-	message := fmt.Sprintf(format, args...)
-	p.log.Error(message)
-	panic("ledger store: " + message)
-}
-
-func newStore(db *pebble.DB) (*store, error) {
+func newStore(db *database) (*store, error) {
 	s := &store{
 		db:        db,
 		advanced:  make(chan struct{}),
@@ -96,7 +62,7 @@ func newStore(db *pebble.DB) (*store, error) {
 	return s, s.loadTransient()
 }
 
-func readHeight(db *pebble.DB) (uint64, error) {
+func readHeight(db *database) (uint64, error) {
 	raw, closer, err := db.Get(heightKey())
 	if errors.Is(err, pebble.ErrNotFound) {
 		return 0, nil
@@ -111,7 +77,7 @@ func readHeight(db *pebble.DB) (uint64, error) {
 	return binary.BigEndian.Uint64(raw), nil
 }
 
-func newView(db *pebble.DB, height uint64) *view {
+func newView(db *database, height uint64) *view {
 	v := &view{snapshot: db.NewSnapshot(), height: height}
 	v.refs.Store(1)
 	return v
@@ -270,7 +236,9 @@ func (s *store) close() error {
 	s.mu.Lock()
 	s.current.release()
 	s.mu.Unlock()
-	return s.db.Close()
+	// Flushed tables carry checksums over all they hold, so that damage done
+	// while the ledger is closed shows when it is opened.
+	return errors.Join(s.db.Flush(), s.db.Close())
 }
 
 // keepTransient stores the private data of an endorsed transaction until the

@@ -61,7 +61,7 @@ type scratch struct {
 
 func newScratch(cfg Config) (*scratch, error) {
 	dir := cfg.FS.PathJoin(cfg.Dir, fmt.Sprintf("verify-%d", cfg.Now().UnixNano()))
-	db, err := openDB(cfg.FS, dir, false, cfg.Logger)
+	db, err := createDB(cfg.FS, dir, cfg.Logger)
 	if err != nil {
 		return nil, err
 	}

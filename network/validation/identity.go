@@ -15,14 +15,15 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Identity is a certificate that claims to belong to an organisation of the
-// channel. Whether the organisation's CA vouches for it is Err.
+// Identity is a certificate that a CA of an organisation of the channel has
+// issued.
 type Identity struct {
 	MSPID       string
 	Certificate *x509.Certificate
-	// Err says why the certificate is no valid identity of its organisation;
-	// nil for a valid one. An expired certificate is valid here: callers that
-	// answer live requests compare NotAfter with their clock.
+	// Err says why the organisation does not accept the certificate all the
+	// same: it was revoked, or it names no role. It is nil for a valid one. An
+	// expired certificate is valid here: callers that answer live requests
+	// compare NotAfter with their clock.
 	Err error
 
 	serialized []byte
@@ -129,8 +130,7 @@ func parseCertificate(raw []byte) (*x509.Certificate, error) {
 }
 
 // identify reads a serialized identity. The error says that the bytes name no
-// certificate of a known organisation at all; a certificate that is named but
-// not vouched for comes back with Identity.Err set.
+// certificate that a CA of a known organisation has issued.
 func identify(organisations map[string]*Organisation, serialized []byte) (*Identity, error) {
 	s := &msp.SerializedIdentity{}
 	if err := proto.Unmarshal(serialized, s); err != nil {
@@ -155,15 +155,18 @@ func identify(organisations map[string]*Organisation, serialized []byte) (*Ident
 		id:          sha256.Sum256(append([]byte(s.GetMspid()), certificate.Raw...)),
 		key:         key,
 	}
-	i.Err = org.vouch(i)
+	chains, err := org.chains(certificate)
+	if err != nil {
+		return nil, err
+	}
+	i.Err = org.accept(i, chains)
 	return i, nil
 }
 
-// vouch checks the certificate against the organisation and finds its roles.
-func (o *Organisation) vouch(i *Identity) error {
-	c := i.Certificate
+// chains links a certificate to the organisation's CAs.
+func (o *Organisation) chains(c *x509.Certificate) ([][]*x509.Certificate, error) {
 	if c.IsCA {
-		return errors.New("a CA certificate cannot be used as an identity")
+		return nil, errors.New("a CA certificate cannot be used as an identity")
 	}
 	chains, err := c.Verify(x509.VerifyOptions{
 		Roots:         o.roots,
@@ -174,8 +177,14 @@ func (o *Organisation) vouch(i *Identity) error {
 		CurrentTime: c.NotBefore.Add(time.Second),
 	})
 	if err != nil {
-		return fmt.Errorf("not issued by a CA of %s: %w", o.MSPID, err)
+		return nil, fmt.Errorf("not issued by a CA of %s: %w", o.MSPID, err)
 	}
+	return chains, nil
+}
+
+// accept checks that the certificate was not revoked and finds its roles.
+func (o *Organisation) accept(i *Identity, chains [][]*x509.Certificate) error {
+	c := i.Certificate
 	for _, list := range o.revoked {
 		for _, chain := range chains {
 			if len(chain) > 1 && list.CheckSignatureFrom(chain[1]) == nil && isRevoked(list, c) {

@@ -112,7 +112,7 @@ type Checked struct {
 // bad signature decides the code that Validate gives.
 func (v *Validator) Check(tx *block.Transaction) *Checked {
 	c := &Checked{Transaction: tx}
-	if tx.Defect != nil && tx.Defect.Stage == block.StageHeader {
+	if tx.SignatureHeader == nil {
 		return c
 	}
 	creator, err := v.Identify(tx.Creator())
