@@ -134,9 +134,8 @@ func (x *Index) readCursor() error {
 	return err
 }
 
-// lastBlock finds the cursor. It walks over all blocks folded: a damaged manifest makes
-// Pebble go back to an older set of tables without a word, and then replay a newer
-// log; that leaves a hole in the middle, where nobody would look for it.
+// lastBlock finds the cursor. It walks over all blocks folded: a batch that got lost in
+// the middle, where nobody would look for it, took the rows of its blocks along.
 func lastBlock(from pebble.Reader) (cursor, error) {
 	var last cursor
 	err := scan(from, appendRow(kindBlock, "", 0), func(key, hash []byte) (bool, error) {

@@ -96,7 +96,7 @@ func TestDamagedDirectoryIsRebuilt(t *testing.T) {
 	}
 }
 
-// A damaged manifest makes Pebble forget its newest tables without a word.
+// A manifest that reads as an older one would leave a hole in what was folded.
 func TestDamagedManifestLeavesNoHole(t *testing.T) {
 	c := long(t, 200)
 	want := dumpOf(t, folded(t, c))
