@@ -41,6 +41,11 @@ func Run(t *testing.T, engine Engine) {
 		{"Tampered", testTampered},
 		{"KeyPolicy", testKeyPolicy},
 		{"Private", testPrivate},
+		{"Event", testEvent},
+		{"Deliver", testDeliver},
+		{"Query", testQuery},
+		{"Limit", testLimit},
+		{"LedgerQueries", testLedgerQueries},
 	} {
 		t.Run(group.name, func(t *testing.T) { group.run(t, s) })
 	}

@@ -1,0 +1,50 @@
+package conformance
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"traceledger/network/conformance/chaincode"
+)
+
+// testLimit covers sizes: what is large is carried, what is too large for the
+// orderers is refused by them and leaves nothing behind.
+func testLimit(t *testing.T, s *suite) {
+	m := s.members[platform]
+	t.Run("LargeValue", func(t *testing.T) {
+		key := s.prefix() + "a"
+		s.submit(t, m, steps(chaincode.Step{Op: "putSize", Key: key, Size: 2 << 20}))
+		require.Len(t, m.get(t, key).Value, 2<<20)
+	})
+	t.Run("LargeArgument", func(t *testing.T) {
+		key := s.prefix() + "a"
+		s.submit(t, m, steps(put(key, strings.Repeat("x", 1<<20))))
+		require.Len(t, m.get(t, key).Value, 1<<20)
+	})
+	t.Run("TransactionTooLargeForTheOrderers", func(t *testing.T) {
+		key := s.prefix() + "a"
+		transaction := m.endorse(t, steps(chaincode.Step{Op: "putSize", Key: key, Size: MaxTransactionBytes}))
+		_, err := transaction.Submit()
+		require.Equal(t, codes.Unavailable, status.Code(err), explain(err))
+		require.NotEmpty(t, details(err))
+		require.Contains(t, details(err)[0].GetMessage(), "status=BAD_REQUEST, info=message payload is")
+		require.Contains(t, details(err)[0].GetMessage(), "bytes and exceeds maximum allowed 10485760 bytes")
+		require.False(t, m.get(t, key).Found)
+	})
+	t.Run("JustBelow", func(t *testing.T) {
+		key := s.prefix() + "a"
+		transaction := m.endorse(t, steps(chaincode.Step{Op: "putSize", Key: key, Size: MaxTransactionBytes - 64<<10}))
+		requireCode(t, peer.TxValidationCode_VALID, s.commit(t, m, transaction))
+		require.Len(t, m.get(t, key).Value, MaxTransactionBytes-64<<10)
+	})
+	t.Run("ManyKeys", func(t *testing.T) {
+		p := s.prefix()
+		s.submit(t, m, manyRows(p, 2000))
+		require.Len(t, m.evaluate(t, steps(scan(p, p+"~")))[0].Rows, 2000)
+	})
+}
