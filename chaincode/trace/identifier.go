@@ -3,7 +3,6 @@ package trace
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"strings"
 	"unicode/utf8"
 )
@@ -67,12 +66,12 @@ func ParseDigest(s string) (Digest, error) {
 }
 
 // MarshalJSON writes hex.
-func (d Digest) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
+func (d Digest) MarshalJSON() ([]byte, error) { return quote(d.String()), nil }
 
 // UnmarshalJSON reads hex.
 func (d *Digest) UnmarshalJSON(b []byte) error {
-	var s string
-	if err := json.Unmarshal(b, &s); err != nil {
+	s, ok := unquote(b)
+	if !ok {
 		return Errorf(CodeInvalid, "hash %s is not a text of 64 hex digits", clip(string(b)))
 	}
 	p, err := ParseDigest(s)

@@ -75,13 +75,13 @@ func (t Time) Date() Date {
 }
 
 // MarshalJSON writes RFC 3339 in UTC.
-func (t Time) MarshalJSON() ([]byte, error) { return json.Marshal(t.String()) }
+func (t Time) MarshalJSON() ([]byte, error) { return quote(t.String()), nil }
 
 // UnmarshalJSON reads RFC 3339; years 2000 to 2199 only, so that a device clock
 // years away is refused where it enters.
 func (t *Time) UnmarshalJSON(b []byte) error {
-	var s string
-	if err := json.Unmarshal(b, &s); err != nil {
+	s, ok := unquote(b)
+	if !ok {
 		return Errorf(CodeInvalid, "time %s is not a text like \"2026-10-18T09:00:00+08:00\"", clip(string(b)))
 	}
 	p, err := ParseTime(s)
@@ -125,12 +125,12 @@ func (d Date) Year() int { return time.Unix(int64(d)*24*60*60, 0).UTC().Year() }
 func (d Date) String() string { return time.Unix(int64(d)*24*60*60, 0).UTC().Format("2006-01-02") }
 
 // MarshalJSON writes "2026-10-18".
-func (d Date) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
+func (d Date) MarshalJSON() ([]byte, error) { return quote(d.String()), nil }
 
 // UnmarshalJSON reads "2026-10-18".
 func (d *Date) UnmarshalJSON(b []byte) error {
-	var s string
-	if err := json.Unmarshal(b, &s); err != nil {
+	s, ok := unquote(b)
+	if !ok {
 		return Errorf(CodeInvalid, "date %s is not a text like \"2026-10-18\"", clip(string(b)))
 	}
 	p, err := ParseDate(s)
@@ -188,13 +188,13 @@ func (d Decimal) String() string {
 }
 
 // MarshalJSON writes a decimal text.
-func (d Decimal) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
+func (d Decimal) MarshalJSON() ([]byte, error) { return quote(d.String()), nil }
 
 // UnmarshalJSON reads a decimal text; a bare JSON number is refused because its
 // digits may already have passed through a float.
 func (d *Decimal) UnmarshalJSON(b []byte) error {
-	var s string
-	if err := json.Unmarshal(b, &s); err != nil {
+	s, ok := unquote(b)
+	if !ok {
 		return Errorf(CodeInvalid, "number %s must be a text like \"0.05\"", clip(string(b)))
 	}
 	p, err := ParseDecimal(s)
@@ -203,6 +203,35 @@ func (d *Decimal) UnmarshalJSON(b []byte) error {
 	}
 	*d = p
 	return nil
+}
+
+// quote writes a text of printable ASCII as JSON.
+func quote(s string) []byte {
+	b := make([]byte, 0, len(s)+2)
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"')
+}
+
+// unquote reads a JSON text. Times, numbers and hashes are plain ASCII, read without
+// the general decoder: they are most of what a contract decodes.
+func unquote(b []byte) (string, bool) {
+	if len(b) >= 2 && b[0] == '"' && b[len(b)-1] == '"' {
+		inner := b[1 : len(b)-1]
+		plain := true
+		for _, c := range inner {
+			if c < 0x20 || c > 0x7e || c == '"' || c == '\\' {
+				plain = false
+				break
+			}
+		}
+		if plain {
+			return string(inner), true
+		}
+	}
+	var s string
+	err := json.Unmarshal(b, &s)
+	return s, err == nil
 }
 
 func floorDiv(a, b int64) int64 {
