@@ -48,6 +48,9 @@ func (c *Client) submit(ctx context.Context, id Identity, call Call) (Receipt, e
 	if err := call.checkSubmit(); err != nil {
 		return Receipt{}, err
 	}
+	if ctx.Err() != nil {
+		return Receipt{}, trace.Errorf(CodeBusy, "the caller left before the request was sent (%v)", context.Cause(ctx))
+	}
 	key, content := outboxKey(id, call), call.contentHash()
 	for {
 		f, joined, err := c.board(key, content)

@@ -2,23 +2,59 @@ package store
 
 import (
 	"errors"
+	"sync"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2"
 )
 
 // Outbox holds, under a key made of organisation, party and idempotency key, either
 // a transaction whose outcome is not settled ("pending") or the answer that was
 // given ("settled"). The rows' content belongs to gateway/ledger; the store does
 // not look into it.
-type Outbox struct{ store *Store }
+type Outbox struct {
+	store *Store
 
-// Get returns the row under key, and whether it is settled.
-func (o *Outbox) Get(id string) (row []byte, settled, found bool, err error) {
-	row, found, err = o.store.get(key(kindAnswer, id))
-	if err != nil || found {
-		return row, found, found, err
+	mu      sync.Mutex
+	pending map[string]struct{} // keys with a pending row; as many as transactions are under way
+}
+
+// openOutbox learns which rows are pending, so that Get, which nearly always asks for
+// a key never seen before, looks in one place only.
+func openOutbox(s *Store) (*Outbox, error) {
+	o := &Outbox{store: s, pending: make(map[string]struct{})}
+	return o, o.Pending(func(id string, _ []byte) error {
+		o.pending[id] = struct{}{}
+		return nil
+	})
+}
+
+func (o *Outbox) setPending(id string, pending bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if pending {
+		o.pending[id] = struct{}{}
+	} else {
+		delete(o.pending, id)
 	}
-	row, found, err = o.store.get(key(kindPending, id))
-	return row, false, found, err
+}
+
+func (o *Outbox) isPending(id string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_, pending := o.pending[id]
+	return pending
+}
+
+// Get returns the row under key, and whether it is settled. The caller sees to it
+// that nobody changes the key's row meanwhile.
+func (o *Outbox) Get(id string) (row []byte, settled, found bool, err error) {
+	if o.isPending(id) {
+		row, found, err = o.store.get(key(kindPending, id))
+		return row, false, found, err
+	}
+	row, found, err = o.store.get(key(kindAnswer, id))
+	return row, found, found, err
 }
 
 // Prepare records a transaction that is about to be submitted, replacing an earlier
@@ -29,6 +65,7 @@ func (o *Outbox) Prepare(id string, row []byte) error {
 	if err := b.Set(key(kindPending, id), row, nil); err != nil {
 		return err
 	}
+	o.setPending(id, true)
 	return errors.Join(o.store.commit(b), b.Close())
 }
 
@@ -46,7 +83,7 @@ func (o *Outbox) Settle(id string, at time.Time, row []byte) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(o.store.commitLater(b), b.Close())
+	return o.dropPending(id, b)
 }
 
 // Forget drops a pending row whose transaction is known to have changed nothing. It
@@ -57,7 +94,15 @@ func (o *Outbox) Forget(id string) error {
 	if err := b.Delete(key(kindPending, id), nil); err != nil {
 		return err
 	}
-	return errors.Join(o.store.commitLater(b), b.Close())
+	return o.dropPending(id, b)
+}
+
+func (o *Outbox) dropPending(id string, b *pebble.Batch) error {
+	if err := errors.Join(o.store.commitLater(b), b.Close()); err != nil {
+		return err
+	}
+	o.setPending(id, false)
+	return nil
 }
 
 // Pending calls visit for every row that is not settled, until visit fails.

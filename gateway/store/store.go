@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"traceledger/chaincode/trace"
@@ -69,7 +70,7 @@ type Store struct {
 
 	failure atomic.Pointer[error] // set once, when a write to the disk failed
 
-	outbox   Outbox
+	outbox   *Outbox
 	files    *Files
 	tokens   Tokens
 	contacts Contacts
@@ -115,12 +116,14 @@ func (s *Store) openParts(cfg Config, state directoryState) error {
 	if err != nil {
 		return err
 	}
+	if s.outbox, err = openOutbox(s); err != nil {
+		return err
+	}
 	if state != complete {
 		if err := s.mark(complete); err != nil {
 			return err
 		}
 	}
-	s.outbox = Outbox{store: s}
 	s.files = files
 	s.tokens = Tokens{store: s}
 	s.contacts = Contacts{store: s}
@@ -129,7 +132,7 @@ func (s *Store) openParts(cfg Config, state directoryState) error {
 }
 
 // Outbox holds signed transactions under way and the answers already given.
-func (s *Store) Outbox() *Outbox { return &s.outbox }
+func (s *Store) Outbox() *Outbox { return s.outbox }
 
 // Files holds uploads and segment payloads by content hash.
 func (s *Store) Files() *Files { return s.files }
@@ -286,6 +289,12 @@ func (s *Store) rowOptions(cfg Config) *pebble.Options {
 		// damage inside it is told apart from the torn end a crash leaves.
 		FormatMajorVersion: pebble.FormatNewest,
 		Logger:             pebbleLogger{s},
+		// Most reads ask for keys that are not there: new idempotency keys, new codes.
+		// On a fast disk nearly every write would get a sync of its own. A pause of at
+		// most this long between two syncs lets concurrent writers share one; after a
+		// quiet millisecond a write is synced at once.
+		WALMinSyncInterval: func() time.Duration { return time.Millisecond },
+		Levels:             [7]pebble.LevelOptions{{FilterPolicy: bloom.FilterPolicy(10)}},
 	}
 }
 
