@@ -1,9 +1,9 @@
 package index
 
 import (
-	"fmt"
 	"slices"
 
+	"traceledger/chaincode/rules"
 	"traceledger/chaincode/trace"
 )
 
@@ -49,7 +49,7 @@ func admitWrite(t *transaction, w *write) *trace.Error {
 		return trace.Errorf(ReasonRewritten, "%s was deleted, records are written once", w.key)
 	}
 	if len(w.kind.with) > 0 {
-		if !slices.ContainsFunc(t.writes, func(o write) bool { return o.refused == nil && slices.Contains(w.kind.with, o.kind.name) }) {
+		if !slices.ContainsFunc(t.writes, func(o write) bool { return o.refused == nil && slices.Contains(w.kind.with, o.kind.id) }) {
 			return trace.Errorf(ReasonAlone, "%s came without a record of one of the kinds %v", w.key, w.kind.with)
 		}
 		return nil
@@ -64,35 +64,16 @@ func admitWrite(t *transaction, w *write) *trace.Error {
 	return responsible(t, w)
 }
 
-// responsible holds a value to the catalogue: the writer's role may call a method
-// that writes this kind, belongs to the writer's organisation, and every
-// organisation the method answers with has endorsed.
+// responsible holds a value to the catalogue: the writer may call the method that
+// writes this kind, and every organisation the method answers with has endorsed.
 func responsible(t *transaction, w *write) *trace.Error {
-	for _, call := range w.kind.calls {
-		if !slices.Contains(call.Roles, t.writer.role) {
-			continue
-		}
-		if own := trace.MSPOf(t.writer.role); own != t.writer.msp {
-			return trace.Errorf(ReasonWriter, "%s was written by a %s of %s, that role belongs to %s", w.key, t.writer.role, t.writer.msp, own)
-		}
-		required := call.Guards
-		if len(required) == 0 {
-			required = []string{t.writer.msp}
-		}
-		for _, msp := range required {
-			if !slices.Contains(t.endorsers, msp) {
-				return trace.Errorf(ReasonNotEndorsed, "%s needs the endorsement of %s, endorsed by %v", w.key, msp, t.endorsers)
-			}
-		}
-		return nil
+	if err := rules.MayCall(w.kind.call, t.writer.msp, t.writer.role); err != nil {
+		return trace.Errorf(ReasonWriter, "%s: %v", w.key, err)
 	}
-	return trace.Errorf(ReasonWriter, "%s was written by role %q, may be written by %s", w.key, t.writer.role, rolesOf(w.kind))
-}
-
-func rolesOf(k *kind) string {
-	var roles []trace.Role
-	for _, call := range k.calls {
-		roles = append(roles, call.Roles...)
+	for _, msp := range rules.GuardsOf(w.kind.call, t.writer.role) {
+		if !slices.Contains(t.endorsers, msp) {
+			return trace.Errorf(ReasonNotEndorsed, "%s needs the endorsement of %s, endorsed by %v", w.key, msp, t.endorsers)
+		}
 	}
-	return fmt.Sprint(roles)
+	return nil
 }

@@ -96,6 +96,9 @@ func (d *decoder) decode(b *common.Block) (*decodedBlock, error) {
 // (configuration, lifecycle, another chaincode).
 func (d *decoder) transaction(raw []byte, number uint64, position int) (*transaction, error) {
 	parsed := block.ParseTransaction(raw)
+	if common.HeaderType(parsed.ChannelHeader.GetType()) == common.HeaderType_CONFIG {
+		return nil, nil // the first one, of the genesis block, is signed by nobody
+	}
 	if parsed.Defect != nil {
 		return nil, parsed.Defect
 	}
@@ -145,14 +148,14 @@ func (d *decoder) provenance(t *transaction, parsed *block.Transaction, number u
 // write reads one key and its value.
 func (d *decoder) write(key string, value []byte, deleted bool) write {
 	w := write{key: key, value: value, deleted: deleted}
-	name, parts, ok := state.ParseKey(trace.Key(key))
-	if ok && name == state.KindFact {
+	id, parts, ok := state.ParseKey(trace.Key(key))
+	if ok && id == state.KindFact {
 		// Parts of a fact key: subject kind, subject id, freeze number, fact kind, id.
-		w.fact, name = true, parts[3]
+		w.fact, id = true, factID(parts[3])
 		w.subject = trace.Subject{Kind: trace.SubjectKind(parts[0]), ID: parts[1]}
 	}
 	w.parts = parts
-	if w.kind = d.kinds[name]; !ok || w.kind == nil || w.fact != factKind(name) {
+	if w.kind = d.kinds[id]; !ok || w.kind == nil {
 		w.kind = nil
 		w.refused = trace.Errorf(ReasonUnknownKind, "%s is of no kind this version of the index knows", key)
 		return w
@@ -168,15 +171,4 @@ func (d *decoder) write(key string, value []byte, deleted bool) write {
 	}
 	w.links = links
 	return w
-}
-
-// factKind tells whether a kind lies under the facts of a subject.
-func factKind(name string) bool {
-	switch name {
-	case state.FactLog, state.FactCertificate, state.FactActivation, state.FactPackChange, state.FactInspection,
-		state.FactReview, state.FactHandover, state.FactArrival, state.FactBinding, state.FactVerdict,
-		state.FactVerdictReview, state.FactAction, state.FactStanding:
-		return true
-	}
-	return false
 }

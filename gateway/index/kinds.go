@@ -2,6 +2,7 @@ package index
 
 import (
 	"fmt"
+	"strings"
 
 	"traceledger/chaincode/state"
 	"traceledger/chaincode/trace"
@@ -16,20 +17,25 @@ const (
 	natureBalance                   // changes with every movement; only the newest value is kept
 )
 
-// kind is everything the fold knows about one kind of value on the chain. The name
-// of a fact's kind is its fact kind, any other's the beginning of its key.
+// kind is everything the fold knows about one kind of value on the chain.
 type kind struct {
-	name   string
+	// id tells kinds apart: the beginning of the key, for facts with the fact kind
+	// ("fact/standing" is the fact, "standing" the value that holds now).
+	id     string
+	name   string // id without "fact/": what records are listed by
 	nature nature
-	// calls are the catalogue's methods that write this kind as their record. Roles
-	// and responsible organisations follow from them.
-	calls []trace.Method
-	// with names the record kinds one of which must be in the same transaction, for
+	// call is the catalogue's method that writes this kind as its record. Roles and
+	// responsible organisations follow from it.
+	call trace.Method
+	// with are the ids of the record kinds one of which must be in the same transaction, for
 	// values that only ever change along with a record.
 	with []string
 	// relate derives relations from a value.
 	relate func(w *write, l *links) error
 }
+
+// factID is the id of a kind of fact.
+func factID(kind string) string { return state.KindFact + "/" + kind }
 
 // kinds lays out the table of all kinds. It fails when the catalogue of methods
 // lacks one that it names, so that the two cannot drift apart unnoticed.
@@ -40,19 +46,19 @@ func kinds() (map[string]*kind, error) {
 	}
 	table := map[string]*kind{}
 	var missing error
-	add := func(n nature, name string, relate func(*write, *links) error, calls ...string) {
-		k := &kind{name: name, nature: n, relate: relate}
-		for _, call := range calls {
-			m, known := catalogue[call]
-			if !known {
-				missing = fmt.Errorf("kind %q is written by %s, which is not in the catalogue of methods", name, call)
-			}
-			k.calls = append(k.calls, m)
-		}
-		table[name] = k
+	enter := func(k *kind) {
+		k.name = strings.TrimPrefix(k.id, factID(""))
+		table[k.id] = k
 	}
-	with := func(n nature, name string, relate func(*write, *links) error, records ...string) {
-		table[name] = &kind{name: name, nature: n, with: records, relate: relate}
+	add := func(n nature, id string, relate func(*write, *links) error, call string) {
+		m, known := catalogue[call]
+		if !known {
+			missing = fmt.Errorf("kind %q is written by %s, which is not in the catalogue of methods", id, call)
+		}
+		enter(&kind{id: id, nature: n, relate: relate, call: m})
+	}
+	with := func(n nature, id string, relate func(*write, *links) error, records ...string) {
+		enter(&kind{id: id, nature: n, relate: relate, with: records})
 	}
 
 	// Gates. Guards themselves carry no fact and are left out.
@@ -60,8 +66,8 @@ func kinds() (map[string]*kind, error) {
 	add(natureState, state.KindGuardReady, nil, "registry:InstallGuard")
 
 	add(natureRecord, state.KindParty, relateParty, "registry:AdmitParty")
-	add(natureRecord, state.FactStanding, nil, "registry:SetStanding")
-	with(natureState, state.KindStanding, relateParty, state.FactStanding)
+	add(natureRecord, factID(state.FactStanding), nil, "registry:SetStanding")
+	with(natureState, state.KindStanding, relateParty, factID(state.FactStanding))
 	add(natureRecord, state.KindLicence, relateParty, "registry:GrantLicence")
 	add(natureRecord, state.KindRevocation, relateParty, "registry:RevokeLicence")
 	add(natureRecord, state.KindAccreditation, relateParty, "registry:GrantAccreditation")
@@ -74,40 +80,42 @@ func kinds() (map[string]*kind, error) {
 	add(natureRecord, state.KindPlot, nil, "origin:RegisterPlot")
 	add(natureRecord, state.KindBatch, relateBatch, "origin:RegisterBatch")
 	add(natureRecord, state.KindCompletion, relateLot, "origin:CompleteBatch")
-	add(natureRecord, state.FactLog, nil, "origin:AddLogEntry")
-	add(natureRecord, state.FactCertificate, nil, "origin:IssueCertificate")
+	add(natureRecord, factID(state.FactLog), nil, "origin:AddLogEntry")
+	add(natureRecord, factID(state.FactCertificate), nil, "origin:IssueCertificate")
 	with(natureBalance, state.KindBatchInputs, nil, state.KindBatch)
-	with(natureBalance, state.KindSeason, nil, state.KindBatch, state.KindCompletion, state.FactLog)
+	with(natureBalance, state.KindSeason, nil, state.KindBatch, state.KindCompletion, factID(state.FactLog))
 
 	add(natureRecord, state.KindCodePack, relatePack, "code:IssuePack")
-	add(natureRecord, state.FactActivation, relateActivation, "code:ActivatePack")
-	add(natureRecord, state.FactPackChange, relatePackChange, "code:ChangePack")
-	with(natureBalance, state.KindBatchCodes, nil, state.FactActivation)
-	with(natureBalance, state.KindPackStatus, relatePack, state.KindCodePack, state.FactActivation, state.FactPackChange)
+	add(natureRecord, factID(state.FactActivation), relateActivation, "code:ActivatePack")
+	add(natureRecord, factID(state.FactPackChange), relatePackChange, "code:ChangePack")
+	with(natureBalance, state.KindBatchCodes, nil, factID(state.FactActivation))
+	with(natureBalance, state.KindPackStatus, relatePack, state.KindCodePack, factID(state.FactActivation), factID(state.FactPackChange))
 
-	add(natureRecord, state.FactInspection, nil, "inspection:Report")
-	add(natureRecord, state.FactReview, nil, "inspection:Review")
+	add(natureRecord, factID(state.FactInspection), nil, "inspection:Report")
+	add(natureRecord, factID(state.FactReview), nil, "inspection:Review")
+	with(natureBalance, state.KindSuperseded, nil, factID(state.FactInspection))
+	with(natureBalance, state.KindReviewLevels, nil, factID(state.FactReview))
 
 	add(natureRecord, state.KindSSCC, relateUnit, "transit:PackUnit")
 	add(natureRecord, state.KindShipment, relateShipment, "transit:Dispatch")
-	add(natureRecord, state.FactHandover, nil, "transit:Handover")
-	add(natureRecord, state.FactArrival, nil, "transit:Arrive")
-	add(natureRecord, state.FactBinding, relateBinding, "transit:BindDevice")
+	add(natureRecord, factID(state.FactHandover), nil, "transit:Handover")
+	add(natureRecord, factID(state.FactArrival), nil, "transit:Arrive")
+	add(natureRecord, factID(state.FactBinding), relateBinding, "transit:BindDevice")
 	add(natureRecord, state.KindSegment, relateSegment, "transit:AnchorSegment")
-	moves := []string{state.FactActivation, state.KindSSCC, state.KindShipment, state.FactHandover, state.FactArrival}
+	moves := []string{factID(state.FactActivation), state.KindSSCC, state.KindShipment, factID(state.FactHandover), factID(state.FactArrival)}
 	with(natureBalance, state.KindPackCustody, relatePack, moves...)
 	with(natureBalance, state.KindUnitCustody, relateUnitCustody, moves...)
 	with(natureBalance, state.KindShipmentStatus, relateShipmentStatus, moves...)
-	with(natureBalance, state.KindDeviceStatus, nil, state.FactBinding)
+	with(natureBalance, state.KindDeviceStatus, nil, factID(state.FactBinding))
 
 	add(natureRecord, state.KindRule, nil, "verdict:PublishRule")
-	add(natureRecord, state.FactVerdict, nil, "verdict:Give")
-	add(natureRecord, state.FactVerdictReview, nil, "verdict:Review")
+	add(natureRecord, factID(state.FactVerdict), nil, "verdict:Give")
+	add(natureRecord, factID(state.FactVerdictReview), nil, "verdict:Review")
 
-	add(natureRecord, state.FactAction, relateAction, "enforcement:TakeAction")
-	with(natureState, state.KindRecallLot, relateLot, state.FactAction)
-	with(natureState, state.KindRecallCodes, relatePack, state.FactAction)
-	with(natureState, state.KindDelistProduct, relateDelistedProduct, state.FactAction)
-	with(natureState, state.KindDelistLot, relateLot, state.FactAction)
+	add(natureRecord, factID(state.FactAction), relateAction, "enforcement:TakeAction")
+	with(natureState, state.KindRecallLot, relateLot, factID(state.FactAction))
+	with(natureState, state.KindRecallCodes, relatePack, factID(state.FactAction))
+	with(natureState, state.KindDelistProduct, relateDelistedProduct, factID(state.FactAction))
+	with(natureState, state.KindDelistLot, relateLot, factID(state.FactAction))
 	return table, missing
 }
