@@ -1,0 +1,131 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"traceledger/chaincode/trace"
+	"traceledger/gateway/codes"
+	"traceledger/gateway/index"
+	"traceledger/gateway/ledger"
+	"traceledger/gateway/store"
+)
+
+// Ledger is what the interface needs of gateway/ledger.
+type Ledger interface {
+	Submit(ctx context.Context, as ledger.Identity, call ledger.Call) (ledger.Receipt, error)
+	Evaluate(ctx context.Context, as ledger.Identity, call ledger.Call) ([]byte, error)
+}
+
+// Identities resolves the enrolment a token names to a signing identity.
+type Identities interface {
+	Identity(enrolment string) (ledger.Identity, error)
+}
+
+// Limits bound what one caller can take.
+type Limits struct {
+	BodyBytes   int64   // of a JSON request
+	FileBytes   int64   // of an uploaded file
+	PerSecond   float64 // requests a second for one token
+	Burst       int
+	IndexWait   time.Duration // how long a write waits for its page to show it
+	SheetWrites int           // transactions one sheet may make
+}
+
+// DefaultLimits are what a gateway starts with.
+func DefaultLimits() Limits {
+	return Limits{BodyBytes: 64 << 10, FileBytes: 32 << 20, PerSecond: 200, Burst: 400, IndexWait: 2 * time.Second, SheetWrites: 2_000}
+}
+
+// Config is what the interface is built from. All fields but Logger and Limits
+// are required.
+type Config struct {
+	Ledger     Ledger
+	Index      *index.Index
+	Store      *store.Store
+	Identities Identities
+	// PublicBase is the address printed into codes and labels, such as
+	// "https://trace.example", without a trailing slash.
+	PublicBase string
+	Limits     Limits
+	Logger     *slog.Logger
+}
+
+// API serves /v1.
+type API struct {
+	Config
+	limiter  *limiter
+	codes    *codes.Factory
+	document []byte
+}
+
+// New builds the interface.
+func New(cfg Config) (*API, error) {
+	if cfg.Ledger == nil || cfg.Index == nil || cfg.Store == nil || cfg.Identities == nil || cfg.PublicBase == "" {
+		return nil, errors.New("api: ledger, index, store, identities and public base are required")
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	if cfg.Limits == (Limits{}) {
+		cfg.Limits = DefaultLimits()
+	}
+	document, err := json.Marshal(Document())
+	if err != nil {
+		return nil, err
+	}
+	return &API{
+		Config: cfg, limiter: newLimiter(cfg.Limits.PerSecond, cfg.Limits.Burst),
+		codes: codes.NewFactory(cfg.Store.Contacts(), time.Now), document: document,
+	}, nil
+}
+
+// Mount puts the interface under root ("/v1").
+func (a *API) Mount(r gin.IRouter) {
+	r.GET("/v1/openapi.json", func(c *gin.Context) { c.Data(http.StatusOK, "application/json", a.document) })
+	v1 := r.Group("/v1", a.authenticate)
+	for _, m := range trace.Methods() {
+		v1.POST(m.Path, a.write(m))
+	}
+	v1.GET("/me", a.handle(a.me))
+	v1.GET("/records", a.handle(a.listRecords))
+	v1.GET("/records/*key", a.handle(a.readRecord))
+	v1.GET("/lots/:gtin/*lot", a.handle(a.readLot))
+	v1.POST("/files", a.handle(a.receiveFile))
+	v1.GET("/files/:hash", a.sendFile)
+	v1.POST("/sheets", a.handle(a.dryRunSheet))
+	v1.POST("/sheets/:hash/confirmation", a.handle(a.confirmSheet))
+	v1.GET("/sheet-templates/:kind", a.sheetTemplate)
+	v1.POST("/code-orders", a.handle(a.orderCodes))
+	v1.GET("/code-packs/:pack/codes", a.listCodes)
+	v1.GET("/code-packs/:pack/labels", a.labels)
+}
+
+// answer is a status with a JSON body.
+type answer struct {
+	status int
+	body   any
+}
+
+// handle adapts a handler that answers or fails.
+func (a *API) handle(h func(c *gin.Context) (answer, error)) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		out, err := h(c)
+		if err != nil {
+			a.fail(c, err)
+			return
+		}
+		c.JSON(out.status, out.body)
+	}
+}
+
+func (a *API) fail(c *gin.Context, err error) {
+	c.Abort()
+	writeProblem(c.Writer, problemOf(err, a.Logger.With("route", c.FullPath())))
+}

@@ -1,0 +1,165 @@
+// Package apitest runs the REST interface for tests: the real contracts on the real
+// embedded ledger, store, index and submit client, with tokens for whoever a test
+// admits.
+//
+// Only tests import it.
+package apitest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+
+	"traceledger/chaincode/contract/contracttest"
+	"traceledger/chaincode/trace"
+	"traceledger/gateway/api"
+	"traceledger/gateway/index"
+	"traceledger/gateway/ledger"
+	"traceledger/gateway/store"
+	"traceledger/gateway/wallet"
+)
+
+// House is a running interface with what stands behind it.
+type House struct {
+	*contracttest.Ledger
+	API    *api.API
+	Index  *index.Index
+	Store  *store.Store
+	Wallet *wallet.Wallet
+	Base   string // "http://127.0.0.1:port"
+	tb     testing.TB
+}
+
+// Start brings everything up; it ends with the test. mount may add routes beside the
+// interface's.
+func Start(tb testing.TB, mount func(*House, *gin.Engine)) *House {
+	tb.Helper()
+	h := &House{Ledger: contracttest.Start(tb), tb: tb}
+	logger := slog.New(slog.NewTextHandler(tb.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	dir := tb.TempDir()
+	var err error
+	h.Store, err = store.Open(store.Config{Dir: dir + "/store", Logger: logger})
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, h.Store.Close()) })
+	h.Index, err = index.Open(index.Config{Dir: dir + "/index", Logger: logger})
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, h.Index.Close()) })
+	h.Wallet, err = wallet.Open(dir+"/wallet", nil)
+	require.NoError(tb, err)
+	conn := h.Conn()
+	tb.Cleanup(func() { conn.Close() })
+	client, err := ledger.New(ledger.Config{
+		Conns: []grpc.ClientConnInterface{conn}, Channel: contracttest.Channel, Chaincode: contracttest.Chaincode,
+		Outbox: h.Store.Outbox(), Logger: logger,
+	})
+	require.NoError(tb, err)
+	tb.Cleanup(func() { client.Close() })
+	reader := h.identity(trace.RoleScanner, "platform-reader")
+
+	ctx, cancel := context.WithCancel(context.Background())
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		err := h.Index.Follow(ctx, func(ctx context.Context, from uint64, handle func(*common.Block) error) error {
+			return client.Blocks(ctx, reader, from, handle)
+		})
+		if ctx.Err() == nil {
+			tb.Errorf("the index stopped following: %v", err)
+		}
+	}()
+	tb.Cleanup(func() { cancel(); <-followed })
+
+	gin.SetMode(gin.ReleaseMode)
+	engine := gin.New()
+	engine.UseRawPath = true
+	server := httptest.NewUnstartedServer(engine)
+	h.Base = "http://" + server.Listener.Addr().String()
+	h.API, err = api.New(api.Config{Ledger: client, Index: h.Index, Store: h.Store, Identities: h.Wallet, PublicBase: h.Base, Logger: logger})
+	require.NoError(tb, err)
+	h.API.Mount(engine)
+	if mount != nil {
+		mount(h, engine)
+	}
+	server.Start()
+	tb.Cleanup(server.Close)
+	return h
+}
+
+func (h *House) identity(role trace.Role, party trace.PartyID) ledger.Identity {
+	h.tb.Helper()
+	name := string(party) + "@" + string(role)
+	enrolment, err := h.Ledger.Ledger.Enrol(trace.MSPOf(role), name, map[string]string{
+		trace.AttributeRole: string(role), trace.AttributeParty: string(party),
+	})
+	require.NoError(h.tb, err)
+	require.NoError(h.tb, h.Wallet.Put(name, trace.MSPOf(role), enrolment.CertPEM, enrolment.KeyPEM))
+	id, err := h.Wallet.Identity(name)
+	require.NoError(h.tb, err)
+	return id
+}
+
+// Token enrols a party for a role and gives it a token, without admitting it.
+func (h *House) Token(role trace.Role, party trace.PartyID) string {
+	h.tb.Helper()
+	h.identity(role, party)
+	presented, _, err := h.Store.Tokens().Create(store.Token{
+		Name: string(party), MSPID: trace.MSPOf(role), Party: string(party), Role: string(role), Enrolment: string(party) + "@" + string(role),
+	})
+	require.NoError(h.tb, err)
+	return presented
+}
+
+// Member admits a party to the registry and gives it a token.
+func (h *House) Member(role trace.Role, party trace.PartyID) string {
+	h.tb.Helper()
+	h.Admit(role, party)
+	return h.Token(role, party)
+}
+
+// Call sends a request and gives status and body. body may be bytes, nil, or a value
+// sent as JSON.
+func (h *House) Call(method, path, token, key string, body any) (int, http.Header, []byte) {
+	h.tb.Helper()
+	content, ok := body.([]byte)
+	if !ok && body != nil {
+		var err error
+		content, err = json.Marshal(body)
+		require.NoError(h.tb, err)
+	}
+	request, err := http.NewRequestWithContext(h.tb.Context(), method, h.Base+path, bytes.NewReader(content))
+	require.NoError(h.tb, err)
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	if key != "" {
+		request.Header.Set("Idempotency-Key", key)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(h.tb, err)
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	require.NoError(h.tb, err)
+	return response.StatusCode, response.Header, answer
+}
+
+// Body is a request as the REST interface takes it: without its idempotency key.
+func Body(tb testing.TB, request any) map[string]any {
+	tb.Helper()
+	content, err := json.Marshal(request)
+	require.NoError(tb, err)
+	var body map[string]any
+	require.NoError(tb, json.Unmarshal(content, &body))
+	delete(body, "idempotencyKey")
+	return body
+}

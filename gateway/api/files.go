@@ -1,0 +1,72 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"traceledger/chaincode/trace"
+	"traceledger/gateway/store"
+)
+
+// FileKept is the answer to an upload.
+type FileKept struct {
+	Hash      string     `json:"hash"` // SHA-256, hex: name it in records
+	Size      int64      `json:"size"`
+	MediaType string     `json:"mediaType"`
+	Received  trace.Time `json:"received"`
+}
+
+// receiveFile keeps the body as a file. The media type is what the bytes look like,
+// never what the caller says: it is shown to strangers later.
+func (a *API) receiveFile(c *gin.Context) (answer, error) {
+	kept, err := a.Keep(http.MaxBytesReader(c.Writer, c.Request.Body, a.Limits.FileBytes+1), callerOf(c))
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{http.StatusCreated, kept}, nil
+}
+
+// Keep stores content for a caller.
+func (a *API) Keep(content io.Reader, who Caller) (FileKept, error) {
+	head := make([]byte, 512)
+	n, err := io.ReadFull(content, head)
+	if n == 0 {
+		return FileKept{}, trace.Errorf(trace.CodeMissing, "the file is empty")
+	}
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return FileKept{}, trace.Errorf(trace.CodeMalformed, "the upload was cut off: %v", err)
+	}
+	head = head[:n]
+	about := store.About{MediaType: http.DetectContentType(head), Uploader: who.Token.Party}
+	file, err := a.Store.Files().Receive(io.MultiReader(strings.NewReader(string(head)), content), a.Limits.FileBytes, about)
+	if err != nil {
+		return FileKept{}, err
+	}
+	return FileKept{Hash: file.Hash.String(), Size: file.Size, MediaType: file.About.MediaType, Received: trace.TimeOf(file.Received)}, nil
+}
+
+func (a *API) sendFile(c *gin.Context) {
+	hash, err := store.ParseHash(c.Param("hash"))
+	if err != nil {
+		a.fail(c, trace.Errorf(trace.CodeInvalid, "%q is not a file's hash: 64 lower-case hex digits", c.Param("hash")))
+		return
+	}
+	content, err := a.Store.Files().Open(hash)
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	defer content.Close()
+	c.Header("Content-Type", content.About.MediaType)
+	c.Header("Content-Length", strconv.FormatInt(content.Size, 10))
+	c.Header("Content-Disposition", `attachment; filename="`+hash.String()[:16]+`"`)
+	c.Header("X-Content-Type-Options", "nosniff")
+	c.Header("ETag", `"`+hash.String()+`"`)
+	http.ServeContent(c.Writer, c.Request, "", time.Time{}, content)
+}

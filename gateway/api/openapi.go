@@ -1,0 +1,117 @@
+package api
+
+import (
+	"reflect"
+
+	"traceledger/chaincode/trace"
+)
+
+// Document is the OpenAPI 3.0 description of the interface, made from the
+// contract's catalogue and the Go types, so that it cannot drift from them.
+func Document() map[string]any {
+	s := &schemas{named: map[string]any{}}
+	paths := map[string]any{}
+	for _, m := range trace.Methods() {
+		_, keyed := m.NewRequest().(trace.Writer)
+		paths["/v1"+m.Path] = schema{"post": operation{
+			id: m.Contract + m.Name, tag: m.Contract, summary: m.Title + " / " + m.TitleEnglish, keyed: keyed,
+			body: s.request(m.NewRequest()), status: "201", answer: s.of(reflect.TypeFor[Written]()),
+		}.schema()}
+	}
+	text := func(name, in, what string, required bool) schema {
+		return schema{"name": name, "in": in, "required": required, "description": what, "schema": schema{"type": "string"}}
+	}
+	number := func(name, what string) schema {
+		return schema{"name": name, "in": "query", "description": what, "schema": schema{"type": "integer"}}
+	}
+	binary := schema{"type": "string", "format": "binary"}
+	add := func(path, method string, o operation) {
+		entry, _ := paths[path].(schema)
+		if entry == nil {
+			entry = schema{}
+		}
+		entry[method] = o.schema()
+		paths[path] = entry
+	}
+	add("/v1/me", "get", operation{id: "me", tag: "session", summary: "我的身份 / Who this token stands for", status: "200", answer: s.of(reflect.TypeFor[Me]())})
+	add("/v1/records", "get", operation{id: "listRecords", tag: "records", summary: "查询记录 / List records, newest first", status: "200", answer: s.of(reflect.TypeFor[RecordPage]()),
+		parameters: []schema{text("kind", "query", "record kind, such as batch", false), text("party", "query", "who wrote it", false), text("gtin", "query", "with lot: the records of a lot", false), text("lot", "query", "with gtin", false), text("cursor", "query", "next of the page before", false), number("limit", "1 to 200")}})
+	add("/v1/records/{key}", "get", operation{id: "readRecord", tag: "records", summary: "读取记录 / One record with its provenance", status: "200", answer: s.of(reflect.TypeFor[Record]()), parameters: []schema{text("key", "path", "the record's key, slashes as they are", true)}})
+	add("/v1/lots/{gtin}/{lot}", "get", operation{id: "readLot", tag: "records", summary: "批次全貌 / A lot's whole story", status: "200", answer: schema{"type": "object"}, parameters: []schema{text("gtin", "path", "14 digits", true), text("lot", "path", "lot number", true)}})
+	add("/v1/files", "post", operation{id: "receiveFile", tag: "files", summary: "上传文件 / Keep a file by its hash", body: binary, bodyType: "application/octet-stream", status: "201", answer: s.of(reflect.TypeFor[FileKept]())})
+	add("/v1/files/{hash}", "get", operation{id: "sendFile", tag: "files", summary: "下载文件 / A file by its hash", status: "200", answer: binary, answerType: "*/*", parameters: []schema{text("hash", "path", "SHA-256, hex", true)}})
+	add("/v1/sheets", "post", operation{id: "dryRunSheet", tag: "sheets", summary: "表格试读 / Read a spreadsheet, record nothing", body: binary, bodyType: "application/octet-stream", status: "200", answer: s.of(reflect.TypeFor[SheetPlan]()),
+		parameters: sheetParameters(text)})
+	add("/v1/sheets/{hash}/confirmation", "post", operation{id: "confirmSheet", tag: "sheets", summary: "确认上链 / Record what the dry run showed", status: "200", answer: s.of(reflect.TypeFor[SheetResult]()),
+		parameters: append([]schema{text("hash", "path", "hash the dry run answered", true)}, sheetParameters(text)...)})
+	add("/v1/sheet-templates/{kind}", "get", operation{id: "sheetTemplate", tag: "sheets", summary: "空白表格 / An empty spreadsheet", status: "200", answer: binary, answerType: "*/*", parameters: []schema{text("kind", "path", "kind of sheet", true)}})
+	add("/v1/code-orders", "post", operation{id: "orderCodes", tag: "code", summary: "生成一物一码 / Make item codes and put their pack on the chain", keyed: true, body: s.of(reflect.TypeFor[CodeOrder]()), status: "201", answer: s.of(reflect.TypeFor[CodesMade]())})
+	add("/v1/code-packs/{pack}/codes", "get", operation{id: "listCodes", tag: "code", summary: "导出码 / A pack's codes as CSV, for its owner", status: "200", answer: schema{"type": "string"}, answerType: "text/csv", parameters: []schema{text("pack", "path", "pack id", true)}})
+	add("/v1/code-packs/{pack}/labels", "get", operation{id: "labels", tag: "code", summary: "打印标签 / Labels as PDF, PNG or SVG, for the pack's owner", status: "200", answer: binary, answerType: "*/*",
+		parameters: []schema{text("pack", "path", "pack id", true), number("first", "first item"), number("last", "last item"), text("format", "query", "pdf, png or svg", false), text("layout", "query", "label sheet layout", false)}})
+
+	s.of(reflect.TypeFor[Problem]()) // named by every operation's default response
+	return schema{
+		"openapi": "3.0.3",
+		"info": schema{
+			"title": "traceledger", "version": "1",
+			"description": "Writes answer once committed. Send Idempotency-Key with every write: the same key with the same body is the same record.",
+			"license":     schema{"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
+		},
+		"paths": paths,
+		"components": schema{
+			"schemas":         s.named,
+			"securitySchemes": schema{"token": schema{"type": "http", "scheme": "bearer"}},
+		},
+		"security": []any{schema{"token": []string{}}},
+	}
+}
+
+func sheetParameters(text func(name, in, what string, required bool) schema) []schema {
+	return []schema{
+		text("name", "query", "file name, whose ending tells XLSX from CSV", true),
+		text("kind", "query", "kind of sheet where the file does not say", false),
+		text("attachment", "query", "hash of the report file a lab sheet belongs to", false),
+		text("device", "query", "device of a logger file", false),
+		text("shipment", "query", "shipment of a logger file", false),
+	}
+}
+
+// operation is one route of the document.
+type operation struct {
+	id, tag, summary string
+	parameters       []schema
+	keyed            bool
+	body             schema
+	bodyType         string // default application/json
+	status           string
+	answer           schema
+	answerType       string // default application/json
+}
+
+func (o operation) schema() schema {
+	if o.bodyType == "" {
+		o.bodyType = "application/json"
+	}
+	if o.answerType == "" {
+		o.answerType = "application/json"
+	}
+	out := schema{
+		"operationId": o.id, "tags": []string{o.tag}, "summary": o.summary,
+		"responses": schema{
+			o.status:  schema{"description": "done", "content": schema{o.answerType: schema{"schema": o.answer}}},
+			"default": schema{"description": "refused, or outcome not yet known (202)", "content": schema{"application/problem+json": schema{"schema": schema{"$ref": "#/components/schemas/Problem"}}}},
+		},
+	}
+	parameters := o.parameters
+	if o.keyed {
+		parameters = append(parameters, schema{"name": "Idempotency-Key", "in": "header", "required": true, "schema": schema{"type": "string", "minLength": 1, "maxLength": 64}})
+	}
+	if len(parameters) > 0 {
+		out["parameters"] = parameters
+	}
+	if o.body != nil {
+		out["requestBody"] = schema{"required": true, "content": schema{o.bodyType: schema{"schema": o.body}}}
+	}
+	return out
+}

@@ -1,0 +1,104 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+
+	"traceledger/chaincode/trace"
+	"traceledger/gateway/ledger"
+	"traceledger/gateway/store"
+)
+
+// Codes the REST interface adds to the chain's.
+const (
+	CodeUnauthenticated  trace.Code = "UNAUTHENTICATED"    // no token, or one that does not count
+	CodeNoIdempotencyKey trace.Code = "NO_IDEMPOTENCY_KEY" // a write without the Idempotency-Key header
+	CodeNoSuchRoute      trace.Code = "NO_SUCH_ROUTE"
+	CodeRateLimited      trace.Code = "RATE_LIMITED"
+	CodeRowErrors        trace.Code = "ROW_ERRORS" // a sheet with row errors cannot be confirmed
+	CodeInternal         trace.Code = "INTERNAL"
+)
+
+// Problem is an RFC 9457 problem detail. Code is what callers switch on.
+type Problem struct {
+	Type   string     `json:"type"`  // "urn:traceledger:problem:CODE"
+	Title  string     `json:"title"` // the HTTP status in words
+	Status int        `json:"status"`
+	Code   trace.Code `json:"code"`
+	Detail string     `json:"detail"` // what was wrong, with which value, what would be right
+	// Transaction is set when the outcome of a submitted transaction is unknown:
+	// repeat the request with the same Idempotency-Key to learn it.
+	Transaction string `json:"transaction,omitempty"`
+	// Retriable tells that the same request may succeed later unchanged.
+	Retriable bool `json:"retriable,omitempty"`
+}
+
+// Status is the one place where codes meet HTTP.
+func Status(code trace.Code) int {
+	switch code {
+	case trace.CodeMalformed, trace.CodeUnknownField, trace.CodeDuplicateField, trace.CodeMissing,
+		trace.CodeInvalid, trace.CodeCheckDigit, CodeNoIdempotencyKey:
+		return http.StatusBadRequest
+	case CodeUnauthenticated, trace.CodeNoIdentity, store.CodeTokenUnknown, store.CodeTokenExpired, store.CodeTokenRevoked:
+		return http.StatusUnauthorized
+	case trace.CodeForbidden, trace.CodeWrongOrg, trace.CodeUnknownParty, trace.CodePartySuspended,
+		trace.CodeLicence, trace.CodeNotAccredited, trace.CodeOwnLot:
+		return http.StatusForbidden
+	case trace.CodeNotFound, trace.CodeUnknownMethod, CodeNoSuchRoute, store.CodeFileUnknown:
+		return http.StatusNotFound
+	case trace.CodeAlreadyExists, trace.CodeAlreadyRecorded, trace.CodeState, trace.CodeRecalled, trace.CodeRebind,
+		trace.CodeCustody, trace.CodeSequence, ledger.CodeKeyReused, ledger.CodeConflict:
+		return http.StatusConflict
+	case trace.CodeTooLarge, store.CodeFileTooLarge:
+		return http.StatusRequestEntityTooLarge
+	case CodeRateLimited:
+		return http.StatusTooManyRequests
+	case trace.CodeNotReady, ledger.CodeBusy, ledger.CodeLedgerUnavailable:
+		return http.StatusServiceUnavailable
+	case ledger.CodeOutcomeUnknown:
+		return http.StatusAccepted
+	case CodeInternal, store.CodeDamaged, store.CodeFailed, store.CodeFileDamaged, ledger.CodeOutbox, ledger.CodeCall:
+		return http.StatusInternalServerError
+	}
+	return http.StatusUnprocessableEntity
+}
+
+// problemOf makes the answer to err. Uncoded errors are ours, not the caller's:
+// they are logged and their text kept from the wire.
+func problemOf(err error, logger *slog.Logger) Problem {
+	var coded *trace.Error
+	if !errors.As(err, &coded) {
+		logger.Error("request failed", "error", err)
+		coded = trace.Errorf(CodeInternal, "the server failed; the log has the details")
+	}
+	status := Status(coded.Code)
+	p := Problem{
+		Type:   "urn:traceledger:problem:" + string(coded.Code),
+		Title:  http.StatusText(status),
+		Status: status,
+		Code:   coded.Code,
+		Detail: coded.Message,
+	}
+	switch coded.Code {
+	case ledger.CodeOutcomeUnknown, ledger.CodeBusy, ledger.CodeLedgerUnavailable, ledger.CodeConflict, CodeRateLimited, trace.CodeNotReady:
+		p.Retriable = true
+	}
+	var unknown *ledger.UnknownOutcome
+	if errors.As(err, &unknown) {
+		p.Transaction = unknown.TransactionID
+	}
+	return p
+}
+
+func writeProblem(w http.ResponseWriter, p Problem) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	if p.Retriable {
+		w.Header().Set("Retry-After", strconv.Itoa(1))
+	}
+	w.WriteHeader(p.Status)
+	// A failure here is the client's connection; there is nobody left to tell.
+	_ = json.NewEncoder(w).Encode(p)
+}

@@ -1,0 +1,402 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"traceledger/chaincode/trace"
+	"traceledger/gateway/ingest/sheet"
+	"traceledger/gateway/ledger"
+	"traceledger/gateway/store"
+)
+
+// SheetPlan is what a dry run answers: what would be recorded, and everything that
+// is wrong. Nothing is on the chain yet.
+type SheetPlan struct {
+	Hash      string           `json:"hash"` // confirm under this name
+	Kind      sheet.Kind       `json:"kind"`
+	Title     string           `json:"title"`
+	Ready     bool             `json:"ready"` // no row errors and no definite refusal
+	Rows      []PlannedRow     `json:"rows,omitempty"`
+	RowErrors []sheet.RowError `json:"rowErrors,omitempty"`
+	ErrorsCut int              `json:"errorsCut,omitempty"` // row errors beyond those listed
+	Readings  *PlannedReadings `json:"readings,omitempty"`
+}
+
+// PlannedRow is one record to be.
+type PlannedRow struct {
+	Sheet        string `json:"sheet"`
+	Row          int    `json:"row"`
+	Transaction  string `json:"transaction"` // contract method; empty for an order of codes
+	Title        string `json:"title"`
+	TitleEnglish string `json:"titleEnglish"`
+	About        string `json:"about"`
+	// Check is what the chain says of this row today.
+	Check RowCheck `json:"check"`
+	// Code and Detail belong to a refusal.
+	Code   trace.Code `json:"code,omitempty"`
+	Detail string     `json:"detail,omitempty"`
+}
+
+// RowCheck is the chain's answer to a row's simulation.
+type RowCheck string
+
+// Answers. A row that needs one before it is "later": the chain can judge it only
+// once that one is recorded.
+const (
+	CheckFine     RowCheck = "fine"
+	CheckRecorded RowCheck = "recorded" // this very row is on the chain already
+	CheckLater    RowCheck = "later"
+	CheckRefused  RowCheck = "refused"
+)
+
+// PlannedReadings describes a readings file.
+type PlannedReadings struct {
+	Device   trace.DeviceID     `json:"device"`
+	Count    int                `json:"count"`
+	Segments int                `json:"segments"`
+	From     trace.Time         `json:"from"`
+	To       trace.Time         `json:"to"`
+	Minimum  trace.CentiCelsius `json:"minimum"`
+	Maximum  trace.CentiCelsius `json:"maximum"`
+	Fixes    int                `json:"fixes"`
+}
+
+// SheetResult is what a confirmation answers.
+type SheetResult struct {
+	Hash string `json:"hash"`
+	// Complete tells that every row is on the chain. If not, rows up to the first
+	// refusal are; mend the file and upload it again: rows already recorded stay.
+	Complete bool         `json:"complete"`
+	Rows     []RowOutcome `json:"rows"`
+}
+
+// RowOutcome is one row's record or refusal.
+type RowOutcome struct {
+	Sheet        string   `json:"sheet"`
+	Row          int      `json:"row"`
+	Transaction  string   `json:"transaction"`
+	Title        string   `json:"title"`
+	TitleEnglish string   `json:"titleEnglish"`
+	Written      *Written `json:"written,omitempty"`
+	Codes        string   `json:"codes,omitempty"` // pack of an order of codes
+	Refused      *Problem `json:"refused,omitempty"`
+	NotSent      bool     `json:"notSent,omitempty"` // an earlier row was refused
+}
+
+// SheetUpload names a file to read as a sheet, already kept, with what it does not
+// say itself.
+type SheetUpload struct {
+	Name     string
+	Hash     store.Hash
+	Kind     sheet.Kind
+	Device   trace.DeviceID
+	Shipment trace.ShipmentID
+	Plot     trace.PlotID
+	Store    string
+	Probes   []string
+	// Files are other kept files that cells may name; Merge are exports of the same
+	// device to be read together with this one.
+	Files map[string]trace.Digest
+	Merge []NamedFile
+}
+
+// NamedFile is a kept file under the name its uploader gave it.
+type NamedFile struct {
+	Name string
+	Hash store.Hash
+}
+
+// uploadOf reads the query of a sheet route.
+func uploadOf(query url.Values, hash store.Hash) (SheetUpload, error) {
+	up := SheetUpload{
+		Name: query.Get("name"), Hash: hash, Kind: sheet.Kind(query.Get("kind")), Device: trace.DeviceID(query.Get("device")),
+		Shipment: trace.ShipmentID(query.Get("shipment")), Plot: trace.PlotID(query.Get("plot")), Store: query.Get("store"),
+		Files: map[string]trace.Digest{},
+	}
+	if up.Name == "" {
+		return up, trace.Errorf(trace.CodeMissing, "query name is missing: the file's name, such as batch.xlsx")
+	}
+	if probes := query.Get("probes"); probes != "" {
+		up.Probes = strings.Split(probes, ",")
+	}
+	for _, q := range query["file"] {
+		f, err := namedFile(q)
+		if err != nil {
+			return up, err
+		}
+		up.Files[f.Name] = trace.Digest(f.Hash)
+	}
+	for _, q := range query["merge"] {
+		f, err := namedFile(q)
+		if err != nil {
+			return up, err
+		}
+		up.Merge = append(up.Merge, f)
+	}
+	return up, nil
+}
+
+// namedFile reads "NAME=HASH".
+func namedFile(s string) (NamedFile, error) {
+	at := strings.LastIndexByte(s, '=')
+	if at < 1 {
+		return NamedFile{}, trace.Errorf(trace.CodeInvalid, "%q is not NAME=HASH", s)
+	}
+	hash, err := store.ParseHash(s[at+1:])
+	if err != nil {
+		return NamedFile{}, trace.Errorf(trace.CodeInvalid, "%q does not end in a file's hash", s)
+	}
+	return NamedFile{Name: s[:at], Hash: hash}, nil
+}
+
+func (a *API) dryRunSheet(c *gin.Context) (answer, error) {
+	who := callerOf(c)
+	kept, err := a.Keep(http.MaxBytesReader(c.Writer, c.Request.Body, sheet.MaxFileBytes+1), who)
+	if err != nil {
+		return answer{}, err
+	}
+	hash, err := store.ParseHash(kept.Hash)
+	if err != nil {
+		return answer{}, err
+	}
+	up, err := uploadOf(c.Request.URL.Query(), hash)
+	if err != nil {
+		return answer{}, err
+	}
+	plan, err := a.DryRun(c.Request.Context(), who, up)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{http.StatusOK, plan}, nil
+}
+
+func (a *API) confirmSheet(c *gin.Context) (answer, error) {
+	hash, err := store.ParseHash(c.Param("hash"))
+	if err != nil {
+		return answer{}, trace.Errorf(trace.CodeInvalid, "%q is not a file's hash", c.Param("hash"))
+	}
+	up, err := uploadOf(c.Request.URL.Query(), hash)
+	if err != nil {
+		return answer{}, err
+	}
+	result, err := a.Confirm(c.Request.Context(), callerOf(c), up)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{http.StatusOK, result}, nil
+}
+
+// DryRun reads a sheet and lets the chain simulate each row. Nothing is recorded.
+func (a *API) DryRun(ctx context.Context, who Caller, up SheetUpload) (SheetPlan, error) {
+	plan, err := a.parse(who, up)
+	if err != nil {
+		return SheetPlan{}, err
+	}
+	out := SheetPlan{Hash: up.Hash.String(), Kind: plan.Kind, Title: plan.Summary.Title, Ready: plan.Ready(), RowErrors: plan.Errors, ErrorsCut: plan.ErrorsCut}
+	waiting := false // a row before this one is not recorded yet
+	for _, p := range plan.Requests {
+		row := PlannedRow{Sheet: p.Row.Sheet, Row: p.Row.Row, Transaction: p.Transaction, Title: p.Title, TitleEnglish: p.TitleEnglish, About: p.About}
+		if p.Order != nil {
+			row.Check = CheckLater
+		} else if err := a.check(ctx, who, p, &row, waiting); err != nil {
+			return SheetPlan{}, err
+		}
+		waiting = waiting || row.Check != CheckRecorded
+		out.Ready = out.Ready && row.Check != CheckRefused
+		out.Rows = append(out.Rows, row)
+	}
+	if r := plan.Summary.Readings; r != nil {
+		out.Readings = &PlannedReadings{Device: r.Device, Count: r.Count, Segments: len(plan.Segments), From: r.From, To: r.To, Minimum: r.Minimum, Maximum: r.Maximum, Fixes: r.Fixes}
+	}
+	return out, nil
+}
+
+// check simulates one row.
+func (a *API) check(ctx context.Context, who Caller, p sheet.Planned, row *PlannedRow, waiting bool) error {
+	arguments, err := json.Marshal(p.Request)
+	if err != nil {
+		return err
+	}
+	m, err := methodOf(p.Transaction)
+	if err != nil {
+		return err
+	}
+	_, err = a.Ledger.Evaluate(ctx, who.Identity, ledger.Call{Contract: m.Contract, Method: m.Name, Arguments: arguments})
+	var coded *trace.Error
+	switch {
+	case err == nil:
+		row.Check = CheckFine
+	case !errors.As(err, &coded):
+		return err
+	case coded.Code == trace.CodeAlreadyRecorded:
+		row.Check = CheckRecorded
+	case Status(coded.Code) >= http.StatusInternalServerError:
+		return err
+	case waiting && dependsOnOthers(coded.Code):
+		row.Check = CheckLater
+	default:
+		row.Check, row.Code, row.Detail = CheckRefused, coded.Code, coded.Message
+	}
+	return nil
+}
+
+// dependsOnOthers tells whether a refusal may go away once earlier rows are recorded.
+func dependsOnOthers(code trace.Code) bool {
+	switch code {
+	case trace.CodeNotFound, trace.CodeUnknownParty, trace.CodeLicence, trace.CodeNotAccredited, trace.CodeStandard,
+		trace.CodeState, trace.CodeCustody, trace.CodeBasis, trace.CodeReview, trace.CodeYield, trace.CodeInputs, trace.CodeTooManyCodes:
+		return true
+	}
+	return false
+}
+
+// Confirm records every row of a sheet in order and stops at the first refusal.
+// Confirming again, after a broken connection or with a mended file, repeats no
+// record: each row's idempotency key comes from its content.
+func (a *API) Confirm(ctx context.Context, who Caller, up SheetUpload) (SheetResult, error) {
+	plan, err := a.parse(who, up)
+	if err != nil {
+		return SheetResult{}, err
+	}
+	if !plan.Ready() {
+		return SheetResult{}, trace.Errorf(CodeRowErrors, "the sheet has %d row errors; the dry run lists them", len(plan.Errors)+plan.ErrorsCut)
+	}
+	if n := len(plan.Requests) + len(plan.Segments); n > a.Limits.SheetWrites {
+		return SheetResult{}, trace.Errorf(trace.CodeTooLarge, "the sheet makes %d records, at most %d; split it", n, a.Limits.SheetWrites)
+	}
+	out := SheetResult{Hash: up.Hash.String(), Complete: true}
+	for _, p := range plan.Requests {
+		row := RowOutcome{Sheet: p.Row.Sheet, Row: p.Row.Row, Transaction: p.Transaction, Title: p.Title, TitleEnglish: p.TitleEnglish}
+		a.settle(&out, row, func(row *RowOutcome) error { return a.record(ctx, who, p, row) })
+	}
+	for _, s := range plan.Segments {
+		if s.Known {
+			continue
+		}
+		row := RowOutcome{Sheet: s.Row.Sheet, Row: s.Row.Row, Transaction: "transit:AnchorSegment", Title: "锚定读数段", TitleEnglish: "Anchor a segment of readings"}
+		a.settle(&out, row, func(row *RowOutcome) error { return a.anchor(ctx, who, s, row) })
+	}
+	return out, nil
+}
+
+// settle runs one row unless an earlier one was refused, and notes its outcome.
+func (a *API) settle(out *SheetResult, row RowOutcome, work func(*RowOutcome) error) {
+	if !out.Complete {
+		row.NotSent = true
+	} else if err := work(&row); err != nil {
+		p := problemOf(err, a.Logger)
+		row.Refused, out.Complete = &p, false
+	}
+	out.Rows = append(out.Rows, row)
+}
+
+func (a *API) record(ctx context.Context, who Caller, p sheet.Planned, row *RowOutcome) error {
+	if p.Order != nil {
+		made, err := a.Order(ctx, who, p.Order.IdempotencyKey, CodeOrder{Lot: &p.Order.Lot, Count: p.Order.Count, Claimed: p.Order.Claimed, Pack: p.Order.Pack})
+		if err != nil {
+			return err
+		}
+		row.Codes, row.Written = string(made.Pack), made.Activated
+		return nil
+	}
+	m, err := methodOf(p.Transaction)
+	if err != nil {
+		return err
+	}
+	arguments, err := json.Marshal(p.Request)
+	if err != nil {
+		return err
+	}
+	key := trace.DigestOf(arguments).String()
+	if w, ok := p.Request.(trace.Writer); ok {
+		key = w.Writing().IdempotencyKey
+	}
+	written, err := a.Write(ctx, who, m, key, arguments)
+	if err != nil {
+		return err
+	}
+	row.Written = &written
+	return nil
+}
+
+func (a *API) anchor(ctx context.Context, who Caller, s sheet.PlannedSegment, row *RowOutcome) error {
+	if _, err := a.Store.Files().Keep(s.Payload, store.About{MediaType: "application/octet-stream", Uploader: who.Token.Party}); err != nil {
+		return err
+	}
+	arguments, err := json.Marshal(s.Request)
+	if err != nil {
+		return err
+	}
+	m, err := methodOf("transit:AnchorSegment")
+	if err != nil {
+		return err
+	}
+	written, err := a.Write(ctx, who, m, trace.DigestOf(arguments).String(), arguments)
+	if err != nil {
+		return err
+	}
+	row.Written = &written
+	return nil
+}
+
+// parse reads the kept files of an upload.
+func (a *API) parse(who Caller, up SheetUpload) (*sheet.Plan, error) {
+	options := sheet.Options{
+		Kind: up.Kind, Party: trace.PartyID(who.Token.Party), Files: up.Files,
+		Device: up.Device, Shipment: up.Shipment, Plot: up.Plot, Store: up.Store, Probes: up.Probes,
+		Resolve: a.resolveMention, Anchored: a.anchored,
+	}
+	files := []sheet.File{}
+	for _, f := range append([]NamedFile{{up.Name, up.Hash}}, up.Merge...) {
+		data, err := a.content(f.Hash, sheet.MaxFileBytes)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, sheet.File{Name: f.Name, Data: data})
+	}
+	if len(files) > 1 {
+		return sheet.ParseReadings(files, options)
+	}
+	return sheet.Parse(files[0].Name, files[0].Data, options)
+}
+
+// content reads a kept file into memory.
+func (a *API) content(hash store.Hash, limit int64) ([]byte, error) {
+	file, err := a.Store.Files().Open(hash)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if file.Size > limit {
+		return nil, trace.Errorf(trace.CodeTooLarge, "file has %d bytes, at most %d", file.Size, limit)
+	}
+	return io.ReadAll(file)
+}
+
+func (a *API) sheetTemplate(c *gin.Context) {
+	data, err := sheet.Template(sheet.Kind(c.Param("kind")))
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	c.Header("Content-Disposition", `attachment; filename="`+c.Param("kind")+`.xlsx"`)
+	c.Data(http.StatusOK, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", data)
+}
+
+// methodOf finds a method of the catalogue by its transaction name.
+func methodOf(transaction string) (trace.Method, error) {
+	for _, m := range trace.Methods() {
+		if m.Transaction() == transaction {
+			return m, nil
+		}
+	}
+	return trace.Method{}, trace.Errorf(trace.CodeUnknownMethod, "no method %q", transaction)
+}

@@ -1,0 +1,189 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"traceledger/chaincode/trace"
+	"traceledger/gateway/ledger"
+	"traceledger/gateway/store"
+)
+
+// Written is the answer to a write: given only once the record is committed.
+type Written struct {
+	trace.Receipt
+	Transaction string `json:"transaction"`
+	Block       uint64 `json:"block"`
+}
+
+// write serves one contract method. The body goes to the chain as it came, with the
+// idempotency key put in: the contract's strict decoder is the only one, so that
+// gateway and chain can never read a request differently.
+func (a *API) write(m trace.Method) gin.HandlerFunc {
+	_, keyed := m.NewRequest().(trace.Writer)
+	return a.handle(func(c *gin.Context) (answer, error) {
+		body, err := readBody(c, a.Limits.BodyBytes)
+		if err != nil {
+			return answer{}, err
+		}
+		key := c.GetHeader("Idempotency-Key")
+		if keyed {
+			if body, err = insertKey(body, key); err != nil {
+				return answer{}, err
+			}
+		} else if key == "" {
+			// Natural ids make these idempotent by themselves; the outbox still wants a name.
+			key = trace.DigestOf(append([]byte(m.Transaction()+" "), body...)).String()
+		}
+		written, err := a.Write(c.Request.Context(), callerOf(c), m, key, body)
+		if err != nil {
+			return answer{}, err
+		}
+		return answer{http.StatusCreated, written}, nil
+	})
+}
+
+// Write submits one request, already carrying its idempotency key, and waits until
+// the index shows it.
+func (a *API) Write(ctx context.Context, who Caller, m trace.Method, key string, arguments []byte) (Written, error) {
+	call := ledger.Call{Contract: m.Contract, Method: m.Name, Arguments: arguments, IdempotencyKey: m.Transaction() + " " + key}
+	if m.Transient != "" {
+		payload, err := a.payload(arguments)
+		if err != nil {
+			return Written{}, err
+		}
+		call.Transient = map[string][]byte{m.Transient: payload}
+		call.Endorsers = endorsers(who.Identity.MSPID)
+	}
+	receipt, err := a.Ledger.Submit(ctx, who.Identity, call)
+	if trace.CodeOf(err) == trace.CodeAlreadyRecorded {
+		return a.recorded(err)
+	}
+	if err != nil {
+		return Written{}, err
+	}
+	out := Written{Transaction: receipt.TransactionID, Block: receipt.Block}
+	if err := json.Unmarshal(receipt.Result, &out.Receipt); err != nil {
+		return Written{}, err
+	}
+	wait, cancel := context.WithTimeout(ctx, a.Limits.IndexWait)
+	defer cancel()
+	// The record is committed whether or not the index has caught up in time.
+	_ = a.Index.WaitFor(wait, receipt.Block)
+	return out, nil
+}
+
+// recorded answers a retry whose record is on the chain already, although this
+// gateway's own memory of it is gone: the same answer, from the index.
+func (a *API) recorded(refusal error) (Written, error) {
+	var coded *trace.Error
+	if !errors.As(refusal, &coded) {
+		return Written{}, refusal
+	}
+	words := strings.Fields(coded.Message)
+	if len(words) == 0 {
+		return Written{}, refusal
+	}
+	key := trace.Key(words[len(words)-1])
+	record, found, err := a.Index.Record(key)
+	if err != nil || !found {
+		return Written{}, errors.Join(refusal, err)
+	}
+	var made struct {
+		ID        string          `json:"id"`
+		Judgement trace.Judgement `json:"judgement"`
+	}
+	if err := json.Unmarshal(record.Value, &made); err != nil {
+		return Written{}, err
+	}
+	return Written{
+		Receipt:     trace.Receipt{Record: key, ID: made.ID, Result: string(made.Judgement)},
+		Transaction: record.TransactionID,
+		Block:       record.Block,
+	}, nil
+}
+
+// payload fetches a segment's readings, uploaded before as a file.
+func (a *API) payload(arguments []byte) ([]byte, error) {
+	var named struct {
+		Payload trace.Digest `json:"payload"`
+	}
+	if err := json.Unmarshal(arguments, &named); err != nil {
+		return nil, trace.Errorf(trace.CodeMalformed, "request is not the JSON of a segment: %v", err)
+	}
+	if named.Payload.IsZero() {
+		return nil, trace.Errorf(trace.CodeMissing, "payload is missing: upload the readings to /v1/files and name their hash")
+	}
+	content, err := a.Store.Files().Open(store.Hash(named.Payload))
+	if err != nil {
+		return nil, err
+	}
+	defer content.Close()
+	if content.Size > trace.MaxPayloadBytes {
+		return nil, trace.Errorf(trace.CodeTooLarge, "payload has %d bytes, at most %d", content.Size, trace.MaxPayloadBytes)
+	}
+	return io.ReadAll(content)
+}
+
+// endorsers names a majority of the organisations, the responsible one first:
+// transient data go to named organisations only.
+func endorsers(responsible string) []string {
+	out := []string{responsible}
+	for _, msp := range trace.MSPs() {
+		if msp != responsible && len(out) < len(trace.MSPs())/2+1 {
+			out = append(out, msp)
+		}
+	}
+	return out
+}
+
+func readBody(c *gin.Context, limit int64) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, limit))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return nil, trace.Errorf(trace.CodeTooLarge, "body has more than %d bytes", limit)
+	}
+	if err != nil {
+		return nil, trace.Errorf(trace.CodeMalformed, "body was cut off: %v", err)
+	}
+	return body, nil
+}
+
+// insertKey puts the idempotency key first into a JSON object. A body that brings
+// its own is refused by the contract as a duplicate field.
+func insertKey(body []byte, key string) ([]byte, error) {
+	if key == "" {
+		return nil, trace.Errorf(CodeNoIdempotencyKey, "a write needs the header Idempotency-Key: any text of 1 to 64 characters that is new for each new record")
+	}
+	if len(key) > 64 {
+		return nil, trace.Errorf(trace.CodeInvalid, "Idempotency-Key has %d characters, at most 64", len(key))
+	}
+	for i := 0; i < len(key); i++ {
+		if key[i] < 0x21 || key[i] > 0x7e {
+			return nil, trace.Errorf(trace.CodeInvalid, "Idempotency-Key must be printable ASCII without spaces")
+		}
+	}
+	if !json.Valid(body) {
+		return nil, trace.Errorf(trace.CodeMalformed, "body is not JSON")
+	}
+	trimmed := bytes.TrimSpace(body)
+	if trimmed[0] != '{' {
+		return nil, trace.Errorf(trace.CodeMalformed, "body is not a JSON object")
+	}
+	quoted, err := json.Marshal(key)
+	if err != nil {
+		return nil, err
+	}
+	out := append([]byte(`{"idempotencyKey":`), quoted...)
+	if rest := bytes.TrimSpace(trimmed[1:]); rest[0] != '}' {
+		out = append(out, ',')
+	}
+	return append(out, trimmed[1:]...), nil
+}
