@@ -58,7 +58,7 @@ type View struct {
 	Origin    []Row
 	Parents   []Relative
 	Log       []Step
-	LogShown  int // entries before the fold
+	LogShown  int     // entries before the fold
 	Papers    []Paper // compliance certificates
 	Tests     []Test
 	Reviews   []Review
@@ -71,7 +71,8 @@ type View struct {
 	Signed    []Signer
 	SignedCut int // signed records beyond those listed
 
-	Lots []LotLink // product page
+	IsProduct bool // a product's page rather than a lot's or item's
+	Lots      []LotLink
 }
 
 // Row is a label with its value.
