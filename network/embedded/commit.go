@@ -43,8 +43,8 @@ func (s *store) prepare(b *common.Block, txs []*validation.Checked, out *validat
 	if err == nil {
 		w.kept, err = w.writePrivate(txs, s.takeTransient)
 	}
-	if number > transientBlocks {
-		w.do(w.batch.DeleteRange(transientKey(0, ""), transientKey(number-transientBlocks, ""), nil))
+	for _, row := range s.staleTransient(number) {
+		w.delete(row)
 	}
 	w.set(heightKey(), binary.BigEndian.AppendUint64(nil, number+1))
 	if err == nil {

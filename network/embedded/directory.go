@@ -273,7 +273,11 @@ func reopen(cfg Config, format string) (*directory, error) {
 	if version != formatVersion {
 		return nil, damaged("file %s says %q, must say %q", formatFile, version, formatVersion)
 	}
-	db, err := openDB(cfg.FS, cfg.FS.PathJoin(cfg.Dir, databaseDir), cfg.Logger)
+	path := cfg.FS.PathJoin(cfg.Dir, databaseDir)
+	if err := checkTables(cfg.FS, path); err != nil {
+		return nil, err
+	}
+	db, err := openDB(cfg.FS, path, cfg.Logger)
 	if err != nil {
 		return nil, damaged("%v", err)
 	}

@@ -280,6 +280,20 @@ func (s *store) takeTransient(id string) (*rwset.TxPvtReadWriteSet, []byte, erro
 	return private, key, nil
 }
 
+// staleTransient returns the rows whose transaction has not been committed in
+// time. A range deletion would be shorter and slow down every read: Pebble keeps
+// one fragment per block for it.
+func (s *store) staleTransient(height uint64) (rows [][]byte) {
+	s.transientMu.Lock()
+	defer s.transientMu.Unlock()
+	for id, at := range s.transient {
+		if at+transientBlocks < height {
+			rows = append(rows, transientKey(at, id))
+		}
+	}
+	return rows
+}
+
 // dropTransient forgets private data that has been committed or waited too
 // long.
 func (s *store) dropTransient(ids []string, height uint64) {
