@@ -45,6 +45,9 @@ func (i Item) validate() error {
 	if len(i.Link) > maxLink {
 		return trace.Errorf(trace.CodeTooLarge, "link has %d bytes, at most %d", len(i.Link), maxLink)
 	}
+	if len(i.Short) > 32 {
+		return trace.Errorf(trace.CodeTooLarge, "short form %q has %d characters, at most 32", i.Short, len(i.Short))
+	}
 	if i.GTIN != "" {
 		if err := i.GTIN.Validate(); err != nil {
 			return err
@@ -65,16 +68,23 @@ func (i Item) HumanReadable() []string {
 	return out
 }
 
-// grouped breaks the short form into groups of four.
-func (i Item) grouped() string {
-	var b strings.Builder
-	for n, r := range i.Short {
-		if n > 0 && n%4 == 0 {
-			b.WriteByte(' ')
+// grouped breaks the short form into groups of four, four groups to a line, so that
+// it is never cut.
+func (i Item) grouped() []string {
+	var out []string
+	for rest := i.Short; rest != ""; {
+		n := min(16, len(rest))
+		var b strings.Builder
+		for at, r := range rest[:n] {
+			if at > 0 && at%4 == 0 {
+				b.WriteByte(' ')
+			}
+			b.WriteRune(r)
 		}
-		b.WriteRune(r)
+		out = append(out, b.String())
+		rest = rest[n:]
 	}
-	return b.String()
+	return out
 }
 
 // modules gives the QR code without its quiet zone, true for dark.
@@ -108,6 +118,8 @@ func (i Item) lines() []line {
 	for _, t := range i.HumanReadable() {
 		add(t, 5.5, false)
 	}
-	add(i.grouped(), 5.5, true)
+	for _, t := range i.grouped() {
+		add(t, 5.5, true)
+	}
 	return out
 }

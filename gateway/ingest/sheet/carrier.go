@@ -59,7 +59,7 @@ func readShipments(p *parser, rows []*row) {
 			Shipment: r.shipment("shipment"), From: r.party("from"), Consignee: r.party("consignee"),
 			Origin:   trace.Place{Name: r.text("origin", 100), Point: r.point("originLatitude", "originLongitude")},
 			Target:   trace.Place{Name: r.text("target", 100), Point: r.point("targetLatitude", "targetLongitude")},
-			Departed: r.moment("departed"), Vehicle: r.text("vehicle", 40), Drivers: int(r.whole("drivers", 1, 20)),
+			Departed: r.moment("departed"), Vehicle: r.term("vehicle"), Drivers: int(r.whole("drivers", 1, 20)),
 		}
 		q.Claimed = q.Departed
 		for _, other := range p.shipments {
@@ -141,7 +141,7 @@ func bindingTable() table {
 		{key: "device", zh: "设备编号", en: "Device", also: []string{"设备号"}, need: required, hint: nameHint, example: "tl-0718"},
 		{key: "shipment", zh: "运单号", en: "Shipment", also: []string{"运单"}, hint: "运单、地块、库房三者填一项", example: "sh-20261020-01"},
 		{key: "plot", zh: "地块编号", en: "Plot", also: []string{"地块"}},
-		{key: "store", zh: "库房", en: "Store", also: []string{"冷库", "仓库"}},
+		{key: "store", zh: "库房", en: "Store", also: []string{"冷库", "仓库"}, hint: "小写字母、数字和“-”，如 cold-store-1"},
 		{key: "probes", zh: "探头", en: "Probes", many: true, choices: probes(), hint: "按数据列顺序，用分号隔开", example: "回风温度；果心温度"},
 		{key: "from", zh: "绑定时间", en: "From", also: []string{"启用时间"}, need: required, example: "2026-10-20 15:30"},
 	}}
@@ -158,7 +158,7 @@ func probes() []choice {
 func readBindings(p *parser, rows []*row) {
 	for _, r := range rows {
 		q := &trace.BindDeviceRequest{
-			Device: r.device("device"), Shipment: r.shipment("shipment"), Plot: r.plot("plot"), Store: r.text("store", 60),
+			Device: r.device("device"), Shipment: r.shipment("shipment"), Plot: r.plot("plot"), Store: r.term("store"),
 			Probes: r.choicesOf("probes"), From: r.moment("from"),
 		}
 		r.exactlyOne("shipment", "plot", "store")

@@ -54,10 +54,10 @@ func readReports(p *parser, rows []*row) {
 				r.missing("file")
 			}
 		}
-		lotKeys, plotKeys := []string{"gtin", "lot"}, []string{"plot", "season", "commodity"}
+		lotKeys, plotKeys := []string{"gtin", "lot"}, []string{"producer", "plot", "season", "commodity"}
 		if q.Sample == trace.SamplePlot {
-			q.Plot, q.Season, q.Commodity = r.plot("plot"), int(r.whole("season", 2000, 2199)), strings.ToLower(r.name("commodity"))
-			r.onlyThese(plotKeys, lotKeys, "地块抽样填写地块、年份和标准类目，不填批号")
+			q.Producer, q.Plot, q.Season, q.Commodity = r.party("producer"), r.plot("plot"), int(r.whole("season", 2000, 2199)), r.term("commodity")
+			r.onlyThese(plotKeys, lotKeys, "地块抽样填写生产者、地块、年份和标准类目，不填批号")
 		} else if q.Sample != "" {
 			q.Lot = &trace.LotID{GTIN: r.gtin("gtin"), Lot: r.lotNumber("lot")}
 			r.onlyThese(lotKeys, plotKeys, "批次和市场抽样填写商品条码和批号，不填地块")
@@ -156,7 +156,7 @@ func (p *parser) planReports() {
 
 // item reads one result as labs write it.
 func (r *row) item() trace.InspectionItem {
-	it := trace.InspectionItem{Substance: strings.ToLower(r.name("substance")), Method: r.text("method", 100), Unit: narrow(r.text("unit", 20))}
+	it := trace.InspectionItem{Substance: r.term("substance"), Method: r.text("method", 100), Unit: narrow(r.text("unit", 20))}
 	if it.Unit == "" {
 		it.Unit = r.units["result"]
 	}

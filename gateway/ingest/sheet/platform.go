@@ -186,7 +186,7 @@ func ruleTable() table {
 
 func readRules(p *parser, rows []*row) {
 	for _, r := range rows {
-		q := &trace.PublishRuleRequest{Monitor: r.name("monitor"), Version: r.name("version"), Description: r.text("description", 500), Content: r.file("content")}
+		q := &trace.PublishRuleRequest{Monitor: r.term("monitor"), Version: r.name("version"), Description: r.text("description", 500), Content: r.file("content")}
 		q.Claimed = r.moment("at")
 		p.add(r, 0, "verdict:PublishRule", q, q.Monitor+" "+q.Version)
 	}
@@ -216,7 +216,7 @@ func verdictTable() table {
 func readVerdicts(p *parser, rows []*row) {
 	for _, r := range rows {
 		q := &trace.GiveVerdictRequest{
-			Monitor: r.name("monitor"), Version: r.name("version"), Subject: r.subject(), Finding: strings.ToLower(r.name("finding")),
+			Monitor: r.term("monitor"), Version: r.name("version"), Subject: r.subject(), Finding: r.term("finding"),
 			Level: trace.VerdictLevel(r.choice("level")), Text: r.text("text", 500), TextEnglish: r.text("textEnglish", 500),
 			Input: r.file("input"), Files: r.files("files"), ConfidenceBP: r.basisPoints("confidence"), Claimed: r.moment("at"),
 		}

@@ -3,7 +3,6 @@ package sheet
 import (
 	"fmt"
 	"strconv"
-	"strings"
 
 	"traceledger/chaincode/trace"
 )
@@ -79,7 +78,7 @@ func readProducts(p *parser, rows []*row) {
 	for _, r := range rows {
 		q := &trace.RegisterProductRequest{
 			GTIN: r.gtin("gtin"), Name: r.text("name", 100), NameEnglish: r.text("nameEnglish", 100), Brand: r.text("brand", 60),
-			Category: trace.Category(r.choice("category")), Commodity: strings.ToLower(r.name("commodity")),
+			Category: trace.Category(r.choice("category")), Commodity: r.term("commodity"),
 			LabelContent: r.text("labelContent", 40), Ingredients: r.texts("ingredients", 100), LabelClaims: r.texts("labelClaims", 100),
 			FilingNumber: r.text("filing", 60), LicenceNumber: r.name("licence"),
 			Producer: r.party("producer"), Merchant: r.party("merchant"),
@@ -133,7 +132,7 @@ func plotTable() table {
 
 func readPlots(p *parser, rows []*row) {
 	for _, r := range rows {
-		q := &trace.RegisterPlotRequest{Plot: r.plot("plot"), Crop: strings.ToLower(r.name("crop")), Place: r.text("place", 100), Point: r.point("latitude", "longitude")}
+		q := &trace.RegisterPlotRequest{Plot: r.plot("plot"), Crop: r.term("crop"), Place: r.text("place", 100), Point: r.point("latitude", "longitude")}
 		if c, ok := r.has("area"); ok {
 			unit := r.units["area"]
 			if u, ok := r.raw("unit"); ok {

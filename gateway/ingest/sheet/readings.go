@@ -130,7 +130,7 @@ func (s *series) belongs(r *row) bool {
 		r.fail(key, bad(trace.CodeInvalid, strconv.Quote(clip(got))+" differs from "+strconv.Quote(clip(have)), "一个文件只能是同一设备、同一运单(地块、库房)的记录"))
 		return false
 	}
-	device, shipment, plot, store := r.device("device"), r.shipment("shipment"), r.plot("plot"), r.text("store", 60)
+	device, shipment, plot, store := r.device("device"), r.shipment("shipment"), r.plot("plot"), r.term("store")
 	ok := same("device", string(s.device), string(device)) && same("shipment", string(s.shipment), string(shipment)) &&
 		same("plot", string(s.plot), string(plot)) && same("store", s.store, store)
 	if device != "" {

@@ -228,7 +228,7 @@ func limitTable() table {
 func readLimits(p *parser, rows []*row) {
 	for _, r := range rows {
 		q := &trace.PublishLimitRequest{
-			Commodity: strings.ToLower(r.name("commodity")), Substance: strings.ToLower(r.name("substance")), Name: r.text("name", 60),
+			Commodity: r.term("commodity"), Substance: r.term("substance"), Name: r.text("name", 60),
 			Kind: trace.LimitKind(r.choice("kind")), Expected: r.text("expected", 60), Unit: narrow(r.text("unit", 20)), Quality: r.yes("quality"), Source: r.source(),
 		}
 		if v, ok := r.number("minimum"); ok {
@@ -270,7 +270,7 @@ func intervalTable() table {
 func readIntervals(p *parser, rows []*row) {
 	for _, r := range rows {
 		q := &trace.PublishIntervalRequest{
-			Registration: r.name("registration"), Name: r.text("name", 60), Crop: strings.ToLower(r.name("crop")),
+			Registration: r.name("registration"), Name: r.text("name", 60), Crop: r.term("crop"),
 			PreHarvestDays: int(r.whole("days", 0, 400)), MaxApplications: int(r.whole("most", 1, 100)), Source: r.source(),
 		}
 		q.Claimed = r.published(q.Source.Effective)
@@ -287,7 +287,7 @@ func yieldTable() table {
 
 func readYields(p *parser, rows []*row) {
 	for _, r := range rows {
-		q := &trace.PublishYieldCeilingRequest{Crop: strings.ToLower(r.name("crop")), Source: r.source()}
+		q := &trace.PublishYieldCeilingRequest{Crop: r.term("crop"), Source: r.source()}
 		if v, ok := r.number("tonnes"); ok {
 			grams, exact := scaled(v, 1_000_000)
 			if !exact || grams <= 0 {

@@ -126,6 +126,19 @@ func (r *row) name(key string) string {
 	return narrow(c.text)
 }
 
+// term is a word of the standards' own vocabulary: lower-case letters, digits and '-'.
+func (r *row) term(key string) string {
+	s := strings.ToLower(r.name(key))
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' && i > 0 && i < len(s)-1) || len(s) < 2 || len(s) > 60 {
+			r.fail(key, bad(trace.CodeInvalid, strconv.Quote(clip(s))+" must be 2 to 60 lower-case letters, digits and inner '-'", "应为 2 到 60 个小写字母、数字或中间的“-”"))
+			return ""
+		}
+	}
+	return s
+}
+
 const nameHint = "应为 3 到 40 个小写字母、数字或中间的“-”"
 
 func (r *row) party(key string) trace.PartyID {
