@@ -57,7 +57,7 @@ func newChain(t testing.TB) *chain {
 		now: time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC),
 	}
 	for _, id := range trace.MSPs() {
-		c.endorsers[id] = identity(t, id, "peer", "")
+		c.endorsers[id] = serialized(t, id, "peer", "")
 	}
 	config := c.marshal(&common.Envelope{Payload: c.marshal(&common.Payload{
 		Header: &common.Header{
@@ -69,7 +69,7 @@ func newChain(t testing.TB) *chain {
 	return c
 }
 
-func identity(t testing.TB, mspID string, role trace.Role, party trace.PartyID) []byte {
+func serialized(t testing.TB, mspID string, role trace.Role, party trace.PartyID) []byte {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	attributes, err := json.Marshal(map[string]any{"attrs": map[string]string{
@@ -139,7 +139,7 @@ func (c *chain) writer(tx sent) []byte {
 	}
 	name := id + " " + string(tx.role) + " " + string(tx.party)
 	if c.writers[name] == nil {
-		c.writers[name] = identity(c.t, id, tx.role, tx.party)
+		c.writers[name] = serialized(c.t, id, tx.role, tx.party)
 	}
 	return c.writers[name]
 }
