@@ -36,11 +36,11 @@ func testLimit(t *testing.T, s *suite) {
 		require.Contains(t, details(err)[0].GetMessage(), "bytes and exceeds maximum allowed 10485760 bytes")
 		require.False(t, m.get(t, key).Found)
 	})
-	t.Run("JustBelow", func(t *testing.T) {
+	t.Run("LargeTransaction", func(t *testing.T) {
 		key := s.prefix() + "a"
-		transaction := m.endorse(t, steps(chaincode.Step{Op: "putSize", Key: key, Size: MaxTransactionBytes - 64<<10}))
+		transaction := m.endorse(t, steps(chaincode.Step{Op: "putSize", Key: key, Size: 4 << 20}))
 		requireCode(t, peer.TxValidationCode_VALID, s.commit(t, m, transaction))
-		require.Len(t, m.get(t, key).Value, MaxTransactionBytes-64<<10)
+		require.Len(t, m.get(t, key).Value, 4<<20)
 	})
 	t.Run("ManyKeys", func(t *testing.T) {
 		p := s.prefix()

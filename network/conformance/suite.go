@@ -46,6 +46,7 @@ func Run(t *testing.T, engine Engine) {
 		{"Query", testQuery},
 		{"Limit", testLimit},
 		{"LedgerQueries", testLedgerQueries},
+		{"Chain", testChain},
 	} {
 		t.Run(group.name, func(t *testing.T) { group.run(t, s) })
 	}
