@@ -146,3 +146,32 @@ func TestEndorsersAgree(t *testing.T) {
 	k.ActivatePack("PACK0001", 4, blend.LotID)
 	k.Farm.Must("code:ChangePack", &trace.ChangePackRequest{Write: k.Write(), Pack: "PACK0001", To: trace.PackFrozen, Reason: "核查"})
 }
+
+// A recall reaches everything made from the recalled lot, however far down, and
+// nothing new is made of it.
+func TestNothingIsMadeFromRecalledGoods(t *testing.T) {
+	k := contracttest.StartKiwifruit(contracttest.Start(t))
+	from := func(lot trace.LotNumber, boxes int64, parent trace.LotID) *trace.RegisterBatchRequest {
+		r := k.BatchRequest(lot, boxes)
+		r.Plot, r.Inputs = "", []trace.Input{{LotID: parent, Quantity: r.Quantity}}
+		return r
+	}
+	root := k.Batch("ROOT", 10)
+	child := from("CHILD", 6, root)
+	k.Farm.Must("origin:RegisterBatch", child)
+	other := k.Batch("OTHER", 2)
+	k.IssuePack("PACK0001", 2)
+
+	k.Regulator().Must("enforcement:TakeAction", &trace.TakeActionRequest{
+		Write: k.Write(), Kind: trace.ActionRecall, Lot: &root, Causes: []trace.Key{state.BatchKey(root)}, Reason: "检出禁用农药",
+		Basis: []trace.LegalBasis{{Law: "食品安全法", Article: "第六十三条", Effective: contracttest.Day(-1000)}},
+	})
+	k.Farm.Refused(trace.CodeRecalled, "origin:RegisterBatch", from("CHILD-2", 1, root))
+	k.Farm.Refused(trace.CodeRecalled, "origin:RegisterBatch", from("GRANDCHILD", 1, child.LotID))
+	activate := &trace.ActivatePackRequest{Write: k.Write(), Pack: "PACK0001", LotID: root}
+	k.Farm.Refused(trace.CodeRecalled, "code:ActivatePack", activate)
+	activate.LotID = child.LotID
+	k.Farm.Refused(trace.CodeRecalled, "code:ActivatePack", activate)
+	activate.LotID = other
+	k.Farm.Must("code:ActivatePack", activate)
+}
