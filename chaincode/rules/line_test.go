@@ -189,6 +189,21 @@ func TestExcursionInWords(t *testing.T) {
 	require.NotEmpty(t, line.Reasons[0].Keys)
 }
 
+func TestExcursionsOfOneJourneyAddUp(t *testing.T) {
+	facts := goodFacts() // 600 s allowed
+	leg := facts.Journey.Findings[0]
+	leg.ExcursionSeconds, leg.Excursions = 400, []JourneyBreach{{Breach: trace.Breach{Peak: 700}}}
+	facts.Journey.Findings = []JourneyFindings{leg, leg}
+	line := VerdictLine(facts)
+	require.Equal(t, LineWarning, line.Level, "two legs of one pack")
+	require.Contains(t, line.Text.Zh, "共 13 分钟")
+	require.Contains(t, line.Text.Zh, "2 次")
+	facts.Pack = nil
+	require.Equal(t, LineIncomplete, VerdictLine(facts).Level, "two shipments of one lot, each within the allowance")
+	facts.Journey.Findings[1].ExcursionSeconds = 660
+	require.Contains(t, VerdictLine(facts).Text.Zh, "共 11 分钟")
+}
+
 func TestNotShownInWords(t *testing.T) {
 	facts := goodFacts()
 	facts.Certificate, facts.Inspections = "", nil

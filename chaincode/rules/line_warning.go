@@ -98,19 +98,36 @@ func custodyBroken(f *PageFacts) []Reason {
 }
 
 // excursions says the journey's excursions in figures, once the product's allowance
-// is used up.
+// is used up. One pack's journey is all the shipments that carried it; on a lot's page
+// every shipment is a journey of its own, and the one longest outside speaks.
 func excursions(f *PageFacts) []Reason {
+	if f.Pack != nil {
+		return excursionOf(f.Journey.Findings, f.Journey.ExcursionSeconds)
+	}
+	longest := -1
+	for i := range f.Journey.Findings {
+		if len(f.Journey.Findings[i].Excursions) > 0 && (longest < 0 || f.Journey.Findings[i].ExcursionSeconds > f.Journey.Findings[longest].ExcursionSeconds) {
+			longest = i
+		}
+	}
+	if longest < 0 {
+		return nil
+	}
+	return excursionOf(f.Journey.Findings[longest:longest+1], f.Journey.ExcursionSeconds)
+}
+
+func excursionOf(journey []JourneyFindings, allowance int64) []Reason {
 	var total int64
 	count := 0
 	var worst *JourneyBreach
 	var limits trace.TemperatureRange
 	var evidence []trace.Key
-	for _, j := range f.Journey.Findings {
-		total += j.ExcursionSeconds
-		count += len(j.Excursions)
+	for _, j := range journey {
 		if j.Range == nil {
 			continue
 		}
+		total += j.ExcursionSeconds
+		count += len(j.Excursions)
 		for i := range j.Excursions {
 			b := &j.Excursions[i]
 			evidence = append(evidence, b.Segments...)
@@ -119,7 +136,7 @@ func excursions(f *PageFacts) []Reason {
 			}
 		}
 	}
-	if worst == nil || total <= f.Journey.ExcursionSeconds && f.Journey.ExcursionSeconds > 0 {
+	if worst == nil || total <= allowance && allowance > 0 {
 		return nil
 	}
 	return []Reason{excursionReason(worst, limits, total, count, evidence)}
