@@ -62,6 +62,27 @@ func EndorsedBytes(responsePayload, endorser []byte) []byte {
 	return append(append(b, responsePayload...), endorser...)
 }
 
+// EndorsedDigests returns a function that gives SHA-256 of EndorsedBytes for
+// one endorser after the other and reads the response payload, the long part,
+// only once.
+func EndorsedDigests(responsePayload []byte) func(endorser []byte) [sha256.Size]byte {
+	prefix := sha256.New()
+	prefix.Write(responsePayload)
+	return func(endorser []byte) (digest [sha256.Size]byte) {
+		cloner, ok := prefix.(hash.Cloner)
+		if !ok {
+			return sha256.Sum256(EndorsedBytes(responsePayload, endorser))
+		}
+		h, err := cloner.Clone()
+		if err != nil {
+			return sha256.Sum256(EndorsedBytes(responsePayload, endorser))
+		}
+		h.Write(endorser)
+		h.Sum(digest[:0])
+		return digest
+	}
+}
+
 func sum(h hash.Hash, parts ...[]byte) []byte {
 	for _, p := range parts {
 		h.Write(p)

@@ -15,9 +15,10 @@ import (
 )
 
 // commit writes a validated block and everything that follows from it, in one
-// batch and one sync, and then makes it visible.
-func (s *store) commit(b *common.Block, txs []*validation.Checked, out *validation.Outcome) error {
-	w, err := s.prepare(b, txs, out)
+// batch and one sync, and then makes it visible. before is the state that the
+// block was validated against.
+func (s *store) commit(b *common.Block, txs []*validation.Checked, out *validation.Outcome, before *blockState) error {
+	w, err := s.prepare(b, txs, out, before)
 	if err != nil {
 		return fmt.Errorf("block %d: %w", b.GetHeader().GetNumber(), err)
 	}
@@ -34,11 +35,9 @@ func (s *store) commit(b *common.Block, txs []*validation.Checked, out *validati
 }
 
 // prepare fills a batch with a block; the caller commits and closes it.
-func (s *store) prepare(b *common.Block, txs []*validation.Checked, out *validation.Outcome) (*blockWriter, error) {
-	v := s.view()
-	defer v.release()
+func (s *store) prepare(b *common.Block, txs []*validation.Checked, out *validation.Outcome, before *blockState) (*blockWriter, error) {
 	number := b.GetHeader().GetNumber()
-	w := &blockWriter{batch: s.db.NewBatch(), view: v, number: number, outcome: out, places: map[string]*place{}}
+	w := &blockWriter{batch: s.db.NewBatch(), view: before, number: number, outcome: out, places: map[string]*place{}}
 	err := w.write(b, txs)
 	if err == nil {
 		w.kept, err = w.writePrivate(txs, s.takeTransient)
@@ -59,7 +58,7 @@ func (s *store) prepare(b *common.Block, txs []*validation.Checked, out *validat
 // blockWriter fills a batch with one block and keeps the first error.
 type blockWriter struct {
 	batch   *pebble.Batch
-	view    *view // the state before the block
+	view    *blockState
 	number  uint64
 	outcome *validation.Outcome
 	places  map[string]*place

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -60,6 +61,10 @@ func dbOptions(fs vfs.FS, log *slog.Logger, found *faults) *pebble.Options {
 		MemTableSize:       storeMemtable,
 		FormatMajorVersion: pebble.FormatNewest,
 		Logger:             pebbleLog{log},
+	}
+	// Most look-ups are for what is not there: new transaction ids, new keys.
+	for i := range options.Levels {
+		options.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 	}
 	if found != nil {
 		options.EventListener = &pebble.EventListener{

@@ -87,7 +87,7 @@ func (l *Ledger) commitDefinition(ctx context.Context, d *validation.Definition,
 	}
 	v := l.store.view()
 	defer v.release()
-	sim := newSimulation(v, p.txID(), admin.mspID, admin.mspID, l.endorser.isMember)
+	sim := newSimulation(v, p.txID(), admin.mspID, admin.mspID, l.endorser)
 	if _, err := sim.get(validation.LifecycleNamespace, validation.SequenceKey(d.Name)); err != nil {
 		return err
 	}
@@ -109,8 +109,9 @@ func (l *Ledger) commitDefinition(ctx context.Context, d *validation.Definition,
 		return err
 	}
 	var endorsements []*peer.Endorsement
+	digest := block.EndorsedDigests(payload)
 	for _, m := range l.cfg.Organisations {
-		endorsement, err := l.endorser.endorse(m, payload)
+		endorsement, err := l.endorser.endorse(m, digest)
 		if err != nil {
 			return err
 		}

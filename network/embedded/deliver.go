@@ -232,7 +232,7 @@ func (l *Ledger) privateDataFor(number uint64, reader *validation.Identity) (map
 	for index, set := range stored {
 		visible := &rwset.TxPvtReadWriteSet{DataModel: set.GetDataModel()}
 		for _, ns := range set.GetNsPvtRwset() {
-			definition, err := validation.ReadDefinition(v, ns.GetNamespace())
+			definition, err := l.endorser.definition(v, ns.GetNamespace())
 			if err != nil {
 				return nil, err
 			}
@@ -241,7 +241,7 @@ func (l *Ledger) privateDataFor(number uint64, reader *validation.Identity) (map
 				if definition == nil {
 					return nil, fmt.Errorf("chaincode %s is not defined", ns.GetNamespace())
 				}
-				if config := definition.Collection(c.GetCollectionName()); config != nil && l.endorser.isMember(config, reader.MSPID) {
+				if config := definition.Collection(c.GetCollectionName()); config != nil && isMember(config, reader.MSPID) {
 					kept.CollectionPvtRwset = append(kept.CollectionPvtRwset, c)
 				}
 			}

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -31,8 +32,39 @@ type endorser struct {
 	separate   bool
 	plans      *planner
 
-	mu   sync.Mutex
-	held map[string]*view // organisations whose peer lags behind, in tests
+	mu          sync.Mutex
+	held        map[string]*view // organisations whose peer lags behind, in tests
+	definitions map[string]*committedDefinition
+}
+
+// committedDefinition is a chaincode's definition and when it was committed.
+type committedDefinition struct {
+	*validation.Definition
+	sequence validation.Version
+}
+
+// definition returns the chaincode's definition as of a view, and the version of
+// its sequence, on which every simulation depends. It is nil when there is none.
+func (e *endorser) definition(v *view, chaincode string) (*committedDefinition, error) {
+	sequence, err := v.sequence(chaincode)
+	if err != nil || sequence == nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	known, ok := e.definitions[chaincode]
+	e.mu.Unlock()
+	if ok && known.sequence == *sequence {
+		return known, nil
+	}
+	d, err := validation.ReadDefinition(v, chaincode)
+	if err != nil || d == nil {
+		return nil, err
+	}
+	known = &committedDefinition{d, *sequence}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.definitions[chaincode] = known
+	return known, nil
 }
 
 // outcome is what one simulation came to.
@@ -94,7 +126,7 @@ func (e *endorser) process(ctx context.Context, p *proposal, mspID string) (*out
 }
 
 func (e *endorser) simulate(ctx context.Context, p *proposal, mspID string, v *view) (*outcome, *refusal) {
-	sim := newSimulation(v, p.txID(), mspID, p.creator.MSPID, e.isMember)
+	sim := newSimulation(v, p.txID(), mspID, p.creator.MSPID, e)
 	defer sim.done()
 	s := &stub{ctx: ctx, endorser: e, sim: sim, proposal: p, namespace: p.chaincode, args: p.args}
 	failed := func(err error) *refusal {
@@ -111,7 +143,7 @@ func (e *endorser) simulate(ctx context.Context, p *proposal, mspID string, v *v
 	version := "syscc"
 	var results []byte
 	if p.chaincode != qsccName {
-		version = sim.definitionsFor[p.chaincode].Version
+		version = sim.definitions[p.chaincode].Version
 		var public *rwset.TxReadWriteSet
 		if public, out.private, err = sim.results(); err == nil {
 			results, err = proto.Marshal(public)
@@ -152,23 +184,23 @@ func responsePayload(p *proposal, version string, response *peer.Response, resul
 	return proto.Marshal(&peer.ProposalResponsePayload{ProposalHash: p.hash(), Extension: extension})
 }
 
-// endorse signs a response payload in an organisation's name.
-func (e *endorser) endorse(mspID string, payload []byte) (*peer.Endorsement, error) {
+// endorse signs the digest of a response payload in an organisation's name.
+func (e *endorser) endorse(mspID string, digest func(endorser []byte) [sha256.Size]byte) (*peer.Endorsement, error) {
 	s, ok := e.peers[mspID]
 	if !ok {
 		return nil, fmt.Errorf("organisation %s has no peer here", mspID)
 	}
-	message := block.EndorsedBytes(payload, s.serialized)
-	signature, err := s.sign(message)
+	sum := digest(s.serialized)
+	signature, err := s.signDigest(sum)
 	if err != nil {
 		return nil, err
 	}
-	e.validator.Trust(s.identity, message, signature)
+	e.validator.Trust(s.identity, sum, signature)
 	return &peer.Endorsement{Endorser: s.serialized, Signature: signature}, nil
 }
 
 // isMember reports whether an organisation belongs to a collection.
-func (e *endorser) isMember(c *peer.StaticCollectionConfig, mspID string) bool {
+func isMember(c *peer.StaticCollectionConfig, mspID string) bool {
 	for _, id := range c.GetMemberOrgsPolicy().GetSignaturePolicy().GetIdentities() {
 		if principalMSP(id) == mspID {
 			return true

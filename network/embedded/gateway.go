@@ -242,7 +242,7 @@ func (g *gatewayService) plan(p *proposal, out *outcome, local string) ([]string
 func (g *gatewayService) confined(v *view, collections map[collectionID]bool) (func(string) bool, error) {
 	var configs []*peer.StaticCollectionConfig
 	for id := range collections {
-		d, err := validation.ReadDefinition(v, id.namespace)
+		d, err := g.endorser.definition(v, id.namespace)
 		if err != nil {
 			return nil, err
 		}
@@ -253,7 +253,7 @@ func (g *gatewayService) confined(v *view, collections map[collectionID]bool) (f
 	}
 	return func(m string) bool {
 		for _, c := range configs {
-			if !g.endorser.isMember(c, m) {
+			if !isMember(c, m) {
 				return false
 			}
 		}
@@ -269,12 +269,13 @@ func (g *gatewayService) collect(ctx context.Context, p *proposal, out *outcome,
 	defer v.release()
 	var found []*peer.Endorsement
 	var details []proto.Message
+	digest := block.EndorsedDigests(out.payload)
 	for _, m := range endorsers {
 		if refused := g.agrees(ctx, p, out, m, v); refused != "" {
 			details = append(details, detail(m, refused))
 			continue
 		}
-		endorsement, err := g.endorser.endorse(m, out.payload)
+		endorsement, err := g.endorser.endorse(m, digest)
 		if err != nil {
 			return nil, status.Error(codes.Aborted, err.Error())
 		}

@@ -65,7 +65,10 @@ type signer struct {
 // sign returns an ASN.1 ECDSA signature over SHA-256 of the message, in the
 // low-S form that Fabric asks for.
 func (s *signer) sign(message []byte) ([]byte, error) {
-	digest := sha256.Sum256(message)
+	return s.signDigest(sha256.Sum256(message))
+}
+
+func (s *signer) signDigest(digest [sha256.Size]byte) ([]byte, error) {
 	signature, err := ecdsa.SignASN1(rand.Reader, s.key, digest[:])
 	if err != nil {
 		return nil, fmt.Errorf("sign as %s: %w", s.mspID, err)

@@ -108,16 +108,17 @@ func start(cfg Config, disk *directory) (*Ledger, error) {
 		return nil, err
 	}
 	l.endorser = &endorser{
-		channel:    cfg.Channel,
-		store:      disk.store,
-		validator:  v,
-		chaincodes: map[string]shim.Chaincode{},
-		peers:      peers,
-		now:        cfg.Now,
-		log:        cfg.Logger,
-		separate:   cfg.SeparateEndorsers,
-		plans:      newPlanner(cfg.Organisations, peers),
-		held:       map[string]*view{},
+		channel:     cfg.Channel,
+		store:       disk.store,
+		validator:   v,
+		chaincodes:  map[string]shim.Chaincode{},
+		peers:       peers,
+		now:         cfg.Now,
+		log:         cfg.Logger,
+		separate:    cfg.SeparateEndorsers,
+		plans:       newPlanner(cfg.Organisations, peers),
+		held:        map[string]*view{},
+		definitions: map[string]*committedDefinition{},
 	}
 	for _, cc := range cfg.Chaincodes {
 		l.endorser.chaincodes[cc.Name] = cc.Chaincode

@@ -204,6 +204,7 @@ func (o *orderingNode) next(linger <-chan time.Time) (*validation.Checked, bool)
 func (o *orderingNode) commit(txs []*validation.Checked) error {
 	v := o.store.view()
 	defer v.release()
+	before := newBlockState(v)
 	number := v.height
 	envelopes := make([][]byte, len(txs))
 	for i, tx := range txs {
@@ -217,7 +218,7 @@ func (o *orderingNode) commit(txs []*validation.Checked) error {
 	if err := block.Seal(b, consenterID, nonce, 0, o.signer.sign); err != nil {
 		return err
 	}
-	outcome, err := o.validator.Validate(number, txs, v)
+	outcome, err := o.validator.Validate(number, txs, before)
 	if err != nil {
 		return err
 	}
@@ -226,7 +227,7 @@ func (o *orderingNode) commit(txs []*validation.Checked) error {
 	if err := block.SetCommitHash(b, commitHash); err != nil {
 		return err
 	}
-	if err := o.store.commit(b, txs, outcome); err != nil {
+	if err := o.store.commit(b, txs, outcome, before); err != nil {
 		return err
 	}
 	o.previous, o.commitHash = block.HeaderHash(b.GetHeader()), commitHash

@@ -25,22 +25,19 @@ type simulation struct {
 	organisation string
 	// creatorMSP is the client's organisation.
 	creatorMSP string
-	members    collectionMembers
+	endorser   *endorser
 
 	namespaces map[string]*recorder
 	open       []*scanner
 
-	wrote          bool
-	pagedQuery     bool
-	privateQuery   bool
-	privateReads   map[collectionID]bool
-	definitionsFor map[string]*validation.Definition
+	wrote        bool
+	pagedQuery   bool
+	privateQuery bool
+	privateReads map[collectionID]bool
+	definitions  map[string]*committedDefinition
 }
 
 type collectionID struct{ namespace, collection string }
-
-// collectionMembers reports whether an organisation belongs to a collection.
-type collectionMembers func(c *peer.StaticCollectionConfig, mspID string) bool
 
 // recorder gathers what happens in one namespace.
 type recorder struct {
@@ -66,16 +63,16 @@ type rangeRecord struct {
 	summary    *validation.RangeSummary
 }
 
-func newSimulation(v *view, txID, organisation, creatorMSP string, members collectionMembers) *simulation {
+func newSimulation(v *view, txID, organisation, creatorMSP string, e *endorser) *simulation {
 	return &simulation{
-		view:           v,
-		txID:           txID,
-		organisation:   organisation,
-		creatorMSP:     creatorMSP,
-		members:        members,
-		namespaces:     map[string]*recorder{},
-		privateReads:   map[collectionID]bool{},
-		definitionsFor: map[string]*validation.Definition{},
+		view:         v,
+		txID:         txID,
+		organisation: organisation,
+		creatorMSP:   creatorMSP,
+		endorser:     e,
+		namespaces:   map[string]*recorder{},
+		privateReads: map[collectionID]bool{},
+		definitions:  map[string]*committedDefinition{},
 	}
 }
 
@@ -192,7 +189,7 @@ func (s *simulation) getPrivate(namespace, collection, key string) ([]byte, erro
 		return nil, err
 	}
 	var private *validation.Value
-	if s.members(definition, s.organisation) {
+	if isMember(definition, s.organisation) {
 		if private, err = s.view.private(namespace, collection, key); err != nil {
 			return nil, err
 		}
@@ -264,7 +261,7 @@ func (s *simulation) scanPrivate(namespace, collection, start, end string) (*sca
 	if err != nil {
 		return nil, err
 	}
-	if !s.members(definition, s.organisation) {
+	if !isMember(definition, s.organisation) {
 		it.close() // this peer holds none of the collection's data
 		it, err = s.view.rows([]byte{kindPrivate}, []byte{kindPrivate}, 1)
 		if err != nil {
@@ -287,27 +284,26 @@ func (s *simulation) mayWrite() error {
 	return nil
 }
 
-// dependOnDefinition makes the transaction conflict with a change of the
-// chaincode's definition, as a peer's look-up of it does.
-func (s *simulation) dependOnDefinition(chaincode string) error {
-	_, err := s.get(validation.LifecycleNamespace, validation.SequenceKey(chaincode))
-	return err
-}
-
-// definition returns the chaincode's committed definition.
+// definition returns the chaincode's committed definition and makes the
+// transaction conflict with a change of it, as a peer's look-up does.
 func (s *simulation) definition(chaincode string) (*validation.Definition, error) {
-	if d, ok := s.definitionsFor[chaincode]; ok {
-		return d, nil
+	d, ok := s.definitions[chaincode]
+	if !ok {
+		var err error
+		if d, err = s.endorser.definition(s.view, chaincode); err != nil {
+			return nil, err
+		}
+		if d == nil {
+			return nil, fmt.Errorf("chaincode %s not found", chaincode)
+		}
+		s.definitions[chaincode] = d
+		key := validation.SequenceKey(chaincode)
+		s.in(validation.LifecycleNamespace).reads[key] = &kvrwset.KVRead{
+			Key:     key,
+			Version: &kvrwset.Version{BlockNum: d.sequence.Block, TxNum: d.sequence.Transaction},
+		}
 	}
-	d, err := validation.ReadDefinition(s.view, chaincode)
-	if err != nil {
-		return nil, err
-	}
-	if d == nil {
-		return nil, fmt.Errorf("chaincode %s not found", chaincode)
-	}
-	s.definitionsFor[chaincode] = d
-	return d, nil
+	return d.Definition, nil
 }
 
 func (s *simulation) known(namespace, collection string) error {
@@ -342,7 +338,7 @@ func (s *simulation) permission(channel, namespace, collection string, write boo
 	if write {
 		restricted, what = c.GetMemberOnlyWrite(), "write"
 	}
-	if restricted && !s.members(c, s.creatorMSP) {
+	if restricted && !isMember(c, s.creatorMSP) {
 		return fmt.Errorf("tx creator does not have %s access permission on privatedata in chaincodeName:%s collectionName: %s",
 			what, namespace, collection)
 	}

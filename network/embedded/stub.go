@@ -274,10 +274,6 @@ func (s *stub) run() (response *peer.Response, err error) {
 	if _, err := s.sim.definition(s.namespace); err != nil {
 		return nil, err
 	}
-	// Every simulation depends on the definition it ran under.
-	if err := s.sim.dependOnDefinition(s.namespace); err != nil {
-		return nil, err
-	}
 	defer func() {
 		if r := recover(); r != nil {
 			s.endorser.log.Error("chaincode panicked", "chaincode", s.namespace, "tx", s.GetTxID(), "panic", r)

@@ -105,7 +105,8 @@ func (r *replay) block(b *common.Block) error {
 	}
 	v := r.scratch.view()
 	defer v.release()
-	outcome, err := r.outcome(b, txs, v)
+	before := newBlockState(v)
+	outcome, err := r.outcome(b, txs, before)
 	if err != nil {
 		return err
 	}
@@ -117,7 +118,7 @@ func (r *replay) block(b *common.Block) error {
 	if err := r.checkCommitHash(b, outcome); err != nil {
 		return err
 	}
-	w, err := r.scratch.prepare(b, txs, outcome)
+	w, err := r.scratch.prepare(b, txs, outcome, before)
 	if err != nil {
 		return err
 	}

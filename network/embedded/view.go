@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -22,6 +23,9 @@ type view struct {
 	// height is the number of blocks that the view includes.
 	height uint64
 	refs   atomic.Int64
+	// lifecycle remembers rows of chaincode definitions, which every
+	// transaction reads and hardly any changes.
+	lifecycle sync.Map // key -> *validation.Value
 }
 
 func (v *view) release() {
@@ -45,7 +49,27 @@ func (v *view) get(key []byte) ([]byte, error) {
 }
 
 func (v *view) Public(namespace, key string) (*validation.Value, error) {
-	return v.value(stateKey(namespace, key))
+	if namespace != validation.LifecycleNamespace {
+		return v.value(stateKey(namespace, key))
+	}
+	if known, ok := v.lifecycle.Load(key); ok {
+		return known.(*validation.Value), nil
+	}
+	value, err := v.value(stateKey(namespace, key))
+	if err == nil {
+		v.lifecycle.Store(key, value)
+	}
+	return value, err
+}
+
+// sequence returns the version of a chaincode's definition, nil when it has
+// none.
+func (v *view) sequence(chaincode string) (*validation.Version, error) {
+	value, err := v.Public(validation.LifecycleNamespace, validation.SequenceKey(chaincode))
+	if err != nil || value == nil {
+		return nil, err
+	}
+	return &value.Version, nil
 }
 
 func (v *view) Hashed(namespace, collection string, keyHash []byte) (*validation.Value, error) {

@@ -79,7 +79,11 @@ func (v *Validator) Identify(serialized []byte) (*Identity, error) {
 
 // Verify checks an identity's signature over a message.
 func (v *Validator) Verify(id *Identity, message, signature []byte) error {
-	digest := sha256.Sum256(message)
+	return v.VerifyDigest(id, sha256.Sum256(message), signature)
+}
+
+// VerifyDigest is Verify for a message given by its SHA-256.
+func (v *Validator) VerifyDigest(id *Identity, digest [sha256.Size]byte, signature []byte) error {
 	fact := triple(id.id, digest, signature)
 	if v.signatures.has(fact) {
 		return nil
@@ -93,8 +97,8 @@ func (v *Validator) Verify(id *Identity, message, signature []byte) error {
 
 // Trust records a signature that this process has just made itself, so that
 // validating it later costs a look-up.
-func (v *Validator) Trust(id *Identity, message, signature []byte) {
-	v.signatures.add(triple(id.id, sha256.Sum256(message), signature))
+func (v *Validator) Trust(id *Identity, digest [sha256.Size]byte, signature []byte) {
+	v.signatures.add(triple(id.id, digest, signature))
 }
 
 // Checked is a transaction whose signatures have been checked.
@@ -141,12 +145,13 @@ func (v *Validator) Check(tx *block.Transaction) *Checked {
 // decides on what is left.
 func (v *Validator) endorsers(a *block.Action) []*Identity {
 	out := make([]*Identity, 0, len(a.Endorsements))
+	digest := block.EndorsedDigests(a.ResponsePayload)
 	for _, e := range a.Endorsements {
 		id, err := v.Identify(e.GetEndorser())
 		if err != nil || contains(out, id) {
 			continue
 		}
-		if v.Verify(id, block.EndorsedBytes(a.ResponsePayload, e.GetEndorser()), e.GetSignature()) == nil {
+		if v.VerifyDigest(id, digest(e.GetEndorser()), e.GetSignature()) == nil {
 			out = append(out, id)
 		}
 	}
