@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"traceledger/chaincode/state"
 	"traceledger/chaincode/trace"
 )
 
@@ -63,11 +64,22 @@ func readReports(p *parser, rows []*row) {
 			r.onlyThese(lotKeys, plotKeys, "批次和市场抽样填写商品条码和批号，不填地块")
 		}
 		if c, ok := r.raw("supersedes"); ok {
-			q.Supersedes = r.record("supersedes", c.text, Mention{Kind: MentionInspection})
+			q.Supersedes = r.record("supersedes", c.text, Mention{Kind: MentionInspection, Subject: sampled(q)})
 		}
 		q.Claimed = q.ReportedAt
 		p.report.reports = append(p.report.reports, &pendingReport{r, q})
 	}
+}
+
+// sampled is what a report is about.
+func sampled(q *trace.ReportInspectionRequest) trace.Subject {
+	switch {
+	case q.Lot != nil:
+		return state.LotSubject(*q.Lot)
+	case q.Plot != "":
+		return state.PlotSubject(q.Producer, q.Plot, q.Season)
+	}
+	return trace.Subject{}
 }
 
 // onlyThese demands some columns of a row and forbids others.
