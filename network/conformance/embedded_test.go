@@ -15,8 +15,14 @@ import (
 	"traceledger/network/validation"
 )
 
-// TestEmbedded runs the suite against the embedded ledger.
-func TestEmbedded(t *testing.T) {
+// TestEmbedded runs the suite against the embedded ledger as it is used.
+func TestEmbedded(t *testing.T) { testEmbedded(t, false) }
+
+// TestEmbeddedSeparateEndorsers runs it in the mode in which every organisation
+// simulates on its own.
+func TestEmbeddedSeparateEndorsers(t *testing.T) { testEmbedded(t, true) }
+
+func testEmbedded(t *testing.T, separate bool) {
 	ledger, err := embedded.Open(embedded.Config{
 		Dir:           t.TempDir(),
 		Channel:       Channel,
@@ -27,6 +33,7 @@ func TestEmbedded(t *testing.T) {
 			Chaincode:   chaincode.Chaincode{},
 			Collections: embeddedCollections(),
 		}},
+		SeparateEndorsers: separate,
 		Batch: embedded.BatchConfig{
 			MaxLinger:        5 * time.Millisecond, // so that tests find several transactions in a block
 			AbsoluteMaxBytes: MaxTransactionBytes,

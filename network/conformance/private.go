@@ -172,6 +172,17 @@ func testPrivate(t *testing.T, s *suite) {
 			require.Contains(t, explain(err), "Queries on pvt data is supported only in a read-only transaction", name)
 		}
 	})
+	t.Run("EndorsersThatDisagree", func(t *testing.T) {
+		p := s.prefix()
+		s.submit(t, m, steps(private("ruled", p+"a", "1")))
+		// To the one that holds nothing the range is empty.
+		_, err := m.tryEndorse(t, steps(chaincode.Step{Op: "privateRange", Collection: "ruled", Key: p, End: p + "~"}), orgs(producer, lab, carrier))
+		require.Equal(t, codes.Aborted, status.Code(err), explain(err))
+		require.NotEmpty(t, details(err))
+		for _, detail := range details(err) {
+			require.Equal(t, "ProposalResponsePayloads do not match", detail.GetMessage())
+		}
+	})
 	t.Run("RichQueryRefused", func(t *testing.T) {
 		err := s.members[lab].tryEvaluate(t, steps(chaincode.Step{Op: "privateQuery", Collection: "pair", Value: `{"selector":{}}`}), orgs(lab))
 		require.Contains(t, explain(err), "ExecuteQuery not supported for leveldb")
