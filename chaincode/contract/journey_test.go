@@ -128,6 +128,16 @@ func TestInspectionOnTheLedger(t *testing.T) {
 	again.Supersedes = failed.Record
 	j.lab.Refused(trace.CodeState, "inspection:Report", again)
 
+	// A correction takes the place of what it corrects, too; only its author corrects.
+	typo := j.lab.Must("inspection:Report", j.report("0.6", sampled))
+	correct := j.report("0.006", sampled)
+	correct.Corrects, correct.CorrectionReason = typo.Record, "小数点错误"
+	j.secondLab.Refused(trace.CodeForbidden, "inspection:Report", correct)
+	j.lab.Must("inspection:Report", correct)
+	correct.Write = j.Write()
+	correct.Corrects, correct.CorrectionReason = typo.Record, "再改一次"
+	j.lab.Refused(trace.CodeState, "inspection:Report", correct)
+
 	j.lab.Refused(trace.CodeChronology, "inspection:Report", j.report("0.01", j.HarvestedAt-1))
 	j.Farm.Refused(trace.CodeForbidden, "inspection:Report", j.report("0.01", sampled))
 	j.Admit(trace.RoleLab, "lab-03").Refused(trace.CodeNotAccredited, "inspection:Report", j.report("0.01", sampled))

@@ -8,8 +8,8 @@ import (
 	"traceledger/chaincode/trace"
 )
 
-// most is the most keys a scan reads: the ranges scanned here are small by nature.
-const most = 1_000
+// maxScanned is the most keys a scan reads: the ranges scanned here are small by nature.
+const maxScanned = 1_000
 
 // scan reads every value under a prefix that ends in '/'. Only ranges that hardly ever
 // change are scanned in a submitting transaction: a scan is checked again at commit,
@@ -23,8 +23,8 @@ func scan[T any](s *submission, prefix trace.Key, each func(trace.Key, *T) error
 	}
 	defer iterator.Close()
 	for read := 0; iterator.HasNext(); read++ {
-		if read == most {
-			return trace.Errorf(trace.CodeTooLarge, "%s holds more than %d keys", prefix, most)
+		if read == maxScanned {
+			return trace.Errorf(trace.CodeTooLarge, "%s holds more than %d keys", prefix, maxScanned)
 		}
 		entry, err := iterator.Next()
 		if err != nil {

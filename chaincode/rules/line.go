@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 
 	"traceledger/chaincode/trace"
 )
@@ -52,14 +53,7 @@ func lineText(line *Line) Text {
 	case LineGood:
 		return Text{"各项记录齐全、合格", "Every record is on file and in order"}
 	case LineIncomplete:
-		t := Text{"未见不良记录；未显示：", "Nothing adverse on file; not shown: "}
-		for i, r := range line.NotShown {
-			if i > 0 {
-				t.Zh, t.En = t.Zh+"、", t.En+", "
-			}
-			t.Zh, t.En = t.Zh+r.Zh, t.En+r.En
-		}
-		return t
+		return notShownText(line.NotShown)
 	}
 	first := line.Reasons[0]
 	t := Text{first.Zh, first.En}
@@ -69,6 +63,34 @@ func lineText(line *Line) Text {
 			t.Zh += fmt.Sprintf("；另有 %d 项", more)
 			t.En += fmt.Sprintf("; and %d more", more)
 		}
+	}
+	return t
+}
+
+// namedNotShown is how many missing things the line itself names; the page lists all.
+const namedNotShown = 3
+
+// notShownText names what is missing, each once however many shipments miss it.
+func notShownText(missing []Reason) Text {
+	t := Text{"未见不良记录；未显示：", "Nothing adverse on file; not shown: "}
+	var named []string
+	more := 0
+	for _, r := range missing {
+		switch {
+		case slices.Contains(named, r.Zh):
+			continue
+		case len(named) == namedNotShown:
+			more++
+			continue
+		case len(named) > 0:
+			t.Zh, t.En = t.Zh+"、", t.En+", "
+		}
+		named = append(named, r.Zh)
+		t.Zh, t.En = t.Zh+r.Zh, t.En+r.En
+	}
+	if more > 0 {
+		t.Zh += fmt.Sprintf("；另有 %d 项", more)
+		t.En += fmt.Sprintf("; and %d more", more)
 	}
 	return t
 }

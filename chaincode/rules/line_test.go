@@ -210,6 +210,18 @@ func TestNotShownInWords(t *testing.T) {
 	line := VerdictLine(facts)
 	require.Equal(t, "未见不良记录；未显示：检验报告、承诺达标合格证", line.Text.Zh)
 	require.Equal(t, "Nothing adverse on file; not shown: an inspection, the compliance certificate", line.Text.En)
+
+	facts.Licence, facts.HighRisk, facts.Reviews = LicenceFacts{}, true, nil
+	line = VerdictLine(facts)
+	require.Equal(t, "未见不良记录；未显示：生产者许可证、检验报告、第 2 级复核；另有 1 项", line.Text.Zh)
+	require.Equal(t, "Nothing adverse on file; not shown: the producer's licence, an inspection, the review of level 2 that this product needs; and 1 more", line.Text.En)
+	require.Len(t, line.NotShown, 4, "the page lists all")
+
+	facts = goodFacts()
+	cold := facts.Journey.Findings[0]
+	cold.Measured = 0
+	facts.Journey.Findings = []JourneyFindings{cold, cold}
+	require.Equal(t, "未见不良记录；未显示：运输温度", VerdictLine(facts).Text.Zh, "named once for two shipments")
 }
 
 // Whatever happens together, the line is that of the most severe row, and it is good
