@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"traceledger/chaincode/trace"
+	"traceledger/gateway/ledger"
+	"traceledger/gateway/store"
+)
+
+// benchLedger is an embedded ledger with the submit client and the parties that
+// measurements need.
+type benchLedger struct {
+	engine *embeddedEngine
+	store  *store.Store
+	client *ledger.Client
+	users  map[trace.Role]ledger.Identity
+}
+
+func openBenchLedger(ctx context.Context, dir string) (b *benchLedger, err error) {
+	logger, err := logTo("error")
+	if err != nil {
+		return nil, err
+	}
+	b = &benchLedger{users: map[trace.Role]ledger.Identity{}}
+	defer func() {
+		if err != nil {
+			b.close()
+		}
+	}()
+	if b.engine, err = openEmbedded(dir, logger); err != nil {
+		return nil, err
+	}
+	if b.store, err = store.Open(store.Config{Dir: filepath.Join(dir, "store"), Logger: logger}); err != nil {
+		return nil, err
+	}
+	conns, err := b.engine.Conns()
+	if err != nil {
+		return nil, err
+	}
+	b.client, err = ledger.New(ledger.Config{Conns: conns, Channel: channelName, Chaincode: chaincodeName, Outbox: b.store.Outbox(), Logger: logger, MaxInFlight: 1024})
+	if err != nil {
+		return nil, err
+	}
+	for _, role := range []trace.Role{trace.RoleRegulator, trace.RoleFactory, trace.RoleCarrier} {
+		party := "bench-" + string(role)
+		certificate, key, err := b.engine.Enrol(trace.MSPOf(role), party, map[string]string{trace.AttributeRole: string(role), trace.AttributeParty: party})
+		if err != nil {
+			return nil, err
+		}
+		if b.users[role], err = ledger.NewIdentity(trace.MSPOf(role), certificate, key); err != nil {
+			return nil, err
+		}
+	}
+	return b, b.prepare(ctx)
+}
+
+func (b *benchLedger) close() {
+	if b.client != nil {
+		b.client.Close()
+	}
+	if b.store != nil {
+		b.store.Close()
+	}
+	if b.engine != nil {
+		b.engine.Close()
+	}
+}
+
+func (b *benchLedger) submit(ctx context.Context, role trace.Role, contract, method, key string, request any) (ledger.Receipt, error) {
+	arguments, err := json.Marshal(request)
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	return b.client.Submit(ctx, b.users[role], ledger.Call{Contract: contract, Method: method, Arguments: arguments, IdempotencyKey: key})
+}
+
+// benchProduct is a trade item of the demonstration prefix.
+const benchProduct trace.GTIN = "09520000200015"
+
+// prepare puts on the chain what a factory needs to register lots.
+func (b *benchLedger) prepare(ctx context.Context) error {
+	now := time.Now()
+	write := func(key string) trace.Write {
+		return trace.Write{IdempotencyKey: key, Claimed: trace.TimeOf(now)}
+	}
+	from, to := trace.TimeOf(now.AddDate(-1, 0, 0)).Date(), trace.TimeOf(now.AddDate(1, 0, 0)).Date()
+	type step struct {
+		role             trace.Role
+		contract, method string
+		request          any
+	}
+	var steps []step
+	for _, msp := range trace.MSPs() {
+		steps = append(steps, step{trace.RoleRegulator, "registry", "InstallGuard", trace.InstallGuardRequest{MSP: msp, Version: 1}})
+	}
+	steps = append(steps, step{trace.RoleRegulator, "registry", "TouchEpoch", trace.TouchEpochRequest{Number: 1}})
+	for _, role := range []trace.Role{trace.RoleRegulator, trace.RoleFactory, trace.RoleCarrier} {
+		steps = append(steps, step{trace.RoleRegulator, "registry", "AdmitParty", trace.AdmitPartyRequest{
+			Write: write("admit-" + string(role)), Party: trace.PartyID("bench-" + string(role)), Roles: []trace.Role{role},
+			LegalPerson: true, Name: "测试主体", ValidFrom: from, ValidTo: to,
+		}})
+	}
+	steps = append(steps,
+		step{trace.RoleRegulator, "registry", "GrantLicence", trace.GrantLicenceRequest{
+			Write: write("licence"), Party: "bench-factory", Number: "BENCH-1", Kind: trace.LicenceCosmetics,
+			Scope: []trace.Category{trace.CategoryCosmetics}, Issuer: "测试机关", ValidFrom: from, ValidTo: to,
+		}},
+		step{trace.RoleRegulator, "registry", "GrantLicence", trace.GrantLicenceRequest{
+			Write: write("licence-carrier"), Party: "bench-carrier", Number: "BENCH-2", Kind: trace.LicenceTransport,
+			Scope: []trace.Category{trace.CategoryCosmetics}, Issuer: "测试机关", ValidFrom: from, ValidTo: to,
+		}},
+		step{trace.RoleFactory, "origin", "RegisterProduct", trace.RegisterProductRequest{
+			Write: write("product"), GTIN: benchProduct, Name: "面霜", Category: trace.CategoryCosmetics, Commodity: "cosmetics-leave-on",
+			NetContent: trace.Quantity{Amount: 1, Unit: trace.Piece}, LicenceNumber: "BENCH-1", FilingNumber: "国妆备字2026000001", Producer: "bench-factory", ShelfLifeDays: 1000,
+			Transport: &trace.TemperatureRange{Minimum: 0, Maximum: 2500}, GapSeconds: 900,
+		}},
+	)
+	for i, s := range steps {
+		if _, err := b.submit(ctx, s.role, s.contract, s.method, fmt.Sprintf("prepare-%d", i), s.request); err != nil {
+			return fmt.Errorf("%s:%s: %w", s.contract, s.method, err)
+		}
+	}
+	return nil
+}
+
+// registerLot registers one lot as a factory does it.
+func (b *benchLedger) registerLot(ctx context.Context, lot string) (ledger.Receipt, error) {
+	now := trace.TimeOf(time.Now())
+	return b.submit(ctx, trace.RoleFactory, "origin", "RegisterBatch", lot, trace.RegisterBatchRequest{
+		Write: trace.Write{IdempotencyKey: lot, Claimed: now},
+		LotID: trace.LotID{GTIN: benchProduct, Lot: trace.LotNumber(lot)},
+		Place: "杭州市余杭区", Point: trace.Point{Latitude: 30_420_000, Longitude: 120_300_000},
+		Made: now - 3_600_000, Quantity: trace.Quantity{Amount: 10_000, Unit: trace.Piece},
+	})
+}
+
+// benchSubmit measures durable registrations of lots, through outbox, stock client,
+// contracts and synced commit, against the signature bound: six signatures and six
+// verifications a transaction at this machine's cost, on all cores.
+func benchSubmit(ctx context.Context, dir string) ([]figure, error) {
+	var out []figure
+	for _, clients := range []int{1, 16, 64, 256} {
+		bound, err := signatureBound()
+		if err != nil {
+			return nil, err
+		}
+		b, err := openBenchLedger(ctx, filepath.Join(dir, fmt.Sprint(clients)))
+		if err != nil {
+			return nil, err
+		}
+		rate, err := rateOf(clients, 6*time.Second, func(i int64) error {
+			_, err := b.registerLot(ctx, fmt.Sprintf("L%d", i))
+			return err
+		})
+		b.close()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, figure{fmt.Sprintf("submit-%d", clients), rate, "tx/s", "signature-bound", bound})
+	}
+	return out, nil
+}
+
+// rateOf runs work from many clients for a while, after a warm-up of a fifth of it,
+// and returns how often a second it was done.
+func rateOf(clients int, during time.Duration, work func(i int64) error) (float64, error) {
+	var next, done atomic.Int64
+	var counting, stop atomic.Bool
+	var group sync.WaitGroup
+	errs := make(chan error, clients)
+	for range clients {
+		group.Go(func() {
+			for !stop.Load() {
+				if err := work(next.Add(1)); err != nil {
+					errs <- err
+					stop.Store(true)
+					return
+				}
+				if counting.Load() {
+					done.Add(1)
+				}
+			}
+		})
+	}
+	time.Sleep(during / 5)
+	counting.Store(true)
+	began := time.Now()
+	time.Sleep(during)
+	n, took := done.Load(), time.Since(began)
+	stop.Store(true)
+	group.Wait()
+	close(errs)
+	var failed error
+	for err := range errs {
+		failed = errors.Join(failed, err)
+	}
+	return float64(n) / took.Seconds(), failed
+}
+
+// signatureBound is how many transactions a second all cores could sign and verify
+// if they did nothing else.
+func signatureBound() (float64, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return 0, err
+	}
+	digest := sha256.Sum256([]byte("a transaction"))
+	cores := runtime.GOMAXPROCS(0)
+	return rateOf(cores, 2*time.Second, func(int64) error {
+		for range 6 {
+			signature, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
+			if err != nil {
+				return err
+			}
+			if !ecdsa.VerifyASN1(&key.PublicKey, digest[:], signature) {
+				return errors.New("own signature does not verify")
+			}
+		}
+		return nil
+	})
+}

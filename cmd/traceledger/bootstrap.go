@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"traceledger/chaincode/trace"
+	"traceledger/gateway/ledger"
+)
+
+// Identities the house itself works with.
+const (
+	readerName   = "platform-reader"    // follows blocks
+	operatorName = "regulator-operator" // keeps guards and epoch
+)
+
+// prepare makes an empty channel usable: one guard for each organisation and the
+// first epoch. On a prepared channel it changes nothing.
+func (n *node) prepare(ctx context.Context) error {
+	operator, err := n.enrolled(operatorName, trace.RegulatorMSP, trace.RoleRegulator, "regulator-operator")
+	if err != nil {
+		return err
+	}
+	for _, msp := range trace.MSPs() {
+		request := trace.InstallGuardRequest{MSP: msp, Version: 1}
+		if err := n.once(ctx, operator, "InstallGuard", "guard-"+msp, request); err != nil {
+			return fmt.Errorf("guard of %s: %w", msp, err)
+		}
+	}
+	if _, err := n.epoch(ctx, operator); trace.CodeOf(err) == trace.CodeNotFound {
+		err = n.once(ctx, operator, "TouchEpoch", "epoch-1", trace.TouchEpochRequest{Number: 1})
+		if err != nil {
+			return fmt.Errorf("first epoch: %w", err)
+		}
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// once submits a request that is allowed to be on the chain already.
+func (n *node) once(ctx context.Context, as ledger.Identity, method, key string, request any) error {
+	arguments, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	_, err = n.ledger.Submit(ctx, as, ledger.Call{Contract: "registry", Method: method, Arguments: arguments, IdempotencyKey: key})
+	if code := trace.CodeOf(err); code == trace.CodeAlreadyRecorded || code == trace.CodeAlreadyExists {
+		return nil
+	}
+	return err
+}
+
+// epoch reads the gate; NOT_FOUND before the first touch.
+func (n *node) epoch(ctx context.Context, as ledger.Identity) (trace.Epoch, error) {
+	value, err := n.ledger.Evaluate(ctx, as, ledger.Call{Contract: "registry", Method: "Get", Arguments: []byte(`{"key":"epoch"}`)})
+	if err != nil {
+		return trace.Epoch{}, err
+	}
+	var e trace.Epoch
+	return e, json.Unmarshal(value, &e)
+}
+
+// keepEpoch touches the epoch every hour until ctx ends, so that a transaction
+// endorsed today cannot be held back and committed next month. Other gateways of
+// the regulator may do the same: who comes second reads a younger epoch and waits.
+func (n *node) keepEpoch(ctx context.Context) error {
+	operator, err := n.wallet.Identity(operatorName)
+	if err != nil {
+		return err
+	}
+	const period = time.Hour
+	timer := time.NewTimer(time.Minute)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+		}
+		timer.Reset(time.Minute)
+		current, err := n.epoch(ctx, operator)
+		if err != nil {
+			n.logger.Warn("epoch not read", "error", err)
+			continue
+		}
+		if time.Since(current.Touched.UTC()) < period {
+			continue
+		}
+		next := trace.TouchEpochRequest{Number: current.Number + 1}
+		if err := n.once(ctx, operator, "TouchEpoch", "epoch-"+strconv.FormatInt(next.Number, 10), next); err != nil {
+			n.logger.Warn("epoch not touched", "number", next.Number, "error", err)
+		}
+	}
+}

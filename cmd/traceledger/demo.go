@@ -1,0 +1,212 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"time"
+
+	"traceledger/chaincode/trace"
+	"traceledger/fixtures"
+	"traceledger/gateway/api"
+)
+
+// runDemo runs the whole house and loads the demonstration: the files of fixtures/,
+// each uploaded through the public interface by whoever would upload it.
+func runDemo(ctx context.Context, args []string, out io.Writer) error {
+	cfg, err := readConfig("run", args, nil)
+	if err != nil {
+		return err
+	}
+	return serve(ctx, cfg, out, func(ctx context.Context, n *node, base string) error {
+		return loadDemo(ctx, n, base, out)
+	})
+}
+
+// loadDemo uploads the demonstration and prints what to open. Loading again, after
+// any interruption, adds only what is missing.
+func loadDemo(ctx context.Context, n *node, base string, out io.Writer) error {
+	demo, err := fixtures.ReadDemo(fixtures.Files())
+	if err != nil {
+		return err
+	}
+	signIns, err := n.sampleSignIns(demo)
+	if err != nil {
+		return err
+	}
+	visitor := &uploader{base: base, files: fixtures.Files(), tokens: signIns, client: &http.Client{Timeout: 2 * time.Minute}}
+	for _, u := range demo.Uploads {
+		if err := visitor.upload(ctx, u); err != nil {
+			return fmt.Errorf("%s by %s: %w", u.File, u.Party, err)
+		}
+	}
+	for _, lot := range demo.Lots {
+		address, err := visitor.firstCode(ctx, demo, lot)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "scan %s %s\n", lot.Lot, address)
+	}
+	fmt.Fprintf(out, "desk %s/desk  (one page for each role; sign in with a token below)\n", base)
+	for _, id := range demo.Identities {
+		fmt.Fprintf(out, "sign-in %-14s %-20s %s  %s %s\n", id.Role, id.Party, signIns[who{id.Party, id.Role}], id.Title, id.TitleEnglish)
+	}
+	fmt.Fprintf(out, "api %s/v1/openapi.json\n", base)
+	return nil
+}
+
+// who names a sample sign-in.
+type who struct {
+	party trace.PartyID
+	role  trace.Role
+}
+
+// sampleSignIns makes one token for each identity of the demonstration, once: the
+// tokens are kept beside the data, readable by their owner only, because the store
+// itself keeps but their hashes.
+func (n *node) sampleSignIns(demo *fixtures.Demo) (map[who]string, error) {
+	path := filepath.Join(n.cfg.Data, "sample-sign-ins.json")
+	kept := map[string]string{}
+	content, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(content, &kept)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	out := map[who]string{}
+	for _, id := range demo.Identities {
+		name := string(id.Party) + "@" + string(id.Role)
+		if kept[name] == "" || !n.accepted(kept[name]) {
+			if kept[name], err = n.issueToken(name, id.Role, id.Party, 365*24*time.Hour); err != nil {
+				return nil, err
+			}
+		}
+		out[who{id.Party, id.Role}] = kept[name]
+	}
+	if content, err = json.MarshalIndent(kept, "", "  "); err != nil {
+		return nil, err
+	}
+	return out, os.WriteFile(path, content, 0o600)
+}
+
+func (n *node) accepted(token string) bool {
+	_, err := n.store.Tokens().Authenticate(token)
+	return err == nil
+}
+
+// uploader is a person with files and a sign-in, at the public interface.
+type uploader struct {
+	base   string
+	files  fs.FS
+	tokens map[who]string
+	client *http.Client
+}
+
+// upload sends the attachments, lets the sheet be read, and confirms it.
+func (u *uploader) upload(ctx context.Context, up fixtures.Upload) error {
+	token := u.tokens[who{up.Party, up.Role}]
+	query := url.Values{"name": {path.Base(up.File)}, "kind": {up.Kind}}
+	for _, attachment := range up.Attachments {
+		var kept api.FileKept
+		if err := u.post(ctx, token, "/v1/files", attachment, http.StatusCreated, &kept); err != nil {
+			return err
+		}
+		query.Add("file", path.Base(attachment)+"="+kept.Hash)
+	}
+	var plan api.SheetPlan
+	if err := u.post(ctx, token, "/v1/sheets?"+query.Encode(), up.File, http.StatusOK, &plan); err != nil {
+		return err
+	}
+	if len(plan.RowErrors) > 0 {
+		return fmt.Errorf("%d row errors, the first: %s", len(plan.RowErrors), plan.RowErrors[0].Error())
+	}
+	var result api.SheetResult
+	if err := u.post(ctx, token, "/v1/sheets/"+plan.Hash+"/confirmation?"+query.Encode(), "", http.StatusOK, &result); err != nil {
+		return err
+	}
+	for _, row := range result.Rows {
+		if row.Refused != nil {
+			return fmt.Errorf("%s row %d: %s: %s", row.Sheet, row.Row, row.Refused.Code, row.Refused.Detail)
+		}
+	}
+	return nil
+}
+
+// post sends a file, or nothing, and reads the JSON answer.
+func (u *uploader) post(ctx context.Context, token, route, file string, want int, into any) error {
+	var content []byte
+	if file != "" {
+		var err error
+		if content, err = fs.ReadFile(u.files, file); err != nil {
+			return err
+		}
+	}
+	answer, status, err := u.call(ctx, token, http.MethodPost, route, content)
+	if err != nil {
+		return err
+	}
+	if status != want {
+		return fmt.Errorf("POST %s: %d %s", route, status, answer)
+	}
+	return json.Unmarshal(answer, into)
+}
+
+func (u *uploader) call(ctx context.Context, token, method, route string, content []byte) ([]byte, int, error) {
+	request, err := http.NewRequestWithContext(ctx, method, u.base+route, bytes.NewReader(content))
+	if err != nil {
+		return nil, 0, err
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	response, err := u.client.Do(request)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	return answer, response.StatusCode, err
+}
+
+// firstCode is the address on the first pack of a lot, as printed on its label.
+func (u *uploader) firstCode(ctx context.Context, demo *fixtures.Demo, lot fixtures.Lot) (string, error) {
+	for _, id := range demo.Identities {
+		if trace.MSPOf(id.Role) != trace.ProducerMSP {
+			continue
+		}
+		answer, status, err := u.call(ctx, u.tokens[who{id.Party, id.Role}], http.MethodGet, "/v1/code-packs/"+string(lot.Pack)+"/codes?first=1&last=1", nil)
+		if err != nil {
+			return "", err
+		}
+		if status != http.StatusOK {
+			continue // another producer's pack
+		}
+		rows, err := csv.NewReader(bytes.NewReader(answer)).ReadAll()
+		if err != nil || len(rows) != 2 || len(rows[1]) < 3 {
+			return "", fmt.Errorf("codes of pack %s: %q: %w", lot.Pack, answer, err)
+		}
+		return rows[1][2], nil
+	}
+	return "", fmt.Errorf("no producer of the demonstration owns pack %s", lot.Pack)
+}
+
+// caughtUp waits until the read model shows everything that is on the chain.
+func (n *node) caughtUp(ctx context.Context) error {
+	info, err := n.ledger.Height(ctx, n.reader)
+	if err != nil {
+		return err
+	}
+	if info == 0 {
+		return nil
+	}
+	return n.index.WaitFor(ctx, info-1)
+}

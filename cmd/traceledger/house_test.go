@@ -1,0 +1,222 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"traceledger/chaincode/trace"
+	"traceledger/gateway/api"
+)
+
+// binary builds traceledger once for all tests of the package.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "traceledger-bin-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "traceledger")
+	out, err := exec.Command("go", "build", "-o", path, ".").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return path, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if path, err := binary(); err == nil {
+		os.RemoveAll(filepath.Dir(path))
+	}
+	os.Exit(code)
+}
+
+// house is a running traceledger process of its own, as an operator starts it.
+type house struct {
+	t      *testing.T
+	data   string
+	base   string
+	tokens map[trace.Role]string
+	cmd    *exec.Cmd
+	errors *bytes.Buffer
+}
+
+// newHouse makes the data directory and one token for each role named.
+func newHouse(t *testing.T, roles ...trace.Role) *house {
+	h := &house{t: t, data: t.TempDir(), tokens: map[trace.Role]string{}}
+	for _, role := range roles {
+		out := h.command("token", "-make", string(role), "-role", string(role), "-party", "the-"+string(role))
+		h.tokens[role] = strings.TrimSpace(out)
+	}
+	return h
+}
+
+// command runs a sub-command on the stopped house's data.
+func (h *house) command(name string, args ...string) string {
+	h.t.Helper()
+	path, err := binary()
+	require.NoError(h.t, err)
+	var out, errs bytes.Buffer
+	cmd := exec.Command(path, append([]string{name, "-data", h.data}, args...)...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	require.NoError(h.t, cmd.Run(), errs.String())
+	return out.String()
+}
+
+// start runs "serve" (or another sub-command) and returns once it is ready.
+func (h *house) start(command string) {
+	h.t.Helper()
+	path, err := binary()
+	require.NoError(h.t, err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(h.t, err)
+	address := listener.Addr().String()
+	require.NoError(h.t, listener.Close())
+	h.base, h.errors = "http://"+address, &bytes.Buffer{}
+	h.cmd = exec.Command(path, command, "-data", h.data, "-addr", address)
+	h.cmd.Stderr = h.errors
+	h.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	require.NoError(h.t, h.cmd.Start())
+	exited := make(chan error, 1)
+	go func() { exited <- h.cmd.Wait() }()
+	h.t.Cleanup(h.kill)
+	deadline := time.After(2 * time.Minute)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-exited:
+			require.FailNow(h.t, "the process ended", "%v: %s", err, h.errors)
+		case <-deadline:
+			require.FailNow(h.t, "not ready in two minutes", h.errors.String())
+		case <-tick.C:
+		}
+		response, err := http.Get(h.base + "/readyz")
+		if err != nil {
+			continue
+		}
+		response.Body.Close()
+		if response.StatusCode == http.StatusOK {
+			return
+		}
+	}
+}
+
+// kill ends the process at once, as a power cut would end it.
+func (h *house) kill() {
+	if h.cmd != nil && h.cmd.Process != nil {
+		_ = h.cmd.Process.Kill()
+		h.gone()
+	}
+}
+
+// stop asks the process to end and waits for it.
+func (h *house) stop() {
+	h.t.Helper()
+	require.NoError(h.t, h.cmd.Process.Signal(syscall.SIGTERM))
+	h.gone()
+}
+
+func (h *house) gone() {
+	require.Eventually(h.t, func() bool {
+		return errors.Is(h.cmd.Process.Signal(syscall.Signal(0)), os.ErrProcessDone)
+	}, 30*time.Second, 5*time.Millisecond)
+}
+
+// post writes through the REST interface; refusal is nil when the record is made.
+func (h *house) post(ctx context.Context, role trace.Role, path, key string, body any) (written api.Written, refusal *api.Problem, err error) {
+	content, ok := body.([]byte)
+	if !ok {
+		if content, err = json.Marshal(body); err != nil {
+			return written, nil, err
+		}
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, h.base+"/v1"+path, bytes.NewReader(content))
+	if err != nil {
+		return written, nil, err
+	}
+	request.Header.Set("Authorization", "Bearer "+h.tokens[role])
+	request.Header.Set("Idempotency-Key", key)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return written, nil, err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		return written, nil, err
+	}
+	if response.StatusCode == http.StatusCreated {
+		return written, nil, json.Unmarshal(answer, &written)
+	}
+	refusal = &api.Problem{}
+	return written, refusal, json.Unmarshal(answer, refusal)
+}
+
+// must writes and demands the record.
+func (h *house) must(role trace.Role, path, key string, body any) api.Written {
+	h.t.Helper()
+	written, refusal, err := h.post(h.t.Context(), role, path, key, body)
+	require.NoError(h.t, err)
+	require.Nil(h.t, refusal, "%s %s", path, key)
+	return written
+}
+
+// get reads a JSON answer and its status.
+func (h *house) get(role trace.Role, path string, into any) int {
+	h.t.Helper()
+	request, err := http.NewRequestWithContext(h.t.Context(), http.MethodGet, h.base+path, nil)
+	require.NoError(h.t, err)
+	request.Header.Set("Authorization", "Bearer "+h.tokens[role])
+	request.Header.Set("Accept", "application/json")
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(h.t, err)
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	require.NoError(h.t, err)
+	if into != nil {
+		require.NoError(h.t, json.Unmarshal(content, into), string(content))
+	}
+	return response.StatusCode
+}
+
+// furnish puts a factory with its licence and product on the chain.
+func (h *house) furnish() {
+	h.t.Helper()
+	now := trace.TimeOf(time.Now())
+	from, to := now.Date()-365, now.Date()+365
+	h.must(trace.RoleRegulator, "/parties", "admit-factory", map[string]any{
+		"claimed": now, "party": "the-factory", "roles": []string{"factory"}, "legalPerson": true, "name": "示范化妆品厂", "validFrom": from, "validTo": to,
+	})
+	h.must(trace.RoleRegulator, "/licences", "licence", map[string]any{
+		"claimed": now, "party": "the-factory", "number": "TEST-1", "kind": "cosmetics", "scope": []string{"cosmetics"}, "issuer": "示范药监局", "validFrom": from, "validTo": to,
+	})
+	h.must(trace.RoleFactory, "/products", "product", map[string]any{
+		"claimed": now, "gtin": "09520000200015", "name": "面霜", "category": "cosmetics", "commodity": "cosmetics-leave-on",
+		"netContent": map[string]any{"amount": 1, "unit": "piece"}, "licenceNumber": "TEST-1", "filingNumber": "国妆备字2026000001", "producer": "the-factory", "shelfLifeDays": 1000,
+	})
+}
+
+// lotRequest is a lot the factory can register; the same number gives the same bytes.
+func lotRequest(made trace.Time, lot string) map[string]any {
+	return map[string]any{
+		"claimed": made + 1000, "gtin": "09520000200015", "lot": lot, "place": "杭州市余杭区",
+		"point": map[string]any{"latitude": 30_420_000, "longitude": 120_300_000}, "made": made,
+		"quantity": map[string]any{"amount": 10_000, "unit": "piece"},
+	}
+}

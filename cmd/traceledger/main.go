@@ -1,0 +1,77 @@
+// Command traceledger is the one binary; each sub-command is a role.
+//
+//	run     the whole house on the embedded ledger, with the demonstration loaded
+//	serve   the whole house on the embedded ledger, empty
+//	verify  walk a ledger's chain and check every hash, signature and validity
+//	backup  copy the data of a stopped or running house consistently
+//	dump    write the read model's ordered keys and values, to compare rebuilds
+//	token   make, list or revoke access tokens
+//	bench   measure this machine, each figure beside its comparison
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// command is one role.
+type command struct {
+	name, title string
+	run         func(ctx context.Context, args []string, out io.Writer) error
+}
+
+func commands() []command {
+	return []command{
+		{"run", "the whole house on the embedded ledger, with the demonstration loaded", runDemo},
+		{"serve", "the whole house on the embedded ledger", runServe},
+		{"verify", "check every hash, signature and validity of the chain", runVerify},
+		{"backup", "copy the data that cannot be rebuilt", runBackup},
+		{"dump", "write the read model in order", runDump},
+		{"bench", "measure this machine, each figure beside its comparison", runBench},
+		{"token", "make, list or revoke access tokens", runToken},
+	}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := dispatch(ctx, os.Args[1:], os.Stdout); err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "traceledger:", err)
+		os.Exit(1)
+	}
+}
+
+func dispatch(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) > 0 {
+		for _, c := range commands() {
+			if c.name == args[0] {
+				return c.run(ctx, args[1:], out)
+			}
+		}
+	}
+	fmt.Fprintln(out, "usage: traceledger COMMAND [flags]")
+	for _, c := range commands() {
+		fmt.Fprintf(out, "  %-8s %s\n", c.name, c.title)
+	}
+	if len(args) > 0 {
+		return fmt.Errorf("no command %q", args[0])
+	}
+	return flag.ErrHelp
+}
+
+// logTo makes the structured log; people's lines go to standard output, the log to
+// standard error.
+func logTo(level string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("log level %q: debug, info, warn or error", level)
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: l})), nil
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+
+	"traceledger/chaincode/trace"
+	"traceledger/gateway/api"
+	"traceledger/gateway/index"
+	"traceledger/gateway/ledger"
+	"traceledger/gateway/store"
+	"traceledger/gateway/wallet"
+	"traceledger/scanner-api"
+)
+
+// node is the whole house above a ledger: stores, submit client, index, REST, desks
+// and public pages. Nothing in it knows which engine it stands on.
+type node struct {
+	cfg     Config
+	logger  *slog.Logger
+	engine  engine
+	store   *store.Store
+	wallet  *wallet.Wallet
+	index   *index.Index
+	ledger  *ledger.Client
+	reader  ledger.Identity
+	api     *api.API
+	handler http.Handler
+	ready   atomic.Bool // everything that was to be loaded is loaded
+}
+
+// openNode opens what is on disk and wires the services. Close it.
+func openNode(cfg Config, eng engine, logger *slog.Logger) (n *node, err error) {
+	n = &node{cfg: cfg, logger: logger, engine: eng}
+	defer func() {
+		if err != nil {
+			n.Close()
+		}
+	}()
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	if n.store, err = store.Open(store.Config{Dir: filepath.Join(cfg.Data, "store"), Logger: logger}); err != nil {
+		return n, fmt.Errorf("store: %w", err)
+	}
+	if n.wallet, err = wallet.Open(filepath.Join(cfg.Data, "wallet"), nil); err != nil {
+		return n, fmt.Errorf("wallet: %w", err)
+	}
+	if n.index, err = index.Open(index.Config{Dir: filepath.Join(cfg.Data, "index"), Logger: logger, Metrics: metrics}); err != nil {
+		return n, fmt.Errorf("index: %w", err)
+	}
+	if n.reader, err = n.enrolled(readerName, trace.PlatformMSP, trace.RoleScanner, "platform-reader"); err != nil {
+		return n, err
+	}
+	conns, err := eng.Conns()
+	if err != nil {
+		return n, err
+	}
+	counters := ledger.NewMetrics()
+	if err = metrics.Register(counters); err != nil {
+		return n, err
+	}
+	if n.ledger, err = ledger.New(ledger.Config{
+		Conns: conns, Channel: channelName, Chaincode: chaincodeName,
+		Outbox: n.store.Outbox(), Reader: &n.reader, Logger: logger, Metrics: counters,
+	}); err != nil {
+		return n, err
+	}
+	if n.api, err = api.New(api.Config{
+		Ledger: n.ledger, Index: n.index, Store: n.store, Identities: n.wallet, PublicBase: cfg.PublicBase, Logger: logger,
+	}); err != nil {
+		return n, err
+	}
+	pages, err := scanner.New(scanner.Config{Index: n.index, Files: n.store.Files(), Scans: n.store.Scans(), BaseURL: cfg.PublicBase, Logger: logger, Metrics: metrics})
+	if err != nil {
+		return n, err
+	}
+	n.handler = n.routes(pages, metrics)
+	return n, nil
+}
+
+// enrolled returns the identity kept under name, enrolling it the first time.
+func (n *node) enrolled(name, msp string, role trace.Role, party trace.PartyID) (ledger.Identity, error) {
+	id, err := n.wallet.Identity(name)
+	if trace.CodeOf(err) != wallet.CodeUnknownIdentity {
+		return id, err
+	}
+	certificate, key, err := n.engine.Enrol(msp, name, map[string]string{
+		trace.AttributeRole: string(role), trace.AttributeParty: string(party),
+	})
+	if err != nil {
+		return ledger.Identity{}, fmt.Errorf("enrol %s: %w", name, err)
+	}
+	if err := n.wallet.Put(name, msp, certificate, key); err != nil {
+		return ledger.Identity{}, err
+	}
+	return n.wallet.Identity(name)
+}
+
+// Close releases everything openNode opened; the engine stays its owner's.
+func (n *node) Close() error {
+	var errs []error
+	if n.ledger != nil {
+		errs = append(errs, n.ledger.Close())
+	}
+	if n.index != nil {
+		errs = append(errs, n.index.Close())
+	}
+	if n.store != nil {
+		errs = append(errs, n.store.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// run follows the chain, finishes what the outbox holds and keeps the epoch moving
+// until ctx ends.
+func (n *node) run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		return ended(ctx, n.index.Follow(ctx, func(ctx context.Context, from uint64, handle func(*common.Block) error) error {
+			return n.ledger.Blocks(ctx, n.reader, from, handle)
+		}))
+	})
+	group.Go(func() error { return ended(ctx, n.ledger.Recover(ctx)) })
+	return group.Wait()
+}
+
+// ended drops the error of a loop that stopped because it was told to.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (n *node) routes(pages http.Handler, metrics *prometheus.Registry) http.Handler {
+	gin.SetMode(gin.ReleaseMode)
+	r := gin.New()
+	r.UseRawPath = true
+	r.Use(gin.Recovery())
+	n.api.Mount(r)
+	r.GET("/metrics", gin.WrapH(promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})))
+	r.GET("/healthz", n.health)
+	r.GET("/readyz", n.readiness)
+	r.NoRoute(gin.WrapH(pages))
+	return r
+}
+
+// health answers 200 while writes can be made durable.
+func (n *node) health(c *gin.Context) {
+	body := gin.H{"status": "ok", "height": n.index.Height()}
+	if n.engine.OneProcess() {
+		body["notice"] = "embedded ledger: one process holds every organisation's key"
+	}
+	status := http.StatusOK
+	if err := n.store.Healthy(); err != nil {
+		status, body["status"] = http.StatusServiceUnavailable, "disk failed"
+	}
+	c.JSON(status, body)
+}
+
+// readiness answers 200 once everything that was to be loaded is loaded and shown.
+func (n *node) readiness(c *gin.Context) {
+	if !n.ready.Load() {
+		c.JSON(http.StatusServiceUnavailable, gin.H{"status": "loading"})
+		return
+	}
+	c.JSON(http.StatusOK, gin.H{"status": "ready", "height": n.index.Height()})
+}
+
+// serve answers HTTP on the listener until ctx ends, then lets requests under way finish.
+func (n *node) server() *http.Server {
+	return &http.Server{
+		Handler:           n.handler,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       60 * time.Second,
+		WriteTimeout:      120 * time.Second,
+		IdleTimeout:       90 * time.Second,
+		MaxHeaderBytes:    16 << 10,
+	}
+}
