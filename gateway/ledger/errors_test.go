@@ -3,7 +3,6 @@ package ledger
 import (
 	"testing"
 
-	"github.com/hyperledger/fabric-gateway/pkg/client"
 	"github.com/hyperledger/fabric-protos-go-apiv2/gateway"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/codes"
@@ -13,8 +12,6 @@ import (
 
 	"traceledger/chaincode/trace"
 )
-
-var _ error = (*client.EndorseError)(nil)
 
 func TestExplain(t *testing.T) {
 	detailed := func(code codes.Code, message string, details ...string) error {

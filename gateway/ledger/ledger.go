@@ -72,6 +72,7 @@ type Config struct {
 	SubmitTimeout  time.Duration // 5 s
 	StatusTimeout  time.Duration // 30 s, for the first question after a submit
 	DoubtTimeout   time.Duration // 3 s, for each further one
+	AnswerTimeout  time.Duration // 60 s; a Submit that takes longer answers UnknownOutcome and goes on in the background
 	Backoff        Backoff       // 20 ms doubling to 2 s
 	Drain          time.Duration // how long Close waits for calls under way; 10 s
 }
@@ -159,6 +160,7 @@ func (cfg *Config) setDefaults() {
 	set(&cfg.SubmitTimeout, 5*time.Second)
 	set(&cfg.StatusTimeout, 30*time.Second)
 	set(&cfg.DoubtTimeout, 3*time.Second)
+	set(&cfg.AnswerTimeout, 60*time.Second)
 	set(&cfg.Backoff.Base, 20*time.Millisecond)
 	set(&cfg.Backoff.Max, 2*time.Second)
 	set(&cfg.Drain, 10*time.Second)

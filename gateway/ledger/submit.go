@@ -28,6 +28,9 @@ type flight struct {
 // joined it starts a flight of its own.
 var errAskAnew = errors.New("the earlier transaction took no effect")
 
+// errSlow ends the waiting of a caller who set no time of his own.
+var errSlow = errors.New("the ledger takes longer than usual")
+
 // Submit makes call take effect once and returns where it did.
 //
 // Within (id.MSPID, id.Party, call.IdempotencyKey) the same call always gets the
@@ -35,7 +38,7 @@ var errAskAnew = errors.New("the earlier transaction took no effect")
 // call under the key is refused with CodeKeyReused. A refusal is not remembered: it
 // changed nothing, and the same key may be tried again.
 //
-// When ctx ends before the outcome is known Submit returns an UnknownOutcome; the
+// When ctx ends, or Config.AnswerTimeout, before the outcome is known, Submit returns an UnknownOutcome; the
 // work goes on, and submitting the same call again waits for it.
 func (c *Client) Submit(ctx context.Context, id Identity, call Call) (Receipt, error) {
 	began := c.now()
@@ -51,6 +54,8 @@ func (c *Client) submit(ctx context.Context, id Identity, call Call) (Receipt, e
 	if ctx.Err() != nil {
 		return Receipt{}, trace.Errorf(CodeBusy, "the caller left before the request was sent (%v)", context.Cause(ctx))
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, c.cfg.AnswerTimeout, errSlow)
+	defer cancel()
 	key, content := outboxKey(id, call), call.contentHash()
 	for {
 		f, joined, err := c.board(key, content)

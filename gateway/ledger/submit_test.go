@@ -306,6 +306,28 @@ func TestCallerLeaves(t *testing.T) {
 	require.Equal(t, "1", n.value("page"))
 }
 
+// A caller without a deadline is not kept waiting for ever either.
+func TestSlowLedger(t *testing.T) {
+	n := newNetwork(t)
+	c := n.client(t, openStore(t, vfs.NewMem()), func(cfg *Config) { cfg.AnswerTimeout = 20 * time.Millisecond })
+	release := make(chan struct{})
+	n.faults.set(func(method string, nth int, proceed func() error) error {
+		<-release
+		return proceed()
+	})
+	_, err := c.Submit(background, n.farm, add("page", "key"))
+	var unknown *UnknownOutcome
+	require.ErrorAs(t, err, &unknown)
+	require.Empty(t, unknown.TransactionID, "still waiting for its endorsement")
+	close(release)
+	ctx, leave := context.WithCancel(background)
+	leave()
+	_, err = c.Submit(ctx, n.farm, add("page", "other key"))
+	require.Equal(t, CodeBusy, trace.CodeOf(err), "nothing is begun for a caller who has left")
+	require.NoError(t, c.Close())
+	require.Equal(t, "1", n.value("page"))
+}
+
 func TestBackPressure(t *testing.T) {
 	n := newNetwork(t)
 	c := n.client(t, openStore(t, vfs.NewMem()), func(cfg *Config) { cfg.MaxInFlight, cfg.MaxQueue = 1, 1 })

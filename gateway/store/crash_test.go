@@ -100,7 +100,8 @@ func (s *crashScript) begin(subject, want string) {
 
 const nothing = "nothing"
 
-// subjects tell how each subject of the script is looked at.
+// observe tells what is seen of a subject of the script: "outbox one" is the outbox row
+// under the key "one".
 func observe(subject string, s *Store) (string, error) {
 	kind, name, _ := strings.Cut(subject, " ")
 	found, text := false, ""
