@@ -1,0 +1,314 @@
+package fabric
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hyperledger/fabric-gateway/pkg/client"
+	"github.com/hyperledger/fabric-gateway/pkg/hash"
+	"github.com/hyperledger/fabric-gateway/pkg/identity"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// TestNetwork takes one network through its life: start, deploy, work, lose
+// nodes, upgrade, stop, start again from its folder.
+func TestNetwork(t *testing.T) {
+	binaries, err := EnsureBinaries(t.Context())
+	require.NoError(t, err)
+	program := buildChaincode(t, "")
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	config := Config{Dir: t.TempDir(), Binaries: binaries, BatchInterval: 50 * time.Millisecond, LogLevel: "error"}
+	network, err := Start(ctx, config)
+	require.NoError(t, err)
+	t.Cleanup(func() { network.Stop() })
+	require.NoError(t, network.Deploy(ctx, Chaincode{Name: "store", Version: "1", Binary: program}))
+
+	t.Run("EveryGatewayTakesSubmits", func(t *testing.T) {
+		for _, msp := range Organisations {
+			// The attributes are there, so the certificate is what Fabric CA issues.
+			c := connect(t, network, msp, map[string]string{"trace.role": "tester"})
+			require.NoError(t, c.write(ctx, "by-"+msp, "1"), "at once, without a retry")
+			require.Equal(t, "1", c.read(t, "by-"+msp))
+		}
+	})
+	t.Run("DeployingAgainChangesNothing", func(t *testing.T) {
+		before := network.plan.Services
+		require.NoError(t, network.Deploy(ctx, Chaincode{Name: "store", Version: "1", Binary: program}))
+		require.Equal(t, before, network.plan.Services)
+	})
+	t.Run("Faults", func(t *testing.T) { testFaults(t, network) })
+	t.Run("Upgrade", func(t *testing.T) {
+		require.NoError(t, network.Deploy(ctx, Chaincode{
+			Name: "store", Version: "2", Binary: buildChaincode(t, "-s -w"), Policy: "OR('ProducerMSP.peer', 'LabMSP.peer')",
+		}))
+		require.Len(t, network.Nodes(), 14, "the processes of the old version are gone")
+		c := connect(t, network, "LabMSP", nil)
+		require.Equal(t, "1", c.read(t, "by-LabMSP"), "data survives")
+		require.NoError(t, c.write(ctx, "after", "1"))
+	})
+	t.Run("StopLeavesNothingAndStartGoesOn", func(t *testing.T) {
+		var groups []int
+		for _, node := range network.Nodes() {
+			require.True(t, node.Running(), node.Name())
+			groups = append(groups, node.cmd.Process.Pid)
+		}
+		network.Stop()
+		for _, group := range groups {
+			require.ErrorIs(t, syscall.Kill(-group, 0), syscall.ESRCH, "process group %d", group)
+		}
+		_, err := network.Conn("LabMSP")
+		require.ErrorContains(t, err, "stopped")
+
+		network, err = Start(ctx, config)
+		require.NoError(t, err)
+		require.NoError(t, network.Deploy(ctx, Chaincode{
+			Name: "store", Version: "2", Binary: buildChaincode(t, "-s -w"), Policy: "OR('ProducerMSP.peer', 'LabMSP.peer')",
+		}))
+		c := connect(t, network, "CarrierMSP", nil)
+		require.Equal(t, "1", c.read(t, "after"))
+		eventually(t, func() error { return c.write(ctx, "again", "1") })
+	})
+	t.Run("RefusesTheFolderOfAnotherChannel", func(t *testing.T) {
+		other := config
+		other.Channel = "other"
+		_, err := Start(ctx, other)
+		require.ErrorContains(t, err, `holds a network with channel "trace", not "other"`)
+	})
+}
+
+// testFaults takes nodes away and gives them back. Nothing that was
+// acknowledged is lost, and what the client cannot know it is not told.
+func testFaults(t *testing.T, network *Network) {
+	ctx := t.Context()
+	restart := func(t *testing.T, names ...string) {
+		t.Helper()
+		for _, name := range names {
+			node, err := network.Node(name)
+			require.NoError(t, err)
+			require.NoError(t, node.Start(ctx))
+		}
+	}
+	kill := func(t *testing.T, names ...string) {
+		t.Helper()
+		for _, name := range names {
+			node, err := network.Node(name)
+			require.NoError(t, err)
+			node.Kill()
+			require.False(t, node.Running())
+		}
+	}
+	t.Run("OneOrdererOfFour", func(t *testing.T) {
+		c := connect(t, network, "ProducerMSP", nil)
+		kill(t, "orderer4")
+		require.NoError(t, c.write(ctx, "three-orderers", "1"))
+		restart(t, "orderer4")
+	})
+	t.Run("TwoOrderersOfFour", func(t *testing.T) {
+		c := connect(t, network, "ProducerMSP", nil)
+		transaction := c.endorse(t, "two-orderers", "1")
+		kill(t, "orderer3", "orderer4")
+		_, err := transaction.Submit()
+		var submit *client.SubmitError
+		require.ErrorAs(t, err, &submit, "too few took it")
+		require.Equal(t, codes.Unavailable, status.Code(err))
+		restart(t, "orderer3", "orderer4")
+		// The two that were left have it all the same: it is committed without
+		// being sent again.
+		eventually(t, func() error {
+			value, err := c.tryRead("two-orderers")
+			if err == nil && value != "1" {
+				err = errors.New("not committed yet")
+			}
+			return err
+		})
+	})
+	t.Run("Peer", func(t *testing.T) {
+		c := connect(t, network, "CarrierMSP", nil)
+		kill(t, "CarrierMSP/peer")
+		err := c.write(ctx, "no-peer", "1")
+		require.Equal(t, codes.Unavailable, status.Code(err), "%v", err)
+		require.NoError(t, connect(t, network, "LabMSP", nil).write(ctx, "other-peers", "1"), "the others go on")
+		restart(t, "CarrierMSP/peer")
+		eventually(t, func() error { return c.write(ctx, "peer-back", "1") })
+		require.Equal(t, "1", c.read(t, "other-peers"), "it has caught up")
+	})
+	t.Run("Chaincode", func(t *testing.T) {
+		c := connect(t, network, "LabMSP", nil)
+		kill(t, "LabMSP/store")
+		eventually(t, func() error { return connect(t, network, "ProducerMSP", nil).write(ctx, "no-chaincode", "1") })
+		restart(t, "LabMSP/store")
+		eventually(t, func() error { return c.write(ctx, "chaincode-back", "1") })
+	})
+}
+
+func TestNodeThatDoesNotStart(t *testing.T) {
+	spawn := newSpawner()
+	defer spawn.close()
+	node := &Node{name: "orderer9", address: "127.0.0.1:1", program: "/bin/sh", args: []string{"-c", "echo no such ledger; exit 3"}, dir: t.TempDir(), spawn: spawn}
+	err := node.Start(t.Context())
+	require.ErrorContains(t, err, "orderer9 ended while starting: exit status 3")
+	require.ErrorContains(t, err, "no such ledger")
+	require.False(t, node.Running())
+	node.Stop(time.Second) // nothing to do
+	node.Kill()
+}
+
+func TestStopKillsWhatIgnoresIt(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	spawn := newSpawner()
+	defer spawn.close()
+	node := &Node{name: "deaf", address: listener.Addr().String(), program: "/bin/sh",
+		args: []string{"-c", "trap '' TERM; echo deaf; while :; do sleep 1; done"}, dir: t.TempDir(), spawn: spawn}
+	require.NoError(t, node.Start(t.Context()))
+	eventually(t, func() error {
+		if !strings.Contains(node.logTail(), "deaf") {
+			return errors.New("not deaf yet")
+		}
+		return nil
+	})
+	group := node.cmd.Process.Pid
+	node.Stop(100 * time.Millisecond)
+	require.False(t, node.Running())
+	require.ErrorIs(t, syscall.Kill(-group, 0), syscall.ESRCH, "its child is gone as well")
+}
+
+func TestStartWithoutFolderOrPrograms(t *testing.T) {
+	_, err := Start(t.Context(), Config{})
+	require.ErrorContains(t, err, "Config.Dir is empty")
+	_, err = Start(t.Context(), Config{Dir: t.TempDir(), Binaries: t.TempDir()})
+	require.ErrorContains(t, err, "the Fabric program peer is missing")
+}
+
+func TestPackageNamesTheProgram(t *testing.T) {
+	network := &Network{dir: t.TempDir()}
+	file := filepath.Join(t.TempDir(), "program")
+	require.NoError(t, os.WriteFile(file, []byte("one"), 0o700))
+	one, err := network.packageChaincode(Chaincode{Name: "store", Version: "1", Binary: file})
+	require.NoError(t, err)
+	again, err := network.packageChaincode(Chaincode{Name: "store", Version: "1", Binary: file})
+	require.NoError(t, err)
+	require.Equal(t, one, again)
+	require.NoError(t, os.WriteFile(file, []byte("two"), 0o700))
+	two, err := network.packageChaincode(Chaincode{Name: "store", Version: "1", Binary: file})
+	require.NoError(t, err)
+	require.NotEqual(t, one.id, two.id, "another program is another package")
+	kept, err := os.ReadFile(one.program)
+	require.NoError(t, err)
+	require.Equal(t, "one", string(kept))
+	require.True(t, strings.HasPrefix(one.id, one.label+":"))
+}
+
+func TestFreePorts(t *testing.T) {
+	ports, err := freePorts(30)
+	require.NoError(t, err)
+	seen := map[int]bool{}
+	for _, port := range ports {
+		require.False(t, seen[port])
+		seen[port] = true
+		require.Less(t, port, 32768, "below the kernel's own range")
+	}
+}
+
+// buildChaincode builds the conformance chaincode; different linker flags make
+// a different program of it.
+func buildChaincode(t *testing.T, linkerFlags string) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "store")
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-ldflags", linkerFlags, "-o", program,
+		"traceledger/network/conformance/chaincode/service").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return program
+}
+
+// storeClient is a client of the chaincode above.
+type storeClient struct{ contract *client.Contract }
+
+func connect(t *testing.T, network *Network, mspID string, attributes map[string]string) storeClient {
+	t.Helper()
+	certPEM, keyPEM, err := network.Enrol(mspID, "tester", attributes)
+	require.NoError(t, err)
+	certificate, err := identity.CertificateFromPEM(certPEM)
+	require.NoError(t, err)
+	id, err := identity.NewX509Identity(mspID, certificate)
+	require.NoError(t, err)
+	key, err := identity.PrivateKeyFromPEM(keyPEM)
+	require.NoError(t, err)
+	sign, err := identity.NewPrivateKeySign(key)
+	require.NoError(t, err)
+	conn, err := network.Conn(mspID)
+	require.NoError(t, err)
+	gateway, err := client.Connect(id, client.WithSign(sign), client.WithHash(hash.SHA256), client.WithClientConnection(conn),
+		client.WithCommitStatusTimeout(time.Minute))
+	require.NoError(t, err)
+	t.Cleanup(func() { gateway.Close() })
+	return storeClient{gateway.GetNetwork(network.Channel()).GetContract("store")}
+}
+
+type step struct {
+	Op    string `json:"op"`
+	Key   string `json:"key"`
+	Value string `json:"value,omitempty"`
+}
+
+func argument(s step) client.ProposalOption {
+	raw, _ := json.Marshal([]step{s}) // strings always marshal
+	return client.WithArguments(string(raw))
+}
+
+func (c storeClient) write(ctx context.Context, key, value string) error {
+	_, err := c.contract.SubmitWithContext(ctx, "run", argument(step{"put", key, value}))
+	return err
+}
+
+func (c storeClient) endorse(t *testing.T, key, value string) *client.Transaction {
+	t.Helper()
+	proposal, err := c.contract.NewProposal("run", argument(step{"put", key, value}))
+	require.NoError(t, err)
+	transaction, err := proposal.Endorse()
+	require.NoError(t, err)
+	return transaction
+}
+
+func (c storeClient) read(t *testing.T, key string) string {
+	t.Helper()
+	value, err := c.tryRead(key)
+	require.NoError(t, err)
+	return value
+}
+
+func (c storeClient) tryRead(key string) (string, error) {
+	raw, err := c.contract.Evaluate("run", argument(step{"get", key, ""}))
+	if err != nil {
+		return "", err
+	}
+	var results []step
+	if err := json.Unmarshal(raw, &results); err != nil {
+		return "", err
+	}
+	return results[0].Value, nil
+}
+
+// eventually tries again what a network refuses while it finds itself.
+func eventually(t *testing.T, try func() error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	require.NoError(t, poll(ctx, 200*time.Millisecond, func() (bool, error) {
+		err := try()
+		return err == nil, err
+	}))
+}
