@@ -150,6 +150,7 @@ func (s *Scanner) Close() { s.library.close() }
 func (s *Scanner) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
 
 func (s *Scanner) routes() *gin.Engine {
+	gin.SetMode(gin.ReleaseMode) // else gin writes its routes to the standard output
 	engine := gin.New()
 	engine.RedirectTrailingSlash = false
 	engine.HandleMethodNotAllowed = true
