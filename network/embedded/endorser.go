@@ -75,9 +75,11 @@ type outcome struct {
 	payload []byte
 	sets    *block.ReadWriteSet
 	private *rwset.TxPvtReadWriteSet
-	// privateReads are the collections read; true where a value was found, so
-	// that only members could have read the same.
+	// organisation is the one on whose peer the simulation ran; privateReads and
+	// consulted are as in simulation.
+	organisation string
 	privateReads map[collectionID]bool
+	consulted    map[collectionID]*peer.StaticCollectionConfig
 }
 
 // viewFor returns the state that an organisation's peer has; release it.
@@ -139,7 +141,12 @@ func (e *endorser) simulate(ctx context.Context, p *proposal, mspID string, v *v
 	if response.GetStatus() >= shim.ERRORTHRESHOLD || response.GetStatus() < shim.OK {
 		return &outcome{response: response}, refuse(codes.Unknown, "chaincode response %d, %s", response.GetStatus(), response.GetMessage())
 	}
-	out := &outcome{response: response, privateReads: sim.privateReads}
+	out := &outcome{
+		response:     response,
+		organisation: mspID,
+		privateReads: sim.privateReads,
+		consulted:    sim.consulted,
+	}
 	version := "syscc"
 	var results []byte
 	if p.chaincode != qsccName {

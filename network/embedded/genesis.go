@@ -106,13 +106,6 @@ func (c *configWriter) channelGroup(cfg Config, members []*organisationKeys, ord
 	c.capabilities(root, "V3_0")
 	c.value(root, "HashingAlgorithm", &common.HashingAlgorithm{Name: "SHA256"})
 	c.value(root, "BlockDataHashingStructure", &common.BlockDataHashingStructure{Width: ^uint32(0)})
-	c.value(root, "Orderers", &common.Orderers{ConsenterMapping: []*common.Consenter{{
-		Id:       consenterID,
-		Host:     "orderer0." + domain(ordererMSP),
-		Port:     7050,
-		MspId:    ordererMSP,
-		Identity: []byte(orderers.Node.Certificate),
-	}}})
 	root.Groups["Application"] = c.applicationGroup(members)
 	root.Groups["Orderer"] = c.ordererGroup(cfg, orderers)
 	return root
@@ -136,6 +129,13 @@ func (c *configWriter) ordererGroup(cfg Config, orderers *organisationKeys) *com
 	g := c.group()
 	c.metaDefaults(g)
 	c.capabilities(g, "V2_0")
+	c.value(g, "Orderers", &common.Orderers{ConsenterMapping: []*common.Consenter{{
+		Id:       consenterID,
+		Host:     "orderer0." + domain(ordererMSP),
+		Port:     7050,
+		MspId:    ordererMSP,
+		Identity: []byte(orderers.Node.Certificate),
+	}}})
 	c.value(g, "ConsensusType", &orderer.ConsensusType{Type: "BFT"})
 	c.value(g, "BatchSize", &orderer.BatchSize{
 		MaxMessageCount:   uint32(cfg.Batch.MaxMessages),

@@ -33,7 +33,11 @@ type simulation struct {
 	wrote        bool
 	pagedQuery   bool
 	privateQuery bool
+	// privateReads are the collections of which single keys were read,
+	// consulted those that any private data was read of: what such a
+	// simulation comes to depends on whose peer it runs on.
 	privateReads map[collectionID]bool
+	consulted    map[collectionID]*peer.StaticCollectionConfig
 	definitions  map[string]*committedDefinition
 }
 
@@ -72,6 +76,7 @@ func newSimulation(v *view, txID, organisation, creatorMSP string, e *endorser) 
 		endorser:     e,
 		namespaces:   map[string]*recorder{},
 		privateReads: map[collectionID]bool{},
+		consulted:    map[collectionID]*peer.StaticCollectionConfig{},
 		definitions:  map[string]*committedDefinition{},
 	}
 }
@@ -184,6 +189,7 @@ func (s *simulation) getPrivate(namespace, collection, key string) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
+	s.consulted[collectionID{namespace, collection}] = definition
 	hashed, err := s.view.Hashed(namespace, collection, hashOf([]byte(key)))
 	if err != nil {
 		return nil, err
@@ -199,7 +205,7 @@ func (s *simulation) getPrivate(namespace, collection, key string) ([]byte, erro
 			describe(hashed), describe(private))
 	}
 	s.recordPrivateRead(namespace, collection, key, hashed)
-	s.privateReads[collectionID{namespace, collection}] = s.privateReads[collectionID{namespace, collection}] || hashed != nil
+	s.privateReads[collectionID{namespace, collection}] = true
 	if private == nil {
 		return nil, nil
 	}
@@ -257,6 +263,7 @@ func (s *simulation) scanPrivate(namespace, collection, start, end string) (*sca
 	if err != nil {
 		return nil, err
 	}
+	s.consulted[collectionID{namespace, collection}] = definition
 	it, err := s.view.scanPrivate(namespace, collection, start, end)
 	if err != nil {
 		return nil, err

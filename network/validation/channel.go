@@ -101,7 +101,8 @@ func (c *Channel) readOrganisations(root *common.ConfigGroup) error {
 }
 
 func (c *Channel) readOrderers(root *common.ConfigGroup) error {
-	if v, ok := root.GetValues()["Orderers"]; ok {
+	group := root.GetGroups()["Orderer"]
+	if v, ok := group.GetValues()["Orderers"]; ok {
 		orderers := &common.Orderers{}
 		if err := proto.Unmarshal(v.GetValue(), orderers); err != nil {
 			return fmt.Errorf("orderers: %w", err)
@@ -110,7 +111,7 @@ func (c *Channel) readOrderers(root *common.ConfigGroup) error {
 			c.consenters[o.GetId()] = o
 		}
 	}
-	if v, ok := root.GetGroups()["Orderer"].GetValues()["BatchSize"]; ok {
+	if v, ok := group.GetValues()["BatchSize"]; ok {
 		size := &orderer.BatchSize{}
 		if err := proto.Unmarshal(v.GetValue(), size); err != nil {
 			return fmt.Errorf("batch size: %w", err)
