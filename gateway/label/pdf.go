@@ -51,6 +51,7 @@ func PDF(w io.Writer, layout Layout, items []Item) error {
 
 type pdfWriter struct {
 	pdf    gopdf.GoPdf
+	png    png.Encoder
 	fonts  *fonts
 	layout Layout
 }
@@ -60,7 +61,7 @@ func newPDF(layout Layout) (*pdfWriter, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pdfWriter{fonts: f, layout: layout}
+	p := &pdfWriter{fonts: f, layout: layout, png: png.Encoder{BufferPool: &oneBuffer{}}}
 	p.pdf.Start(gopdf.Config{PageSize: gopdf.Rect{W: layout.PageWidth * points, H: layout.PageHeight * points}})
 	p.pdf.SetInfo(gopdf.PdfInfo{Title: "Labels", Producer: "traceledger"})
 	if err := p.pdf.AddTTFFontData(latinFont, goregular.TTF); err != nil {
@@ -82,7 +83,7 @@ func (p *pdfWriter) label(item Item, x, y float64) error {
 	if err != nil {
 		return err
 	}
-	picture, err := onePixelModules(code)
+	picture, err := p.onePixelModules(code)
 	if err != nil {
 		return err
 	}
@@ -101,7 +102,7 @@ func (p *pdfWriter) label(item Item, x, y float64) error {
 }
 
 // onePixelModules is the code as a two-colour PNG, one pixel a module.
-func onePixelModules(code [][]bool) ([]byte, error) {
+func (p *pdfWriter) onePixelModules(code [][]bool) ([]byte, error) {
 	img := image.NewPaletted(image.Rect(0, 0, len(code), len(code)), color.Palette{color.White, color.Black})
 	for y, row := range code {
 		for x, dark := range row {
@@ -111,11 +112,17 @@ func onePixelModules(code [][]bool) ([]byte, error) {
 		}
 	}
 	var out bytes.Buffer
-	if err := png.Encode(&out, img); err != nil {
+	if err := p.png.Encode(&out, img); err != nil {
 		return nil, err
 	}
 	return out.Bytes(), nil
 }
+
+// oneBuffer lets thousands of small pictures share one compressor.
+type oneBuffer struct{ buffer *png.EncoderBuffer }
+
+func (b *oneBuffer) Get() *png.EncoderBuffer  { return b.buffer }
+func (b *oneBuffer) Put(e *png.EncoderBuffer) { b.buffer = e }
 
 // leading is the height of a line in its own size.
 const leading = 1.3

@@ -158,7 +158,8 @@ func recognise(grids []grid, forced Kind) (form, map[string]string, error) {
 				score += points
 			}
 		}
-		if score > bestScore {
+		// Of two forms that fit equally well the narrower one is meant.
+		if score > bestScore || score == bestScore && score > 0 && len(f.tables) < len(best.tables) {
 			best, bestPlaced, bestScore = f, placed, score
 		}
 	}

@@ -22,6 +22,7 @@ type Kind string
 // Kinds of file.
 const (
 	KindBatchRecord Kind = "batch-record" // 批次登记表: product, plot, lot, materials, inputs, log, certificate, codes, units
+	KindProduct     Kind = "product"      // 商品登记表: products alone, as a merchant registers them
 	KindInspection  Kind = "inspection"   // 检验报告: reports and their items
 	KindTransport   Kind = "transport"    // 运单: shipments, device bindings, handovers, arrivals
 	KindReadings    Kind = "readings"     // 温湿度与定位记录: a logger's or tracker's export

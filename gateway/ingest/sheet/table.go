@@ -52,10 +52,11 @@ type form struct {
 	tables []table
 }
 
-// forms lists all kinds. Recognition takes the first whose tables cover the file.
+// forms lists all kinds, in the order desks show them.
 func forms() []form {
 	return []form{
 		{KindBatchRecord, "批次登记表", "Batch record", batchTables()},
+		{KindProduct, "商品登记表", "Products", []table{productTable()}},
 		{KindInspection, "检验报告", "Inspection report", inspectionTables()},
 		{KindTransport, "运输登记表", "Transport record", transportTables()},
 		{KindReadings, "温湿度与定位记录", "Sensor readings", []table{readingsTable()}},
