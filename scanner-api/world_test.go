@@ -29,10 +29,7 @@ import (
 	"traceledger/scanner-api/internal/journeytest"
 )
 
-const (
-	baseURL = "https://trace.example"
-	boxes   = 40
-)
+const baseURL = "https://trace.example"
 
 // world is a lot of kiwifruit on the real ledger, read by the real index, with the
 // files that belong to it in the real store, behind a scanner.
@@ -44,6 +41,7 @@ type world struct {
 	scanner *scanner.Scanner
 	server  *httptest.Server
 	clock   clock
+	boxes   int64 // in the lot, each with a code
 
 	lab, carrier, merchant *contracttest.Client
 
@@ -72,7 +70,11 @@ func (c *clock) move(d time.Duration) {
 }
 
 func startWorld(t testing.TB, configure ...func(*scanner.Config)) *world {
-	w := &world{Kiwifruit: contracttest.StartKiwifruit(contracttest.Start(t)), t: t, pack: "K1W1PACK", departed: contracttest.At(-34, 16*time.Hour)}
+	return startWorldOf(t, 40, configure...)
+}
+
+func startWorldOf(t testing.TB, boxes int64, configure ...func(*scanner.Config)) *world {
+	w := &world{boxes: boxes, Kiwifruit: contracttest.StartKiwifruit(contracttest.Start(t)), t: t, pack: "K1W1PACK", departed: contracttest.At(-34, 16*time.Hour)}
 	w.openReaders(configure)
 	w.admit()
 	w.lot = w.Batch("PJ261018-A", boxes)
@@ -275,7 +277,7 @@ func (w *world) ship(id trace.ShipmentID, first, last int64, excursion, keep boo
 func (w *world) whole(excursion bool) {
 	w.certify()
 	w.inspect("0.01")
-	w.ship("ship-01", 1, boxes, excursion, true)
+	w.ship("ship-01", 1, w.boxes, excursion, true)
 	w.settle()
 }
 
