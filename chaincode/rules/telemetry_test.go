@@ -173,6 +173,7 @@ func TestClassifyBreach(t *testing.T) {
 		want   BreachClass
 	}{
 		"short, pulp inside":  {func(*trace.Breach) {}, BreachDefrost},
+		"pulp at the minimum": {func(b *trace.Breach) { b.PulpMinimum = temperature(0) }, BreachDefrost},
 		"a second too long":   {func(b *trace.Breach) { b.To += 1_000 }, BreachExcursion},
 		"pulp too warm":       {func(b *trace.Breach) { b.PulpMaximum = temperature(501) }, BreachExcursion},
 		"pulp too cold":       {func(b *trace.Breach) { b.PulpMinimum = temperature(-1) }, BreachExcursion},
@@ -183,6 +184,67 @@ func TestClassifyBreach(t *testing.T) {
 		c.change(&b)
 		require.Equal(t, c.want, ClassifyBreach(b, limits, 900), name)
 	}
+}
+
+func TestJoinBreaches(t *testing.T) {
+	temperature := func(v trace.CentiCelsius) *trace.CentiCelsius { return &v }
+	type pair struct{ first, second *trace.Segment }
+	for name, c := range map[string]struct {
+		change func(*pair)
+		joined bool
+	}{
+		"goes on":                {func(*pair) {}, true},
+		"ended before":           {func(p *pair) { p.first.Breaches[0].AtEnd = false }, false},
+		"began after":            {func(p *pair) { p.second.Breaches[0].AtStart = false }, false},
+		"a sequence is missing":  {func(p *pair) { p.second.Sequence = 6 }, false},
+		"another device":         {func(p *pair) { p.second.Device = "dev-02" }, false},
+		"another probe":          {func(p *pair) { p.second.Breaches[0].Probe = "door" }, false},
+		"from warm to cold":      {func(p *pair) { p.second.Breaches[0].Below = true }, false},
+		"nothing in the first":   {func(p *pair) { p.first.Breaches = nil }, false},
+		"pulp unknown in a part": {func(p *pair) { p.second.Breaches[0].PulpMinimum, p.second.Breaches[0].PulpMaximum = nil, nil }, true},
+		"pulp unknown at first":  {func(p *pair) { p.first.Breaches[0].PulpMinimum, p.first.Breaches[0].PulpMaximum = nil, nil }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &pair{
+				&trace.Segment{Device: "dev-01", Sequence: 4, Breaches: []trace.Breach{{Probe: "a", From: 1_000, To: 2_000, Peak: 900, AtEnd: true, PulpMinimum: temperature(100), PulpMaximum: temperature(200)}}},
+				&trace.Segment{Device: "dev-01", Sequence: 5, Breaches: []trace.Breach{{Probe: "a", From: 3_000, To: 9_000, Peak: 800, AtStart: true, PulpMinimum: temperature(90), PulpMaximum: temperature(150)}}},
+			}
+			c.change(p)
+			joined := JoinBreaches([]SegmentRecord{{"seg/2", p.second}, {"seg/1", p.first}})
+			if !c.joined {
+				require.Len(t, joined, len(p.first.Breaches)+len(p.second.Breaches))
+				return
+			}
+			require.Len(t, joined, 1)
+			require.EqualValues(t, 8, joined[0].Seconds)
+			require.EqualValues(t, 900, joined[0].Peak)
+			require.Equal(t, []trace.Key{"seg/1", "seg/2"}, joined[0].Segments)
+			known := p.first.Breaches[0].PulpMinimum != nil && p.second.Breaches[0].PulpMinimum != nil
+			require.Equal(t, known, joined[0].PulpMinimum != nil, "unknown in one part is unknown in all")
+			if known {
+				require.EqualValues(t, 90, *joined[0].PulpMinimum)
+				require.EqualValues(t, 200, *joined[0].PulpMaximum)
+			}
+		})
+	}
+}
+
+// A segment that lists only its first gaps covers nothing after the last one listed.
+func TestCutSegmentsDoNotCoverWhatTheyDoNotList(t *testing.T) {
+	start := trace.Time(1_792_483_200_000)
+	hour := 60 * minute
+	s := &trace.Segment{Device: "dev-01", Sequence: 1, From: start, To: start + 500*hour, Cut: true, Probes: []trace.ProbeSummary{{Count: 400}}}
+	for i := range trace.Time(100) {
+		s.Gaps = append(s.Gaps, trace.Gap{From: start + 2*i*hour, To: start + (2*i+1)*hour})
+	}
+	shipment := &trace.Shipment{Departed: start, GapSeconds: 900}
+	f := FindJourney(shipment, s.To, []SegmentRecord{{"seg/1", s}})
+	require.True(t, f.Cut)
+	require.Equal(t, s.To, f.Gaps[len(f.Gaps)-1].To)
+	s.Cut = false
+	f = FindJourney(shipment, s.To, []SegmentRecord{{"seg/1", s}})
+	require.False(t, f.Cut)
+	require.Len(t, f.Gaps, 100)
 }
 
 func TestSummariseRefuses(t *testing.T) {
