@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 
 	"github.com/goccy/go-yaml"
 )
@@ -27,12 +28,15 @@ type Config struct {
 	// serve plain HTTP, for a reverse proxy or a machine of one's own.
 	TLSCertificate string `yaml:"tlsCertificate"`
 	TLSKey         string `yaml:"tlsKey"`
+	// RequestsPerSecond is what one token may ask of the REST interface, on average; it
+	// may ask twice that at once. Environment: TRACELEDGER_REQUESTS_PER_SECOND.
+	RequestsPerSecond float64 `yaml:"requestsPerSecond"`
 	// LogLevel is debug, info, warn or error. Environment: TRACELEDGER_LOG.
 	LogLevel string `yaml:"logLevel"`
 }
 
 func defaultConfig() Config {
-	return Config{Address: "127.0.0.1:8080", Data: "data", LogLevel: "warn"}
+	return Config{Address: "127.0.0.1:8080", Data: "data", RequestsPerSecond: 200, LogLevel: "warn"}
 }
 
 // readConfig parses the flags of a command and merges file and environment.
@@ -78,6 +82,15 @@ func readConfig(name string, args []string, more func(*flag.FlagSet)) (Config, e
 		if o.flag != "" {
 			*o.field = o.flag
 		}
+	}
+	if v := os.Getenv("TRACELEDGER_REQUESTS_PER_SECOND"); v != "" {
+		var err error
+		if cfg.RequestsPerSecond, err = strconv.ParseFloat(v, 64); err != nil {
+			return Config{}, fmt.Errorf("TRACELEDGER_REQUESTS_PER_SECOND %q is not a number", v)
+		}
+	}
+	if cfg.RequestsPerSecond <= 0 {
+		return Config{}, fmt.Errorf("requestsPerSecond must be above 0, is %g", cfg.RequestsPerSecond)
 	}
 	if _, _, err := net.SplitHostPort(cfg.Address); err != nil {
 		return Config{}, fmt.Errorf("address %q is not host:port", cfg.Address)

@@ -90,6 +90,7 @@ func (h *house) start(command string) {
 	h.base, h.errors = "http://"+address, &bytes.Buffer{}
 	h.cmd = exec.Command(path, command, "-data", h.data, "-addr", address)
 	h.cmd.Stderr = h.errors
+	h.cmd.Env = append(os.Environ(), "TRACELEDGER_REQUESTS_PER_SECOND=100000")
 	h.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	require.NoError(h.t, h.cmd.Start())
 	exited := make(chan error, 1)
@@ -200,6 +201,9 @@ func (h *house) furnish() {
 	h.t.Helper()
 	now := trace.TimeOf(time.Now())
 	from, to := now.Date()-365, now.Date()+365
+	h.must(trace.RoleRegulator, "/parties", "admit-regulator", map[string]any{
+		"claimed": now, "party": "the-regulator", "roles": []string{"regulator"}, "legalPerson": true, "name": "示范监管局", "validFrom": from, "validTo": to,
+	})
 	h.must(trace.RoleRegulator, "/parties", "admit-factory", map[string]any{
 		"claimed": now, "party": "the-factory", "roles": []string{"factory"}, "legalPerson": true, "name": "示范化妆品厂", "validFrom": from, "validTo": to,
 	})
