@@ -98,8 +98,10 @@ func isUnreachable(code codes.Code, text string) bool {
 		// The gateway does not know enough peers, as in its first seconds.
 		return strings.Contains(text, "no combination of peers") || strings.Contains(text, "no endorsement combination")
 	case codes.Aborted:
-		// Other organisations' peers could not be reached by the gateway's peer.
-		return strings.Contains(text, "code = Unavailable") || strings.Contains(text, "connection error")
+		// The gateway's peer could not reach other organisations' peers, or a peer
+		// could not reach its chaincode.
+		return strings.Contains(text, "code = Unavailable") || strings.Contains(text, "connection error") ||
+			strings.Contains(text, "failed to execute transaction")
 	default:
 		return false
 	}

@@ -38,6 +38,7 @@ func TestExplain(t *testing.T) {
 		"late":                              {detailed(codes.DeadlineExceeded, "endorse timeout expired"), unreachable, CodeLedgerUnavailable},
 		"peers not known yet":               {detailed(codes.FailedPrecondition, "no combination of peers can be derived which satisfy the endorsement policy"), unreachable, CodeLedgerUnavailable},
 		"other peer gone":                   {detailed(codes.Aborted, attached, "rpc error: code = Unavailable desc = connection error"), unreachable, CodeLedgerUnavailable},
+		"chaincode gone":                    {detailed(codes.Aborted, attached, "error in simulation: failed to execute transaction 06ab: could not launch chaincode"), unreachable, CodeLedgerUnavailable},
 		"stranger":                          {detailed(codes.PermissionDenied, "access denied"), refused, CodeEndorsement},
 	}
 	for name, want := range cases {
