@@ -58,7 +58,7 @@ func readCSV(name string, data []byte) ([]grid, error) {
 	r.ReuseRecord = true
 	current := grid{sheet: name}
 	var grids []grid
-	for rows := 0; ; {
+	for rows, cells := 0, 0; ; {
 		fields, err := r.Read()
 		if err == io.EOF {
 			break
@@ -83,6 +83,9 @@ func readCSV(name string, data []byte) ([]grid, error) {
 		}
 		if rows++; rows > MaxRows {
 			return nil, tooManyRows()
+		}
+		if cells += len(row.cells); cells > MaxCells {
+			return nil, tooManyCells()
 		}
 		if title, ok := sectionTitle(row); ok {
 			if len(current.rows) > 0 {

@@ -22,6 +22,18 @@ type cell struct {
 type gridRow struct {
 	number int // as the spreadsheet program counts
 	cells  []cell
+	heads  []heading // see headings
+}
+
+// headings sees every cell as a header, once.
+func (r *gridRow) headings() []heading {
+	if r.heads == nil {
+		r.heads = make([]heading, len(r.cells))
+		for i, c := range r.cells {
+			r.heads[i] = headingOf(c.text)
+		}
+	}
+	return r.heads
 }
 
 func (r gridRow) empty() bool {
@@ -75,8 +87,8 @@ func readGrids(f File) ([]grid, error) {
 	for _, g := range grids {
 		for _, row := range g.rows {
 			for _, c := range row.cells {
-				if len(c.text) > MaxCellRunes {
-					return nil, trace.Errorf(trace.CodeTooLarge, "sheet %q, row %d: a cell holds more than %d bytes – 单元格文字过长", g.sheet, row.number, MaxCellRunes)
+				if len(c.text) > MaxCellBytes {
+					return nil, trace.Errorf(trace.CodeTooLarge, "sheet %q, row %d: a cell holds more than %d bytes – 单元格文字过长", g.sheet, row.number, MaxCellBytes)
 				}
 			}
 		}

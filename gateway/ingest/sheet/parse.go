@@ -146,7 +146,8 @@ func dropGuides(grids []grid) []grid {
 // sheet is. A sheet whose name says nothing is known by its headers.
 func recognise(grids []grid, forced Kind) (form, map[string]string, error) {
 	best, bestPlaced, bestScore := form{}, map[string]string(nil), 0
-	for _, f := range forms() {
+	all := forms()
+	for _, f := range all {
 		if forced != "" && f.kind != forced {
 			continue
 		}
@@ -164,13 +165,13 @@ func recognise(grids []grid, forced Kind) (form, map[string]string, error) {
 		}
 	}
 	if bestScore == 0 {
-		all := ""
-		for _, f := range forms() {
+		titles := ""
+		for _, f := range all {
 			if forced == "" || f.kind == forced {
-				all += " " + f.zh
+				titles += " " + f.zh
 			}
 		}
-		return form{}, nil, trace.Errorf(CodeUnknownSheet, "no sheet or header of the file is known; the first sheet is %q – 认不出这个文件，请下载并使用模板：%s", clip(grids[0].sheet), all)
+		return form{}, nil, trace.Errorf(CodeUnknownSheet, "no sheet or header of the file is known; the first sheet is %q – 认不出这个文件，请下载并使用模板：%s", clip(grids[0].sheet), titles)
 	}
 	return best, bestPlaced, nil
 }
@@ -193,7 +194,7 @@ func placeGrid(f *form, g grid) (key string, points int) {
 			continue
 		}
 		missing := 0
-		present := headersOf(&f.tables[i], g.rows[at])
+		present := headersOf(&f.tables[i], &g.rows[at])
 		for _, c := range f.tables[i].needed() {
 			if !present[c.key] {
 				missing++
@@ -206,10 +207,10 @@ func placeGrid(f *form, g grid) (key string, points int) {
 	return key, points
 }
 
-func headersOf(t *table, r gridRow) map[string]bool {
+func headersOf(t *table, r *gridRow) map[string]bool {
 	out := map[string]bool{}
-	for _, c := range r.cells {
-		if i, _ := t.columnFor(c.text); i >= 0 {
+	for _, h := range r.headings() {
+		if i, _ := t.columnFor(h); i >= 0 {
 			out[t.columns[i].key] = true
 		}
 	}
@@ -223,17 +224,14 @@ const preambleRows = 30
 // more than half of which are headers of the table. Cells "key, value" are a preamble
 // line, not a header.
 func headerRow(t *table, g grid) (at, matches int) {
-	for i, r := range g.rows {
-		if i >= preambleRows {
-			break
-		}
+	for i := range g.rows[:min(len(g.rows), preambleRows)] {
 		filled, known := 0, 0
-		for _, c := range r.cells {
-			if clean(c.text) == "" {
+		for _, h := range g.rows[i].headings() {
+			if h.whole == "" {
 				continue
 			}
 			filled++
-			if at, _ := t.columnFor(c.text); at >= 0 {
+			if at, _ := t.columnFor(h); at >= 0 {
 				known++
 			}
 		}
@@ -262,7 +260,7 @@ func (p *parser) readRows(t *table, g grid) []*row {
 			continue
 		}
 		place := RowError{Sheet: g.sheet, Row: head.number, Column: clip(title), Cell: cellName(i, head.number), Value: clip(title)}
-		n, unit := t.columnFor(title)
+		n, unit := t.columnFor(headingOf(title))
 		if n < 0 {
 			place.Code, place.Text, place.TextEnglish = CodeUnknownHeader, "不认识这一列，请改名或删去；可用的列："+headerNames(t.columns), "the column is not known here"
 			p.fault(place)
@@ -303,7 +301,7 @@ func (p *parser) preamble(t *table, lines []gridRow, heads map[string]string, in
 			} else if i+1 < len(line.cells) {
 				value = line.cells[i+1]
 			}
-			n, _ := t.columnFor(trimColon(label))
+			n, _ := t.columnFor(headingOf(trimColon(label)))
 			if n < 0 || clean(value.text) == "" && !value.formula {
 				continue
 			}

@@ -11,7 +11,8 @@ const (
 	MaxFileBytes   = 10 << 20 // of the file as uploaded
 	MaxRows        = 20_000   // non-empty rows of all sheets together
 	MaxColumns     = 200
-	MaxCellRunes   = 4_000
+	MaxCells       = 600_000 // of all sheets together, empty ones among them
+	MaxCellBytes   = 4_000
 	MaxRowErrors   = 200  // listed; Plan.ErrorsCut tells of more
 	SegmentReading = 1000 // most readings in one planned segment
 )

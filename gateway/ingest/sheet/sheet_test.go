@@ -180,6 +180,8 @@ func TestWholeFileRefused(t *testing.T) {
 		{"too large", bytes.Repeat([]byte("a,b\n"), sheet.MaxFileBytes/4+1), trace.CodeTooLarge},
 		{"too many rows", []byte(lotCSV + strings.Repeat("1,2\n", sheet.MaxRows)), trace.CodeTooLarge},
 		{"too many columns", []byte(lotCSV + strings.Repeat("1,", sheet.MaxColumns) + "1\n"), trace.CodeTooLarge},
+		{"too many cells", []byte(lotCSV + strings.Repeat(strings.Repeat("1,", 150)+"1\n", 4_000)), trace.CodeTooLarge},
+		{"long cell", []byte(lotCSV + strings.Repeat("长", sheet.MaxCellBytes) + "\n"), trace.CodeTooLarge},
 		{"bomb", bomb(t), trace.CodeTooLarge},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -349,4 +351,19 @@ func neverHalf(t *testing.T, data []byte) {
 		require.NotEmpty(t, e.Code)
 		require.NotEmpty(t, e.Text)
 	}
+}
+
+func BenchmarkReadings(b *testing.B) {
+	var file strings.Builder
+	file.WriteString("设备编号,tl-1\n运单号,sh-1\n时间,回风温度,果心温度,湿度\n")
+	for i := range 10_000 {
+		fmt.Fprintf(&file, "2026-10-%02d %02d:%02d:00,%d.%d,1.2,9%d.5\n", 1+i/1440, i/60%24, i%60, i%5, i%10, i%8)
+	}
+	data := []byte(file.String())
+	for b.Loop() {
+		p, err := sheet.Parse("a.csv", data, sheet.Options{})
+		require.NoError(b, err)
+		require.Len(b, p.Segments, 10)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*10_000), "ns/row")
 }

@@ -42,6 +42,8 @@ type table struct {
 	columns []column
 	// read turns the rows of one table into requests.
 	read func(p *parser, rows []*row)
+
+	known lookup
 }
 
 // form is a kind of file with the tables it may hold, in reading order: a table may
@@ -54,7 +56,7 @@ type form struct {
 
 // forms lists all kinds, in the order desks show them.
 func forms() []form {
-	return []form{
+	all := []form{
 		{KindBatchRecord, "批次登记表", "Batch record", batchTables()},
 		{KindProduct, "商品登记表", "Products", []table{productTable()}},
 		{KindInspection, "检验报告", "Inspection report", inspectionTables()},
@@ -65,49 +67,62 @@ func forms() []form {
 		{KindReview, "复核表", "Reviews", []table{lotReviewTable(), verdictReviewTable()}},
 		{KindMonitor, "监测表", "Monitoring", []table{ruleTable(), verdictTable()}},
 	}
+	for i := range all {
+		for j := range all[i].tables {
+			all[i].tables[j].index()
+		}
+	}
+	return all
 }
 
-func (t *table) named(sheet string) bool {
-	s := fold(sheet)
+// lookup holds a table's names and headers folded, so that a file's cells are compared
+// with all of them at once.
+type lookup struct {
+	names   map[string]bool
+	columns map[string]int
+}
+
+func (t *table) index() {
+	t.known = lookup{names: map[string]bool{}, columns: map[string]int{}}
 	for _, n := range append([]string{t.zh, t.en, t.zh + t.en, t.key}, t.also...) {
-		if s == fold(n) {
-			return true
-		}
-	}
-	return false
-}
-
-// columnFor finds the column of a header. A header may carry a unit in brackets,
-// "数量(kg)", which then is the unit of the column's bare numbers.
-func (t *table) columnFor(header string) (at int, unit string) {
-	if i := t.exactColumn(header); i >= 0 {
-		return i, ""
-	}
-	h := narrow(header)
-	if open := strings.LastIndex(h, "("); open > 0 && strings.HasSuffix(h, ")") {
-		if i := t.exactColumn(h[:open]); i >= 0 {
-			return i, clean(h[open+1 : len(h)-1])
-		}
-	}
-	return -1, ""
-}
-
-func (t *table) exactColumn(header string) int {
-	h := fold(header)
-	if h == "" {
-		return -1
+		t.known.names[fold(n)] = true
 	}
 	for i, c := range t.columns {
-		if h == fold(c.zh) || h == fold(c.en) || h == fold(c.zh+c.en) || h == fold(c.key) {
-			return i
-		}
-		for _, a := range c.also {
-			if h == fold(a) {
-				return i
+		for _, n := range append([]string{c.zh, c.en, c.zh + c.en, c.key}, c.also...) {
+			if _, taken := t.known.columns[fold(n)]; !taken {
+				t.known.columns[fold(n)] = i
 			}
 		}
 	}
-	return -1
+}
+
+func (t *table) named(sheet string) bool { return t.known.names[fold(sheet)] }
+
+// heading is a cell seen as a header. A header may carry a unit in brackets,
+// "数量(kg)", which then is the unit of the column's bare numbers.
+type heading struct {
+	whole, bare string // folded, with and without the bracket
+	unit        string
+}
+
+func headingOf(text string) heading {
+	h := narrow(text)
+	out := heading{whole: fold(h)}
+	if open := strings.LastIndex(h, "("); open > 0 && strings.HasSuffix(h, ")") {
+		out.bare, out.unit = fold(h[:open]), clean(h[open+1:len(h)-1])
+	}
+	return out
+}
+
+// columnFor finds the column of a header, −1 for none.
+func (t *table) columnFor(h heading) (at int, unit string) {
+	if i, ok := t.known.columns[h.whole]; ok && h.whole != "" {
+		return i, ""
+	}
+	if i, ok := t.known.columns[h.bare]; ok && h.bare != "" {
+		return i, h.unit
+	}
+	return -1, ""
 }
 
 // needed lists the headers a table cannot do without.

@@ -52,6 +52,7 @@ type workbook struct {
 	strings []string
 	date04  bool
 	rows    int
+	cells   int
 }
 
 func (w *workbook) read() ([]grid, error) {
@@ -266,6 +267,9 @@ func (w *workbook) readSheet(name, part string) (grid, error) {
 				if w.rows++; w.rows > MaxRows {
 					return g, tooManyRows()
 				}
+				if w.cells += len(current.cells); w.cells > MaxCells {
+					return g, tooManyCells()
+				}
 				g.rows = append(g.rows, current)
 			}
 		}
@@ -274,6 +278,10 @@ func (w *workbook) readSheet(name, part string) (grid, error) {
 
 func tooManyRows() error {
 	return trace.Errorf(trace.CodeTooLarge, "the file has more than %d rows – 行数超过 %d 行，请拆成几个文件上传", MaxRows, MaxRows)
+}
+
+func tooManyCells() error {
+	return trace.Errorf(trace.CodeTooLarge, "the file has more than %d cells – 单元格超过 %d 个，请拆成几个文件上传", MaxCells, MaxCells)
 }
 
 func attribute(e xml.StartElement, name string) string {
