@@ -41,6 +41,7 @@ type crashScript struct {
 	rng  *rand.Rand
 
 	mu      sync.Mutex
+	synced  bool // something was synced since the last disk without unsynced data was taken
 	step    string
 	allowed map[string][]string
 	crashes []crash
@@ -51,14 +52,17 @@ func (s *crashScript) MaybeError(op errorfs.Op) error {
 	case errorfs.OpCreate, errorfs.OpLink, errorfs.OpRemove, errorfs.OpRemoveAll, errorfs.OpRename,
 		errorfs.OpReuseForWrite, errorfs.OpMkdirAll, errorfs.OpFileWrite, errorfs.OpFileWriteAt,
 		errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo:
-		s.crash(fmt.Sprintf("before operation %d on %s", op.Kind, op.Path))
+		isSync := op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData || op.Kind == errorfs.OpFileSyncTo
+		s.crash(fmt.Sprintf("before operation %d on %s", op.Kind, op.Path), isSync)
 	}
 	return nil
 }
 
 func (s *crashScript) String() string { return "crash" }
 
-func (s *crashScript) crash(moment string) {
+// crash takes the disks. next says that a sync follows: only then does the disk
+// without unsynced data change.
+func (s *crashScript) crash(moment string, next bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	allowed := maps.Clone(s.allowed)
@@ -70,8 +74,11 @@ func (s *crashScript) crash(moment string) {
 		// file system would keep the second and lose the first.
 		kept = 100
 	}
+	if s.synced {
+		s.crashes = append(s.crashes, crash{moment, s.disk.CrashClone(vfs.CrashCloneCfg{}), allowed})
+	}
+	s.synced = next
 	s.crashes = append(s.crashes,
-		crash{moment, s.disk.CrashClone(vfs.CrashCloneCfg{}), allowed},
 		crash{fmt.Sprintf("%s, %d %% of the unsynced kept", moment, kept), s.disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: kept, RNG: s.rng}), allowed})
 }
 
@@ -83,7 +90,15 @@ func (s *crashScript) change(subject, want string, operation func() error) {
 	s.mu.Lock()
 	s.allowed[subject] = []string{want}
 	s.mu.Unlock()
-	s.crash("acknowledged")
+	s.acknowledged()
+}
+
+// acknowledged takes the disks after an operation returned.
+func (s *crashScript) acknowledged() {
+	s.mu.Lock()
+	s.synced = true
+	s.mu.Unlock()
+	s.crash("acknowledged", true)
 }
 
 // begin allows want beside what was allowed.
@@ -191,7 +206,7 @@ func TestCrashAtEveryWriteAndSync(t *testing.T) {
 
 	s, err := Open(config)
 	require.NoError(t, err)
-	script.crash("opened")
+	script.acknowledged()
 	o, f := s.Outbox(), s.Files()
 	receive := func(name string) func() error {
 		return func() error {
@@ -205,7 +220,7 @@ func TestCrashAtEveryWriteAndSync(t *testing.T) {
 	script.change("outbox two", "third settled=false", func() error { return o.Prepare("two", []byte("third")) })
 	script.begin("outbox one", "receipt settled=true") // not durable by itself…
 	require.NoError(t, o.Settle("one", clock.now, []byte("receipt")))
-	script.crash("settled")
+	script.acknowledged()
 	script.change("file large", "large", receive("large"))
 	script.change("outbox one", "receipt settled=true", func() error { return nil }) // …but with the next sync
 	script.change("file unreferenced", "unreferenced", receive("unreferenced"))
@@ -252,7 +267,7 @@ func TestCrashAtEveryWriteAndSync(t *testing.T) {
 	o, f = s.Outbox(), s.Files()
 	script.change("file large", "large", receive("large"))
 	script.change("outbox two", "fourth settled=false", func() error { return o.Prepare("two", []byte("fourth")) })
-	script.crash("at the end")
+	script.acknowledged()
 	crashes := script.crashes
 	require.NoError(t, s.Close())
 
