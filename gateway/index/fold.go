@@ -84,7 +84,7 @@ func (f *fold) transaction(t *transaction) error {
 	}
 	for i := range t.writes {
 		w := &t.writes[i]
-		at := place{block: t.block, position: uint32(t.position), write: uint16(i)}
+		at := place{block: t.block, position: uint32(t.position), write: uint32(i)}
 		reason := t.refused
 		if reason == nil {
 			reason = w.refused

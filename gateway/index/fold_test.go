@@ -248,7 +248,7 @@ func TestAdmission(t *testing.T) {
 			require.NoError(t, err)
 			enters := tx.chaincode == "" && tx.code == peer.TxValidationCode_VALID && (tc.reason == "" || tc.reason == index.ReasonUnknownKind)
 			require.Equal(t, enters, found)
-			aside, err := x.Rejected(0, 0)
+			aside, _, err := x.Rejected("", 0)
 			require.NoError(t, err)
 			if tc.reason == "" {
 				require.Empty(t, aside)
@@ -272,7 +272,7 @@ func TestStandardsNeedBothOrganisations(t *testing.T) {
 	tx.endorsers = []string{trace.ProducerMSP, trace.LabMSP, trace.RegulatorMSP}
 	w.add(tx)
 	x := folded(t, w.chain)
-	aside, err := x.Rejected(0, 0)
+	aside, _, err := x.Rejected("", 0)
 	require.NoError(t, err)
 	require.Equal(t, index.ReasonNotEndorsed, aside[0].Reason)
 	require.Contains(t, aside[0].Message, trace.PlatformMSP)
@@ -285,8 +285,12 @@ func TestARecordIsWrittenOnce(t *testing.T) {
 	again, key := s.inspect(s.lot, trace.JudgedFail, "")
 	twice := s.by(trace.RoleLab, lab, s.put(key, trace.Inspection{Head: s.head(trace.RoleLab, lab, "x")}))
 	s.then(again, twice) // within one block, before anything is committed
-	aside, err := s.Rejected(s.Height()-2, 0)
+	aside, next, err := s.Rejected("", 2)
 	require.NoError(t, err)
+	rest, end, err := s.Rejected(next, 0)
+	require.NoError(t, err)
+	require.Empty(t, end)
+	aside = append(aside, rest...)
 	require.Len(t, aside, 3, "batch and season of the first, the second inspection")
 	for _, r := range aside {
 		require.Equal(t, index.ReasonRewritten, r.Reason)

@@ -13,7 +13,7 @@ import (
 // that one prefix scan reads all facts of a subject.
 //
 // place is where a write stands on the chain: block (8 bytes), position of its
-// transaction (4), position among the transaction's writes (2), all big-endian, so
+// transaction (4), position among the transaction's writes (4), all big-endian, so
 // that rows in key order are in chain order. latest is place with every bit
 // flipped: newest first.
 const (
@@ -58,23 +58,19 @@ const (
 type place struct {
 	block    uint64
 	position uint32
-	write    uint16
+	write    uint32
 }
 
-const placeBytes = 14
+const placeBytes = 16
 
 func (p place) append(b []byte) []byte {
 	b = binary.BigEndian.AppendUint64(b, p.block)
 	b = binary.BigEndian.AppendUint32(b, p.position)
-	return binary.BigEndian.AppendUint16(b, p.write)
+	return binary.BigEndian.AppendUint32(b, p.write)
 }
 
 func (p place) appendLatest(b []byte) []byte {
 	return place{^p.block, ^p.position, ^p.write}.append(b)
-}
-
-func readPlace(b []byte) place {
-	return place{binary.BigEndian.Uint64(b), binary.BigEndian.Uint32(b[8:]), binary.BigEndian.Uint16(b[12:])}
 }
 
 func blockRow(number uint64) []byte {

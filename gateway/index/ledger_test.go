@@ -217,7 +217,7 @@ func TestWholeStoryFromTheLedger(t *testing.T) {
 	regulator.Must("registry:SetStanding", &trace.SetStandingRequest{Write: k.Write(), Party: "farm-01", Status: trace.PartySuspended, Reason: "检查"})
 	x.caughtUp()
 
-	aside, err := x.Rejected(0, 0)
+	aside, _, err := x.Rejected("", 0)
 	require.NoError(t, err)
 	require.Empty(t, aside)
 	values := all(t, x.Index, index.ListQuery{Prefix: "", Kind: "", Limit: 50})

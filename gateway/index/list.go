@@ -304,24 +304,36 @@ func (x *Index) Limits(commodity string) ([]trace.Limit, error) {
 	return out, err
 }
 
-// Rejected lists what is on the chain but was not admitted, oldest first, from a
-// block on; at most limit values (1 to MaxList).
-func (x *Index) Rejected(from uint64, limit int) ([]Rejected, error) {
+// Rejected lists what is on the chain but was not admitted, oldest first, and gives
+// the cursor of the page after it, "" when there is none; limit as in ListQuery.
+func (x *Index) Rejected(cursor string, limit int) (aside []Rejected, next string, err error) {
 	if limit < 1 || limit > MaxList {
 		limit = MaxList
 	}
-	var out []Rejected
-	prefix := appendRow(kindReject, "", 0)
-	rows, err := x.db.NewIter(&pebble.IterOptions{LowerBound: rejectRow(place{block: from}), UpperBound: after(prefix)})
-	if err != nil {
-		return nil, x.failure(err)
+	behind, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil || len(behind) != 0 && len(behind) != placeBytes {
+		return nil, "", trace.Errorf(CodeCursor, "cursor %q is not one that this list gave", cursor)
 	}
-	for ok := rows.First(); ok && len(out) < limit; ok = rows.Next() {
+	prefix := appendRow(kindReject, "", 0)
+	options := &pebble.IterOptions{LowerBound: prefix, UpperBound: after(prefix)}
+	if len(behind) > 0 {
+		options.LowerBound = append(append(slices.Clone(prefix), behind...), 0)
+	}
+	rows, err := x.db.NewIter(options)
+	if err != nil {
+		return nil, "", x.failure(err)
+	}
+	var last []byte
+	for ok := rows.First(); ok; ok = rows.Next() {
+		if len(aside) == limit {
+			next = base64.RawURLEncoding.EncodeToString(last)
+			break
+		}
 		var r Rejected
 		if err := json.Unmarshal(rows.Value(), &r); err != nil {
-			return nil, errors.Join(err, rows.Close())
+			return nil, "", errors.Join(err, rows.Close())
 		}
-		out = append(out, r)
+		aside, last = append(aside, r), slices.Clone(rows.Key()[len(prefix):])
 	}
-	return out, x.failure(errors.Join(rows.Error(), rows.Close()))
+	return aside, next, x.failure(errors.Join(rows.Error(), rows.Close()))
 }

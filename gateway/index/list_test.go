@@ -76,7 +76,7 @@ func TestListByPrefixInKeyOrder(t *testing.T) {
 
 func TestListRefusesStrangeCursors(t *testing.T) {
 	s := newTale(t)
-	for _, cursor := range []string{"!", "AAAA", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"} {
+	for _, cursor := range []string{"!", "AAAA", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"} {
 		_, _, err := s.List(index.ListQuery{Cursor: cursor})
 		require.Equal(t, index.CodeCursor, trace.CodeOf(err), cursor)
 	}
