@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hyperledger/fabric-gateway/pkg/identity"
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/msp"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"github.com/stretchr/testify/require"
@@ -23,6 +24,13 @@ func TestEmbedded(t *testing.T) { testEmbedded(t, false) }
 func TestEmbeddedSeparateEndorsers(t *testing.T) { testEmbedded(t, true) }
 
 func testEmbedded(t *testing.T, separate bool) {
+	ledger := openEmbedded(t, separate)
+	Run(t, embeddedEngine{ledger})
+	require.NoError(t, ledger.Verify(t.Context()))
+}
+
+func openEmbedded(t *testing.T, separate bool) *embedded.Ledger {
+	t.Helper()
 	ledger, err := embedded.Open(embedded.Config{
 		Dir:           t.TempDir(),
 		Channel:       Channel,
@@ -41,8 +49,7 @@ func testEmbedded(t *testing.T, separate bool) {
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, ledger.Close()) })
-	Run(t, embeddedEngine{ledger})
-	require.NoError(t, ledger.Verify(t.Context()))
+	return ledger
 }
 
 func embeddedCollections() []embedded.Collection {
@@ -83,4 +90,36 @@ func (e embeddedEngine) Enrol(t *testing.T, mspID, name string, attributes map[s
 	enrolment, err := e.ledger.Enrol(mspID, name, attributes, options...)
 	require.NoError(t, err)
 	return parseIdentity(t, mspID, enrolment.CertPEM, enrolment.KeyPEM)
+}
+
+// TestEmbeddedSurvives sends the two envelopes that end a Fabric 3.1.1 network
+// and are therefore not in the suite: a transaction without an action, and one
+// of a type that is no transaction.
+func TestEmbeddedSurvives(t *testing.T) {
+	s := newSuite(t, embeddedEngine{openEmbedded(t, false)})
+	m := s.members[producer]
+	p := parseTransaction(t, m.endorse(t, steps(put("a", "1"))))
+	for name, change := range map[string]func(*common.Payload){
+		"no action": func(payload *common.Payload) {
+			payload.Data = marshal(t, &peer.Transaction{Actions: []*peer.TransactionAction{{
+				Header:  payload.GetHeader().GetSignatureHeader(),
+				Payload: marshal(t, &peer.ChaincodeActionPayload{ChaincodeProposalPayload: p.proposalPayload}),
+			}}})
+		},
+		"no transaction": func(payload *common.Payload) {
+			p.channelHeader.Type = int32(common.HeaderType_MESSAGE)
+			payload.Header.ChannelHeader = marshal(t, p.channelHeader)
+		},
+	} {
+		envelope := p.envelope(t, m)
+		var payload common.Payload
+		unmarshal(t, envelope.GetPayload(), &payload)
+		change(&payload)
+		envelope.Payload = marshal(t, &payload)
+		envelope.Signature = m.signed(t, envelope.GetPayload())
+		err := m.submitEnvelope(t, p.id, envelope) // refused, or taken and invalid
+		t.Logf("%s: %v", name, err)
+		s.submit(t, m, steps(put("b", "1")))
+	}
+	require.False(t, m.get(t, "a").Found)
 }

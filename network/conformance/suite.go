@@ -26,15 +26,13 @@ type suite struct {
 // Run puts an engine through every test. The engine is not to be used by
 // anything else meanwhile: the tests look at whole blocks.
 func Run(t *testing.T, engine Engine) {
-	s := &suite{engine: engine, members: map[string]*member{}}
-	for _, mspID := range organisations {
-		s.members[mspID] = s.enrol(t, mspID, "conformance", map[string]string{"trace.role": "tester", "trace.party": "P-" + mspID})
-	}
+	s := newSuite(t, engine)
 	for _, group := range []struct {
 		name string
 		run  func(*testing.T, *suite)
 	}{
 		{"Submit", testSubmit},
+		{"Request", testRequest},
 		{"UnknownOutcome", testUnknownOutcome},
 		{"Conflict", testConflict},
 		{"Creator", testCreator},
@@ -50,6 +48,16 @@ func Run(t *testing.T, engine Engine) {
 	} {
 		t.Run(group.name, func(t *testing.T) { group.run(t, s) })
 	}
+}
+
+// newSuite enrols a client of every organisation.
+func newSuite(t *testing.T, engine Engine) *suite {
+	t.Helper()
+	s := &suite{engine: engine, members: map[string]*member{}}
+	for _, mspID := range organisations {
+		s.members[mspID] = s.enrol(t, mspID, "conformance", map[string]string{"trace.role": "tester", "trace.party": "P-" + mspID})
+	}
+	return s
 }
 
 // enrol makes a new client of an organisation.
