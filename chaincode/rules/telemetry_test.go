@@ -229,6 +229,38 @@ func TestJoinBreaches(t *testing.T) {
 	}
 }
 
+// A logger without positions and a tracker without temperatures each cover their own
+// half of the journey, and only that.
+func TestEachDeviceCoversWhatItMeasures(t *testing.T) {
+	start := trace.Time(1_792_483_200_000)
+	end := start + 100*minute
+	logger := &trace.Segment{Device: "logger-01", Sequence: 1, From: start, To: end, Probes: []trace.ProbeSummary{{Count: 20}}}
+	tracker := &trace.Segment{Device: "tracker-01", Sequence: 1, From: start, To: end, Fixes: 90, Probes: []trace.ProbeSummary{}}
+	shipment := &trace.Shipment{Departed: start, GapSeconds: 900}
+	find := func(s ...*trace.Segment) JourneyFindings {
+		var records []SegmentRecord
+		for _, one := range s {
+			records = append(records, SegmentRecord{trace.Key(one.Device), one})
+		}
+		return FindJourney(shipment, end, records)
+	}
+	f := find(logger, tracker)
+	require.Empty(t, f.Gaps)
+	require.Empty(t, f.FixGaps)
+	require.Len(t, find(tracker).Gaps, 1, "positions are no temperatures")
+	require.Empty(t, find(logger).FixGaps, "without any positioning there is no track to have gaps")
+
+	tracker.Gaps = []trace.Gap{{From: start + 20*minute, To: start + 50*minute, Fix: true}, {From: start + 60*minute, To: start + 80*minute}}
+	logger.Gaps = []trace.Gap{{From: start + 10*minute, To: start + 30*minute}}
+	f = find(logger, tracker)
+	require.Equal(t, []JourneyGap{{Gap: logger.Gaps[0], Seconds: 20 * 60}}, f.Gaps)
+	require.Equal(t, []JourneyGap{{Gap: tracker.Gaps[0], Seconds: 30 * 60}}, f.FixGaps)
+	require.EqualValues(t, 20*60, f.GapSeconds)
+
+	logger.Gaps[0].To = logger.Gaps[0].From + 15*minute
+	require.Empty(t, find(logger, tracker).Gaps, "the allowance itself is allowed")
+}
+
 // A segment that lists only its first gaps covers nothing after the last one listed.
 func TestCutSegmentsDoNotCoverWhatTheyDoNotList(t *testing.T) {
 	start := trace.Time(1_792_483_200_000)
