@@ -21,7 +21,7 @@ type builder struct {
 	Language
 	s      Subject
 	v      View
-	signed map[trace.Key]bool
+	signed map[trace.Key]bool // records used; true for those that are listed
 }
 
 // Build makes the view of a lot's page or, with a Code, of one item's.
@@ -122,13 +122,20 @@ func (b *builder) label() {
 // sign remembers a record for the list of signatures and answers the short stamp
 // that stands under what it says.
 func (b *builder) sign(kind string, p index.Provenance) Stamp {
-	stamp := Stamp{By: b.partyName(p.Party), Recorded: Clock(p.Recorded), Anchor: anchorOf(p.Key), Corrected: len(p.CorrectedBy) > 0}
-	if b.signed[p.Key] {
+	stamp := Stamp{By: b.partyName(p.Party), Recorded: Clock(p.Recorded), Corrected: len(p.CorrectedBy) > 0}
+	listed, known := b.signed[p.Key]
+	if !known {
+		listed = len(b.signed) < maxSigned
+		b.signed[p.Key] = listed
+	}
+	if !listed {
+		if !known {
+			b.v.SignedCut++
+		}
 		return stamp
 	}
-	b.signed[p.Key] = true
-	if len(b.signed) > maxSigned {
-		b.v.SignedCut++
+	stamp.Anchor = anchorOf(p.Key)
+	if known {
 		return stamp
 	}
 	organisations := make([]string, len(p.Endorsers))

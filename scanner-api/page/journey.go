@@ -20,8 +20,17 @@ func (b *builder) journey() {
 	if j == nil {
 		return
 	}
+	for i := range b.s.Lot.Packs {
+		b.signPack(&b.s.Lot.Packs[i])
+	}
+	for i := range j.Legs {
+		b.v.Legs = append(b.v.Legs, b.leg(&j.Legs[i]))
+	}
 	for _, step := range j.Steps {
-		move := Move{When: Clock(step.At), What: b.step(step.Kind), Who: b.partyName(step.To), Stamp: Stamp{Anchor: anchorOf(step.Key)}}
+		move := Move{When: Clock(step.At), What: b.step(step.Kind), Who: b.partyName(step.To)}
+		if b.signed[step.Key] {
+			move.Stamp.Anchor = anchorOf(step.Key)
+		}
 		if step.From != step.To && step.From != "" {
 			move.Who = b.partyName(step.From) + " → " + b.partyName(step.To)
 		}
@@ -32,12 +41,6 @@ func (b *builder) journey() {
 			move.Place = strings.TrimSpace(move.Place + " SSCC " + string(step.SSCC))
 		}
 		b.v.Custody = append(b.v.Custody, move)
-	}
-	for i := range b.s.Lot.Packs {
-		b.signPack(&b.s.Lot.Packs[i])
-	}
-	for i := range j.Legs {
-		b.v.Legs = append(b.v.Legs, b.leg(&j.Legs[i]))
 	}
 }
 
