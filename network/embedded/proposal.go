@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -161,6 +160,3 @@ func (e *endorser) admit(p *proposal, v *view) *refusal {
 func aclMessage(channel, policy string, err error) string {
 	return fmt.Sprintf("failed evaluating policy on signed data during check policy on channel [%s] with policy [%s]: [%v]", channel, policy, err)
 }
-
-// digestOf names a byte string in maps.
-func digestOf(b []byte) [sha256.Size]byte { return sha256.Sum256(b) }
