@@ -149,7 +149,7 @@ func benchIdleMemory(ctx context.Context, dir string) ([]figure, error) {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
 	}()
-	for deadline := time.Now().Add(2 * time.Minute); !out.has("ready "); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !strings.Contains(out.String(), "ready "); time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			return nil, errors.New("not ready in two minutes")
 		}
@@ -183,8 +183,8 @@ func (l *lineBuffer) Write(p []byte) (int, error) {
 	return l.b.Write(p)
 }
 
-func (l *lineBuffer) has(text string) bool {
+func (l *lineBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return strings.Contains(l.b.String(), text)
+	return l.b.String()
 }

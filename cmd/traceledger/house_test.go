@@ -78,9 +78,13 @@ func (h *house) command(name string, args ...string) string {
 	return out.String()
 }
 
-// start runs "serve" (or another sub-command) and returns once it is ready.
-func (h *house) start(command string) {
+// start runs a sub-command that serves and returns once it is ready.
+func (h *house) start(command string) { h.startPrinting(command) }
+
+// startPrinting is start, with what the process has printed by then.
+func (h *house) startPrinting(command string) string {
 	h.t.Helper()
+	var printed lineBuffer
 	path, err := binary()
 	require.NoError(h.t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -89,7 +93,7 @@ func (h *house) start(command string) {
 	require.NoError(h.t, listener.Close())
 	h.base, h.errors = "http://"+address, &bytes.Buffer{}
 	h.cmd = exec.Command(path, command, "-data", h.data, "-addr", address)
-	h.cmd.Stderr = h.errors
+	h.cmd.Stdout, h.cmd.Stderr = &printed, h.errors
 	h.cmd.Env = append(os.Environ(), "TRACELEDGER_REQUESTS_PER_SECOND=100000")
 	h.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	require.NoError(h.t, h.cmd.Start())
@@ -113,7 +117,7 @@ func (h *house) start(command string) {
 		}
 		response.Body.Close()
 		if response.StatusCode == http.StatusOK {
-			return
+			return printed.String()
 		}
 	}
 }
