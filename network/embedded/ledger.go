@@ -223,6 +223,8 @@ func (l *Ledger) newServer(home string, options ...grpc.ServerOption) *grpc.Serv
 		grpc.MaxSendMsgSize(maxMessage),
 		grpc.InitialWindowSize(pipeBuffer),
 		grpc.InitialConnWindowSize(pipeBuffer),
+		// Close must not pull the store away from a call under way.
+		grpc.WaitForHandlers(true),
 	)
 	server := grpc.NewServer(options...)
 	gateway.RegisterGatewayServer(server, &gatewayService{Ledger: l, home: home})
