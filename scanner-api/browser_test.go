@@ -2,7 +2,10 @@ package scanner_test
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -117,8 +120,9 @@ const measure = `(() => {
   return out;
 })()`
 
-// look opens a page in a window and requires what every page promises.
-func (b *browser) look(address string, width, height int64, scripts bool) measured {
+// look opens a page in a window and requires what every page promises. With
+// SCREENSHOTS set to a folder it leaves a picture of each page there.
+func (b *browser) look(name, address string, width, height int64, scripts bool) measured {
 	b.t.Helper()
 	b.mu.Lock()
 	b.wrong, b.asked, b.failed = nil, nil, nil
@@ -129,6 +133,11 @@ func (b *browser) look(address string, width, height int64, scripts bool) measur
 		chromedp.Navigate(address),
 		chromedp.WaitReady("footer"),
 	), address)
+	if dir := os.Getenv("SCREENSHOTS"); dir != "" && scripts {
+		picture, err := chromedp.Run(b, chromedp.FullScreenshot(90))
+		require.NoError(b.t, err)
+		require.NoError(b.t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s %d.jpeg", name, width)), picture, 0o644))
+	}
 	m, err := chromedp.Run(b, chromedp.Evaluate[measured](measure))
 	require.NoError(b.t, err, address)
 	b.mu.Lock()
@@ -160,8 +169,8 @@ func TestPagesInABrowser(t *testing.T) {
 	b := startBrowser(t)
 	visit := func(name, address string) {
 		for _, window := range [][2]int64{{390, 844}, {1280, 800}} {
-			m := b.look(address, window[0], window[1], true)
-			plain := b.look(address, window[0], window[1], false)
+			m := b.look(name, address, window[0], window[1], true)
+			plain := b.look(name, address, window[0], window[1], false)
 			require.Equal(t, m.Text, plain.Text, "%s reads the same without scripts", name)
 			if strings.HasPrefix(name, "item") {
 				require.Empty(t, b.wrong, name)

@@ -61,7 +61,23 @@ func lineView(l Language, line rules.Line) *LineView {
 		}
 	}
 	v.NotShown = l.list(missing)
+	v.Advice = l.advice(line.Level)
 	return v
+}
+
+// advice says what a shopper should do about a line.
+func (l Language) advice(level rules.LineLevel) string {
+	switch level {
+	case rules.LineRecalled:
+		return l.words("请停止食用或使用，保留包装与购买凭证，联系商家退货；需要帮助请拨打 12315。", "Stop eating or using it, keep the pack and the receipt, and return it to the merchant; call 12315 for help.")
+	case rules.LineVoid:
+		return l.words("带有此码的商品不应在售：请勿食用或使用，保留包装与购买凭证，联系商家或拨打 12315。", "Goods with this code should not be on sale: do not eat or use them, keep the pack and the receipt, and ask the merchant or call 12315.")
+	case rules.LineFrozen:
+		return l.words("在结论公布前请先不要食用或使用，稍后再扫此码。", "Until the outcome is published do not eat or use it; scan the code again later.")
+	case rules.LineNotOnSale:
+		return l.words("若您已买到，请保留包装与购买凭证，联系商家。", "If you bought it already, keep the pack and the receipt and ask the merchant.")
+	}
+	return ""
 }
 
 func (b *builder) heading() {

@@ -78,7 +78,7 @@ func (b *builder) glanceOrigin() {
 func (b *builder) glancePapers() {
 	paper := ""
 	if n := len(b.v.Papers); n > 0 {
-		paper = b.words("承诺达标合格证 ", "compliance certificate ") + b.s.Lot.Certificates[len(b.s.Lot.Certificates)-1].Record.IssuedOn.String()
+		paper = b.s.Lot.Certificates[len(b.s.Lot.Certificates)-1].Record.IssuedOn.String() + b.words(" 开具", " issued")
 	} else if p := b.s.Lot.Product; p != nil && p.Record.FilingNumber != "" {
 		paper = b.words("备案号 ", "filing ") + p.Record.FilingNumber
 	}

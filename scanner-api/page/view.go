@@ -85,6 +85,7 @@ type LineView struct {
 	Text     string
 	Reasons  []string // findings that Text does not say itself
 	NotShown string   // what is missing, in one sentence
+	Advice   string   // what to do, where there is something to do
 }
 
 // GlanceRow is one of the things a scan shows at least, in one line.
