@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -366,8 +367,12 @@ func trimColon(s string) string {
 	return s
 }
 
-// fault records a mistake; beyond MaxRowErrors only their number is kept.
+// fault records a mistake, once however often its cell is read; beyond MaxRowErrors
+// only their number is kept.
 func (p *parser) fault(e RowError) {
+	if slices.Contains(p.plan.Errors, e) {
+		return
+	}
 	if len(p.plan.Errors) >= MaxRowErrors {
 		p.plan.ErrorsCut++
 		return

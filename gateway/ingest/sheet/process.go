@@ -195,6 +195,9 @@ func readUnits(p *parser, rows []*row) {
 			bySSCC[sscc] = i
 			units = append(units, pending{r, &trace.PackUnitRequest{SSCC: sscc, Write: trace.Write{Claimed: at}}})
 		}
+		if units[i].request.Claimed != at && at != 0 {
+			r.fail("at", bad(trace.CodeInvalid, "the unit's time differs from its first row", "同一物流单元各行的组装时间应一致"))
+		}
 		if codes != nil {
 			units[i].request.Codes = append(units[i].request.Codes, *codes)
 		}

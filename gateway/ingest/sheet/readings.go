@@ -1,6 +1,7 @@
 package sheet
 
 import (
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -52,9 +53,14 @@ func readingsTable() table {
 func readReadings(p *parser, rows []*row) {
 	s := &p.series
 	*s = series{device: p.options.Device, shipment: p.options.Shipment, plot: p.options.Plot, store: p.options.Store}
-	s.probes = p.options.Probes
-	if len(s.probes) == 0 {
-		s.probes = probesIn(rows)
+	s.probes = probesIn(rows)
+	if bound := p.options.Probes; len(bound) > 0 {
+		for _, probe := range s.probes {
+			if !slices.Contains(bound, probe) {
+				rows[0].fail(probe, bad(CodeUnknownHeader, "the device is bound without this probe", "设备绑定里没有这个探头；应为："+strings.Join(bound, "、")))
+			}
+		}
+		s.probes = bound
 	}
 	if len(s.probes) > trace.MaxProbes {
 		rows[0].fail("time", bad(trace.CodeTooLarge, strconv.Itoa(len(s.probes))+" probes, at most "+strconv.Itoa(trace.MaxProbes), "温度探头最多 8 个"))

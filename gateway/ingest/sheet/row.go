@@ -83,12 +83,8 @@ func (r *row) raw(key string) (cell, bool) {
 
 // has reads the cell and complains when it must not be empty.
 func (r *row) has(key string) (cell, bool) {
-	before := r.failed
-	r.failed = false
 	c, ok := r.raw(key)
-	complained := r.failed
-	r.failed = before || complained
-	if !ok && !complained && r.column(key).need == required {
+	if !ok && r.blank(key) && r.column(key).need == required {
 		r.missing(key)
 	}
 	return c, ok

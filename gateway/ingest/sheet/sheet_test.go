@@ -326,14 +326,104 @@ func FuzzCSV(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) { neverHalf(t, data) })
 }
 
+// FuzzXLSX mutates a worksheet's XML inside a sound workbook, where a raw archive
+// would mostly fail its checksum, and raw archives as well.
 func FuzzXLSX(f *testing.F) {
 	for _, k := range sheet.Kinds() {
 		data, err := sheet.Template(k.Kind)
 		require.NoError(f, err)
-		f.Add(data)
+		f.Add(data, false)
 	}
-	f.Add([]byte("PK\x03\x04"))
-	f.Fuzz(func(t *testing.T, data []byte) { neverHalf(t, data) })
+	f.Add([]byte("PK\x03\x04"), false)
+	f.Add([]byte(`<worksheet><sheetData><row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="inlineStr"><is><t>批号</t></is></c></row><row r="2"><c r="A2"><v>9520000100018</v></c><c r="B2"><f>1+1</f><v>2</v></c></row></sheetData></worksheet>`), true)
+	f.Add([]byte(`<worksheet><sheetData><row r="99999999"><c r="ZZZ1" t="e"><v>#REF!</v></c><c><v>1e400</v></c></row></sheetData></worksheet>`), true)
+	f.Fuzz(func(t *testing.T, data []byte, worksheet bool) {
+		if worksheet {
+			data = workbookWith(t, data)
+		}
+		neverHalf(t, data)
+	})
+}
+
+// workbookWith wraps a worksheet's XML into the smallest workbook.
+func workbookWith(t *testing.T, worksheet []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	z := zip.NewWriter(&out)
+	for _, part := range []struct{ name, content string }{
+		{"xl/workbook.xml", `<workbook xmlns:r="r"><sheets><sheet name="批次" r:id="rId1"/></sheets></workbook>`},
+		{"xl/_rels/workbook.xml.rels", `<Relationships><Relationship Id="rId1" Target="worksheets/sheet1.xml"/></Relationships>`},
+		{"xl/sharedStrings.xml", `<sst><si><t>商品条码</t></si><si><r><t>批</t></r><rPh><t>pi</t></rPh><r><t>号</t></r></si></sst>`},
+		{"xl/worksheets/sheet1.xml", string(worksheet)},
+	} {
+		w, err := z.Create(part.name)
+		require.NoError(t, err)
+		_, err = w.Write([]byte(part.content))
+		require.NoError(t, err)
+	}
+	require.NoError(t, z.Close())
+	return out.Bytes()
+}
+
+func TestWorksheetDamage(t *testing.T) {
+	header := `<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c></row>`
+	for _, c := range []struct {
+		name, rows string
+		code       trace.Code
+	}{
+		{"unknown shared string", `<row><c t="s"><v>7</v></c></row>`, sheet.CodeFile},
+		{"bad reference", `<row><c r="7"><v>1</v></c></row>`, sheet.CodeFile},
+		{"far column", `<row><c r="ZZZ1"><v>1</v></c></row>`, trace.CodeTooLarge},
+		{"cut off", header + `<row><c`, sheet.CodeFile},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := sheet.Parse("x.xlsx", workbookWith(t, []byte("<worksheet><sheetData>"+c.rows+"</sheetData></worksheet>")), sheet.Options{})
+			require.Equal(t, c.code, trace.CodeOf(err), "%v", err)
+		})
+	}
+	// A phonetic guide is not part of a header, and an error value is no content.
+	p, err := sheet.Parse("x.xlsx", workbookWith(t, []byte("<worksheet><sheetData>"+header+`<row r="2"><c r="A2" t="e"><v>#REF!</v></c><c r="B2"><v>1</v></c></row></sheetData></worksheet>`)), sheet.Options{})
+	require.NoError(t, err)
+	for _, e := range p.Errors {
+		require.Equal(t, sheet.CodeMissingHeader, e.Code, e.Error())
+	}
+}
+
+// A logger and a tracker that report as one device are merged by time.
+func TestMergedReadings(t *testing.T) {
+	p, err := sheet.ParseReadings([]sheet.File{
+		{Name: "logger.csv", Data: []byte("设备编号,tl-1\n运单号,sh-1\n时间,回风温度(℃),湿度\n2026-10-20 16:00,4.8,90\n2026-10-20 16:05,2,91\n")},
+		{Name: "track.csv", Data: []byte("设备编号,tl-1\n时间,纬度,经度,速度\n2026-10-20 16:00,30.205,103.512,0\n2026-10-20 16:03,30.21,103.52,55.5\n")},
+	}, sheet.Options{})
+	require.NoError(t, err)
+	require.Empty(t, p.Errors)
+	require.Len(t, p.Segments, 1)
+	require.Equal(t, trace.ShipmentID("sh-1"), p.Segments[0].Request.Shipment)
+	probes, readings, err := trace.DecodeReadings(p.Segments[0].Payload)
+	require.NoError(t, err)
+	require.Equal(t, 1, probes)
+	require.Len(t, readings, 3)
+	first := trace.Reading{
+		At: readings[0].At, Temperatures: []trace.CentiCelsius{480}, Humidity: 9000, Shock: trace.NoShock,
+		Fix: true, Point: trace.Point{Latitude: 30_205_000, Longitude: 103_512_000}, Speed: 0,
+	}
+	require.Equal(t, first, readings[0])
+	require.Equal(t, []trace.CentiCelsius{trace.NoTemperature}, readings[1].Temperatures)
+	require.EqualValues(t, 555, readings[1].Speed)
+	require.False(t, readings[2].Fix)
+
+	bound, err := sheet.Parse("a.csv", []byte("设备编号,tl-1\n运单号,sh-1\n时间,回风温度,果心温度\n2026-10-20 16:00,4.8,1\n"), sheet.Options{Probes: []string{trace.ProbeReturnAir}})
+	require.NoError(t, err)
+	require.Equal(t, sheet.CodeUnknownHeader, bound.Errors[0].Code, "a probe that the binding does not name is not dropped")
+
+	_, err = sheet.ParseReadings(nil, sheet.Options{})
+	require.Equal(t, sheet.CodeEmpty, trace.CodeOf(err))
+	other, err := sheet.ParseReadings([]sheet.File{
+		{Name: "a.csv", Data: []byte("设备编号,tl-1\n运单号,sh-1\n时间,回风温度\n2026-10-20 16:00,4.8\n")},
+		{Name: "b.csv", Data: []byte("设备编号,tl-2\n时间,回风温度\n2026-10-20 16:01,4.8\n")},
+	}, sheet.Options{})
+	require.NoError(t, err)
+	require.Equal(t, trace.CodeInvalid, other.Errors[0].Code, "two devices in one upload")
 }
 
 // neverHalf: whatever the bytes, a coded error or a plan that is whole or empty.
