@@ -70,6 +70,9 @@ type Index struct {
 	advanced chan struct{} // closed and replaced when the cursor moves
 }
 
+// progressBlocks is how often a long fold tells where it is.
+const progressBlocks = 10_000
+
 // Height is the number of the next block wanted: how many blocks are folded.
 func (x *Index) Height() uint64 {
 	x.mu.Lock()
@@ -106,6 +109,9 @@ func (x *Index) folded(f *fold) {
 		x.logger.Warn("on the chain but kept out of the read model",
 			"block", r.block, "position", r.position, "transaction", r.transaction,
 			"reason", r.reason.Code, "message", r.reason.Message)
+	}
+	if before := f.cursor.next - uint64(f.counts.blocks); before/progressBlocks != f.cursor.next/progressBlocks {
+		x.logger.Info("folding blocks", "height", f.cursor.next)
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
