@@ -30,9 +30,9 @@ func TestCustodyStaysAPartition(t *testing.T) {
 		count := rapid.Int64Range(1, 60).Draw(t, "count")
 		holders := []trace.CustodyHolder{{Party: "farm-01"}, {Shipment: "ship-01"}, {Shipment: "ship-02"}, {Party: "store-01"}, {SSCC: "095200000000000011"}}
 		custody := FirstCustody(count, "farm-01", 0)
-		owner := make([]trace.CustodyHolder, count+1) // the model: one holder an item
+		owner := make([]string, count+1) // the model: one holder's name an item
 		for i := range owner {
-			owner[i] = holders[0]
+			owner[i] = HolderName(holders[0])
 		}
 		for step := range rapid.IntRange(1, 40).Draw(t, "steps") {
 			r := trace.CodeRange{Pack: "PACK0001", First: rapid.Int64Range(-1, count+2).Draw(t, "first"), Last: rapid.Int64Range(-1, count+2).Draw(t, "last")}
@@ -41,7 +41,7 @@ func TestCustodyStaysAPartition(t *testing.T) {
 			next, err := MoveCodes(custody, r, from, to)
 			allowed := r.First >= 1 && r.Last >= r.First && r.Last <= count
 			for i := r.First; allowed && i <= r.Last; i++ {
-				allowed = SameHolder(owner[i], from)
+				allowed = owner[i] == HolderName(from)
 			}
 			require.Equal(t, allowed, err == nil, "%v", err)
 			requirePartition(t, next, count)
@@ -50,12 +50,12 @@ func TestCustodyStaysAPartition(t *testing.T) {
 				continue
 			}
 			for i := r.First; i <= r.Last; i++ {
-				owner[i] = to
+				owner[i] = HolderName(to)
 			}
 			custody = next
 			for _, s := range custody.Spans {
 				for i := s.First; i <= s.Last; i++ {
-					require.True(t, SameHolder(owner[i], s.Holder), "item %d", i)
+					require.Equal(t, owner[i], HolderName(s.Holder), "item %d", i)
 				}
 			}
 		}
@@ -89,7 +89,7 @@ func TestCustodyRefuses(t *testing.T) {
 		}
 	}
 	require.Equal(t, trace.CodeTooLarge, trace.CodeOf(err))
-	require.LessOrEqual(t, len(custody.Spans), MaxSpans)
+	require.Len(t, custody.Spans, MaxSpans, "as many as may be")
 
 	unit := &trace.UnitCustody{Holder: farm}
 	_, err = MoveUnit("x", nil, farm, ship)
@@ -99,8 +99,32 @@ func TestCustodyRefuses(t *testing.T) {
 	moved, err := MoveUnit("x", unit, farm, ship)
 	require.NoError(t, err)
 	require.Equal(t, ship, moved.Holder)
+	_, err = MoveUnit("x", &moved, ship, trace.CustodyHolder{Party: "store-01", Since: ship.Since})
+	require.NoError(t, err, "at the same moment")
 	_, err = MoveUnit("x", &moved, ship, farm)
 	require.Equal(t, trace.CodeChronology, trace.CodeOf(err))
+}
+
+func TestRunsOfCodes(t *testing.T) {
+	run := func(pack trace.PackID, first, last int64) trace.CodeRange {
+		return trace.CodeRange{Pack: pack, First: first, Last: last}
+	}
+	for name, c := range map[string]struct {
+		runs []trace.CodeRange
+		code trace.Code
+	}{
+		"one item":        {[]trace.CodeRange{run("PACK0001", 1, 1)}, ""},
+		"the last item":   {[]trace.CodeRange{run("PACK0001", 1, trace.MaxPackCount)}, ""},
+		"neighbours":      {[]trace.CodeRange{run("PACK0001", 6, 9), run("PACK0001", 1, 5)}, ""},
+		"two packs":       {[]trace.CodeRange{run("PACK0001", 1, 5), run("PACK0002", 1, 5)}, ""},
+		"item 0":          {[]trace.CodeRange{run("PACK0001", 0, 5)}, trace.CodeInvalid},
+		"backwards":       {[]trace.CodeRange{run("PACK0001", 5, 4)}, trace.CodeInvalid},
+		"beyond any pack": {[]trace.CodeRange{run("PACK0001", 1, trace.MaxPackCount+1)}, trace.CodeInvalid},
+		"one item twice":  {[]trace.CodeRange{run("PACK0001", 5, 9), run("PACK0001", 1, 5)}, trace.CodeCustody},
+		"not a pack":      {[]trace.CodeRange{run("pack 1", 1, 5)}, trace.CodeInvalid},
+	} {
+		require.Equal(t, c.code, trace.CodeOf(checkRanges("codes", c.runs)), name)
+	}
 }
 
 func place() trace.Place {
