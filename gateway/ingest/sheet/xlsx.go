@@ -65,7 +65,7 @@ func (w *workbook) read() ([]grid, error) {
 			Attr []xml.Attr `xml:",any,attr"`
 		} `xml:"sheets>sheet"`
 	}
-	if err := w.decode("xl/workbook.xml", &book, true); err != nil {
+	if err := w.decode("xl/workbook.xml", &book); err != nil {
 		return nil, err
 	}
 	w.date04 = book.Properties.Date1904 == "1" || book.Properties.Date1904 == "true"
@@ -78,7 +78,7 @@ func (w *workbook) read() ([]grid, error) {
 			Target string `xml:"Target,attr"`
 		} `xml:"Relationship"`
 	}
-	if err := w.decode("xl/_rels/workbook.xml.rels", &relations, true); err != nil {
+	if err := w.decode("xl/_rels/workbook.xml.rels", &relations); err != nil {
 		return nil, err
 	}
 	target := make(map[string]string, len(relations.Relation))
@@ -150,10 +150,7 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (w *workbook) decode(part string, into any, needed bool) error {
-	if _, ok := w.parts[part]; !ok && !needed {
-		return nil
-	}
+func (w *workbook) decode(part string, into any) error {
 	r, err := w.open(part)
 	if err != nil {
 		return err
