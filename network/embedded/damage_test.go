@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -181,7 +182,7 @@ func TestDirectoryIsPrivate(t *testing.T) {
 	require.Equal(t, os.FileMode(0o700), info.Mode().Perm())
 	require.NoError(t, filepath.Walk(cfg.Dir, func(name string, info os.FileInfo, err error) error {
 		require.NoError(t, err)
-		if !info.IsDir() && filepath.Base(name) != "LOCK" {
+		if !info.IsDir() && filepath.Base(name) != lockFile {
 			require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), name)
 		}
 		return nil
@@ -219,6 +220,18 @@ func TestDirectoryWithForeignFilesIsRefused(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(cfg.Dir, "letter.txt"), []byte("dear"), 0o600))
 	_, err := Open(cfg)
 	require.ErrorContains(t, err, "letter.txt")
+}
+
+func TestDirectoryIsForOneLedgerAtATime(t *testing.T) {
+	cfg := filledDirectory(t)
+	l := openTest(t, cfg)
+	_, err := Open(cfg)
+	require.ErrorContains(t, err, "is in use by another process")
+	var reason *DamagedError
+	require.False(t, errors.As(err, &reason))
+	contract := connect(t, l, "LabMSP").GetNetwork("trace").GetContract("store")
+	_, err = contract.SubmitTransaction("put", "a", "b")
+	require.NoError(t, err)
 }
 
 func TestNewVersionIsANewSequence(t *testing.T) {

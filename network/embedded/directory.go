@@ -22,6 +22,7 @@ import (
 //	FORMAT    says that this is a ledger, of which format, with which block 0
 //	FOUNDING  stands in for FORMAT until the first start is through
 //	HEIGHT    the height at the last orderly close, a lower bound
+//	LOCK      held by the process that uses the directory
 //	db/       the Pebble database
 //
 // FOUNDING is there before the database is, and FORMAT is written last: as long
@@ -31,6 +32,7 @@ const (
 	formatFile    = "FORMAT"
 	foundingFile  = "FOUNDING"
 	heightFile    = "HEIGHT"
+	lockFile      = "LOCK"
 	databaseDir   = "db"
 	formatVersion = "traceledger embedded ledger 1"
 	// tailBlocks is how many of the last blocks Open checks in full.
@@ -51,6 +53,7 @@ func damaged(format string, args ...any) error {
 
 // directory is an opened data directory.
 type directory struct {
+	lock       io.Closer
 	store      *store
 	keys       *storedKeys
 	genesis    *common.Block
@@ -58,11 +61,29 @@ type directory struct {
 	commitHash []byte
 }
 
-// openDirectory opens the directory, founding it when it is empty.
+// openDirectory opens the directory, founding it when it is empty, and keeps it
+// to this process until close.
 func openDirectory(cfg Config) (*directory, error) {
 	if err := makeDirectory(cfg.FS, cfg.Dir); err != nil {
 		return nil, err
 	}
+	lock, err := cfg.FS.Lock(cfg.FS.PathJoin(cfg.Dir, lockFile))
+	if err != nil {
+		return nil, fmt.Errorf("%s is in use by another process: %w", cfg.Dir, err)
+	}
+	d, err := openLocked(cfg)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	d.lock = lock
+	return d, nil
+}
+
+func (d *directory) close() error {
+	return errors.Join(d.store.close(), d.lock.Close())
+}
+
+func openLocked(cfg Config) (*directory, error) {
 	format, err := readFile(cfg.FS, cfg.FS.PathJoin(cfg.Dir, formatFile))
 	switch {
 	case err == nil:

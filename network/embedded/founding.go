@@ -84,6 +84,9 @@ func mayFound(cfg Config) (again bool, err error) {
 		return true, nil
 	}
 	for _, name := range entries {
+		if name == lockFile {
+			continue
+		}
 		if name == databaseDir {
 			inside, err := cfg.FS.List(cfg.FS.PathJoin(cfg.Dir, name))
 			if err != nil {

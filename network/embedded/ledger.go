@@ -38,6 +38,7 @@ type Ledger struct {
 	log       *slog.Logger
 	keys      []*organisationKeys // members, sorted by MSP id
 	validator *validation.Validator
+	disk      *directory
 	store     *store
 	endorser  *endorser
 	orderer   *orderingNode
@@ -64,7 +65,7 @@ func Open(cfg Config) (*Ledger, error) {
 	}
 	l, err := start(cfg, disk)
 	if err != nil {
-		return nil, errors.Join(err, disk.store.close())
+		return nil, errors.Join(err, disk.close())
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -88,6 +89,7 @@ func start(cfg Config, disk *directory) (*Ledger, error) {
 		log:       cfg.Logger,
 		keys:      disk.keys.Members,
 		validator: v,
+		disk:      disk,
 		store:     disk.store,
 		pipes:     map[string]*bufconn.Listener{},
 	}
@@ -356,7 +358,7 @@ func (l *Ledger) Close() error {
 		l.endorser.unhold(m)
 	}
 	noteHeight(l.cfg, l.store.height())
-	return l.store.close()
+	return l.disk.close()
 }
 
 // storedKeys is the row that holds every organisation's keys.
