@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -66,7 +67,7 @@ func TestNetwork(t *testing.T) {
 		}
 		network.Stop()
 		for _, group := range groups {
-			require.ErrorIs(t, syscall.Kill(-group, 0), syscall.ESRCH, "process group %d", group)
+			requireGone(t, group)
 		}
 		_, err := network.Conn("LabMSP")
 		require.ErrorContains(t, err, "stopped")
@@ -183,7 +184,7 @@ func TestStopKillsWhatIgnoresIt(t *testing.T) {
 	group := node.cmd.Process.Pid
 	node.Stop(100 * time.Millisecond)
 	require.False(t, node.Running())
-	require.ErrorIs(t, syscall.Kill(-group, 0), syscall.ESRCH, "its child is gone as well")
+	requireGone(t, group) // its child as well
 }
 
 func TestStartWithoutFolderOrPrograms(t *testing.T) {
@@ -300,6 +301,18 @@ func (c storeClient) tryRead(key string) (string, error) {
 		return "", err
 	}
 	return results[0].Value, nil
+}
+
+// requireGone waits until nothing is left of a process group. A killed
+// grandchild is there until the system's first process has taken note of it.
+func requireGone(t *testing.T, group int) {
+	t.Helper()
+	eventually(t, func() error {
+		if err := syscall.Kill(-group, 0); !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("process group %d is still there: %v", group, err)
+		}
+		return nil
+	})
 }
 
 // eventually tries again what a network refuses while it finds itself.
