@@ -243,46 +243,6 @@ func (m *merge) close() error {
 	return err
 }
 
-// LotsFor lists the lots of a product by lot number.
-func (x *Index) LotsFor(gtin trace.GTIN, cursor string, limit int) (lots []Typed[trace.Batch], next string, err error) {
-	prefix := prefixOf(state.BatchKey(trace.LotID{GTIN: gtin, Lot: "n"}))
-	recs, next, err := x.List(ListQuery{Prefix: prefix, Cursor: cursor, Limit: limit})
-	if err != nil {
-		return nil, "", err
-	}
-	for _, rec := range recs {
-		t := Typed[trace.Batch]{Provenance: rec.Provenance}
-		if err := json.Unmarshal(rec.Value, &t.Record); err != nil {
-			return nil, "", err
-		}
-		lots = append(lots, t)
-	}
-	return lots, next, nil
-}
-
-// ProductsOf lists the products of which a party is the producer or the merchant, in
-// chain order.
-func (x *Index) ProductsOf(party trace.PartyID) ([]Typed[trace.Product], error) {
-	var out []Typed[trace.Product]
-	err := x.read(func(s *story) error {
-		keys, err := linksFrom(s.from, edgeProduct, string(party))
-		if err != nil {
-			return err
-		}
-		for _, key := range keys {
-			p, err := load[trace.Product](s, trace.Key(key))
-			if err != nil {
-				return err
-			}
-			if p != nil {
-				out = append(out, *p)
-			}
-		}
-		return nil
-	})
-	return out, err
-}
-
 // Limits gives the published limits of a commodity: every version, by substance, then
 // by effective date.
 func (x *Index) Limits(commodity string) ([]trace.Limit, error) {

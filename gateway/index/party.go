@@ -90,34 +90,3 @@ func (p *Party) Licence(number string) *Licence {
 	}
 	return nil
 }
-
-// Product gives a trade item.
-func (x *Index) Product(gtin trace.GTIN) (*Product, bool, error) {
-	var out *Product
-	err := x.read(func(s *story) (err error) {
-		out, err = s.product(gtin)
-		return err
-	})
-	return out, out != nil, err
-}
-
-func (s *story) product(gtin trace.GTIN) (*Product, error) {
-	of, err := s.factsOf(state.ProductSubject(gtin))
-	if err != nil {
-		return nil, err
-	}
-	registered, err := load[trace.Product](s, state.ProductKey(gtin))
-	if err != nil || registered == nil {
-		return nil, err
-	}
-	p := &Product{Typed: *registered}
-	s.name(p.Record.Producer, p.Record.Merchant)
-	if p.Delisted, err = value[trace.Recall](s, state.DelistProductKey(gtin)); err != nil {
-		return nil, err
-	}
-	if p.Verdicts, err = s.verdicts(of); err != nil {
-		return nil, err
-	}
-	p.Actions, err = s.actions(of)
-	return p, err
-}
