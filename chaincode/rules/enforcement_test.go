@@ -118,6 +118,8 @@ func TestTakeAction(t *testing.T) {
 		"codes of no pack":             {func(i *input) { i.r.Codes = codes }, trace.CodeNotFound, false},
 		"no basis":                     {func(i *input) { i.r.Basis = nil }, trace.CodeBasis, false},
 		"a law without article":        {func(i *input) { i.r.Basis[0].Article = "" }, trace.CodeBasis, false},
+		"a law of today":               {func(i *input) { i.r.Basis[0].Effective = now.Date() }, "", true},
+		"eleven laws":                  {func(i *input) { i.r.Basis = make([]trace.LegalBasis, 11) }, trace.CodeTooLarge, false},
 		"a law of tomorrow":            {func(i *input) { i.r.Basis[0].Effective = now.Date() + 1 }, trace.CodeBasis, false},
 		"no causes":                    {func(i *input) { i.r.Causes = nil }, trace.CodeBasis, false},
 		"a cause twice":                {func(i *input) { i.r.Causes = []trace.Key{"a", "a"} }, trace.CodeInvalid, false},
