@@ -137,26 +137,35 @@ func build(ctx context.Context, tools, target string) error {
 	return os.Rename(work, target)
 }
 
-// lockFile takes an exclusive lock that the kernel releases with the process.
+// lockFile takes an exclusive lock, waiting for whoever holds it.
 func lockFile(ctx context.Context, path string) (unlock func(), err error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, err
-	}
 	for {
-		err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			return func() { file.Close() }, nil
-		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) {
-			file.Close()
-			return nil, fmt.Errorf("lock %s: %w", path, err)
+		unlock, free, err := tryLockFile(path)
+		if err != nil || free {
+			return unlock, err
 		}
 		select {
 		case <-ctx.Done():
-			file.Close()
 			return nil, fmt.Errorf("wait for another process that builds the Fabric programs: %w", ctx.Err())
 		case <-time.After(200 * time.Millisecond):
 		}
+	}
+}
+
+// tryLockFile takes an exclusive lock if it is free. The kernel releases it
+// with the process at the latest.
+func tryLockFile(path string) (unlock func(), free bool, err error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, false, err
+	}
+	switch err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
+	case err == nil:
+		return func() { file.Close() }, true, nil
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		return nil, false, file.Close()
+	default:
+		file.Close()
+		return nil, false, fmt.Errorf("lock %s: %w", path, err)
 	}
 }

@@ -49,6 +49,10 @@ func TestNetwork(t *testing.T) {
 		require.NoError(t, network.Deploy(ctx, Chaincode{Name: "store", Version: "1", Binary: program}))
 		require.Equal(t, before, network.plan.Services)
 	})
+	t.Run("OneProcessToAFolder", func(t *testing.T) {
+		_, err := Start(ctx, config)
+		require.ErrorContains(t, err, "another process runs the network in")
+	})
 	t.Run("Faults", func(t *testing.T) { testFaults(t, network) })
 	t.Run("Upgrade", func(t *testing.T) {
 		require.NoError(t, network.Deploy(ctx, Chaincode{
@@ -72,8 +76,9 @@ func TestNetwork(t *testing.T) {
 		_, err := network.Conn("LabMSP")
 		require.ErrorContains(t, err, "stopped")
 
-		network, err = Start(ctx, config)
+		again, err := Start(ctx, config)
 		require.NoError(t, err)
+		network = again
 		require.NoError(t, network.Deploy(ctx, Chaincode{
 			Name: "store", Version: "2", Binary: buildChaincode(t, "-s -w"), Policy: "OR('ProducerMSP.peer', 'LabMSP.peer')",
 		}))
@@ -82,6 +87,7 @@ func TestNetwork(t *testing.T) {
 		eventually(t, func() error { return c.write(ctx, "again", "1") })
 	})
 	t.Run("RefusesTheFolderOfAnotherChannel", func(t *testing.T) {
+		network.Stop()
 		other := config
 		other.Channel = "other"
 		_, err := Start(ctx, other)
