@@ -76,12 +76,12 @@ func noInspection(f *PageFacts) bool {
 	return true
 }
 
+// noPassing holds while inspections stand of which none passed and none failed.
 func noPassing(f *PageFacts) []Reason {
-	unjudged := standing(f, trace.JudgedNoLimit)
-	if len(unjudged) == 0 || len(standing(f, trace.JudgedPass)) > 0 {
+	if noInspection(f) || len(standing(f, trace.JudgedPass)) > 0 || len(standing(f, trace.JudgedFail)) > 0 {
 		return nil
 	}
-	return []Reason{{Zh: "检验结论（部分项目没有可对照的限量）", En: "an inspection's outcome (no limit is on file for some items)", Keys: unjudged}}
+	return []Reason{{Zh: "检验结论（部分项目没有可对照的限量）", En: "an inspection's outcome (no limit is on file for some items)", Keys: standing(f, trace.JudgedNoLimit)}}
 }
 
 func noReview(f *PageFacts) bool {

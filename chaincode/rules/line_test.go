@@ -99,6 +99,7 @@ func lineCases() []lineCase {
 		{"inspection", func(f *PageFacts) { f.Inspections = nil }},
 		{"inspection", func(f *PageFacts) { f.Inspections[0].Superseded = true }},
 		{"inspection-limit", func(f *PageFacts) { f.Inspections[0].Judgement = trace.JudgedNoLimit }},
+		{"inspection-limit", func(f *PageFacts) { f.Inspections[0].Judgement = "a judgement added later" }},
 		{"review", func(f *PageFacts) { f.Reviews = f.Reviews[:1] }},
 		{"review", func(f *PageFacts) { f.Reviews[1].Corrected = true }},
 		{"certificate", func(f *PageFacts) { f.Certificate = "" }},
@@ -250,6 +251,26 @@ func TestPrecedence(t *testing.T) {
 		if len(line.NotShown) > 0 {
 			require.NotEqual(rt, LineGood, line.Level)
 		}
+	})
+}
+
+// Good is never said of facts that lack one of its grounds, whatever else they hold.
+func TestGoodNeedsItsGrounds(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		text := func(name string, of ...string) string { return rapid.SampledFrom(of).Draw(rt, name) }
+		f := goodFacts()
+		f.Licence.Status = LicenceStatus(text("licence", "valid", "valid", "", "expired", "x"))
+		f.Inspections[0].Judgement = trace.Judgement(text("judgement", "pass", "pass", "fail", "no-limit", "", "x"))
+		f.Inspections[0].Superseded = rapid.Bool().Draw(rt, "superseded")
+		f.Journey.Custody = CustodyStatus(text("custody", "unbroken", "unbroken", "", "in-transit", "broken", "x"))
+		f.Pack.State = trace.PackState(text("state", "active", "active", "issued", "frozen", "void", "x"))
+		f.Journey.Findings[0].Measured = rapid.IntRange(0, 1).Draw(rt, "measured")
+		if rapid.Bool().Draw(rt, "no pack") {
+			f.Pack = nil
+		}
+		grounds := f.Licence.Status == LicenceValid && f.Inspections[0].Judgement == trace.JudgedPass && !f.Inspections[0].Superseded &&
+			f.Journey.Custody == CustodyUnbroken && f.Pack != nil && f.Pack.State == trace.PackActive && f.Journey.Findings[0].Measured > 0
+		require.Equal(rt, grounds, VerdictLine(f).Level == LineGood)
 	})
 }
 
