@@ -42,10 +42,12 @@ bench: build
 soak: packages fabric
 	$(GO) test -tags soak -timeout 120m -count 1 -run 'Soak|Crash|Kill|Mutation' -v ./...
 
-# Debian packages: a browser for the pages, fonts for what it draws.
+# Debian packages: a browser for the pages, fonts for what it draws, a renderer for
+# printed labels.
 packages:
 	@missing=""; \
 	command -v chromium >/dev/null 2>&1 || missing="$$missing chromium"; \
+	command -v pdftoppm >/dev/null 2>&1 || missing="$$missing poppler-utils"; \
 	dpkg -s fonts-noto-cjk >/dev/null 2>&1 || fc-list :lang=zh 2>/dev/null | grep -q . || missing="$$missing fonts-droid-fallback fontconfig"; \
 	test -z "$$missing" && exit 0; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \

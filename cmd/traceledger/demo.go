@@ -136,6 +136,9 @@ func (u *uploader) upload(ctx context.Context, up fixtures.Upload) error {
 		return err
 	}
 	for _, row := range result.Rows {
+		if row.Refused != nil && row.Refused.Code == trace.CodeAlreadyExists {
+			return fmt.Errorf("%s row %d: the chain holds this record with other content (%s); records are never edited, so a changed file needs an empty directory: make run DATA=dir", row.Sheet, row.Row, row.Refused.Detail)
+		}
 		if row.Refused != nil {
 			return fmt.Errorf("%s row %d: %s: %s", row.Sheet, row.Row, row.Refused.Code, row.Refused.Detail)
 		}

@@ -75,7 +75,7 @@ func openNode(cfg Config, eng engine, logger *slog.Logger) (n *node, err error) 
 	}
 	if n.ledger, err = ledger.New(ledger.Config{
 		Conns: conns, Channel: channelName, Chaincode: chaincodeName,
-		Outbox: n.store.Outbox(), Reader: &n.reader, Logger: logger, Metrics: counters,
+		Outbox: n.store.Outbox(), Reader: &n.reader, Logger: logger, Metrics: counters, Lag: lag(eng),
 	}); err != nil {
 		return n, err
 	}
@@ -92,6 +92,15 @@ func openNode(cfg Config, eng engine, logger *slog.Logger) (n *node, err error) 
 	}
 	n.handler = n.routes(pages, metrics)
 	return n, nil
+}
+
+// lag is how far endorsers may be behind what was just committed: nothing where one
+// process is all of them.
+func lag(eng engine) time.Duration {
+	if eng.OneProcess() {
+		return 0
+	}
+	return 500 * time.Millisecond
 }
 
 // enrolled returns the identity kept under name, enrolling it the first time.
@@ -137,7 +146,30 @@ func (n *node) run(ctx context.Context) error {
 		}))
 	})
 	group.Go(func() error { return ended(ctx, n.ledger.Recover(ctx)) })
+	group.Go(func() error { return n.forgetAnswers(ctx) })
 	return group.Wait()
+}
+
+// forgetAnswers drops, once a day, answers to idempotency keys that are older than
+// their retention. Files stay: what a record names must not go, and other
+// organisations' records may name files kept here.
+func (n *node) forgetAnswers(ctx context.Context) error {
+	ticker := time.NewTicker(24 * time.Hour)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-ticker.C:
+			keep := func(store.Hash) (bool, error) { return true, nil }
+			swept, err := n.store.Sweep(ctx, now.Add(-store.AnswersKept), time.Time{}, keep)
+			if err != nil {
+				n.logger.Warn("old answers not swept", "error", err)
+				continue
+			}
+			n.logger.Info("old answers swept", "answers", swept.Answers)
+		}
+	}
 }
 
 // ended drops the error of a loop that stopped because it was told to.
