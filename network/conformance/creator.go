@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -149,8 +150,8 @@ func testExpiry(t *testing.T, s *suite) {
 		id, sign := s.engine.Enrol(t, producer, "brief", nil, end)
 		m := newMember(t, s.members[producer].conn, id, sign)
 		transaction, err := m.tryEndorse(t, steps(put(key, "1")))
-		if err != nil { // the machine is busy and the certificate gone already
-			require.Contains(t, explain(err), "expired")
+		if err != nil { // the machine is busy, and the certificate may be gone already
+			require.True(t, passing(err) || strings.Contains(explain(err), "expired"), explain(err))
 			continue
 		}
 		<-time.After(time.Until(end.Add(1100 * time.Millisecond)))

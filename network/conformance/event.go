@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/hyperledger/fabric-gateway/pkg/client"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
@@ -105,10 +104,11 @@ func testEvent(t *testing.T, s *suite) {
 	})
 	t.Run("OfAnotherChaincode", func(t *testing.T) {
 		done := s.submit(t, m, steps(event("mine", "")))
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-		defer cancel()
+		ctx, cancel := context.WithCancel(t.Context())
 		events, err := m.network.ChaincodeEvents(ctx, "other", client.WithStartBlock(done.block))
 		require.NoError(t, err)
+		s.submit(t, m, steps(event("mine", "")))
+		cancel()
 		_, open := <-events
 		require.False(t, open, "nothing until the client gives up")
 	})

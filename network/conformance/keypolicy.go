@@ -8,7 +8,6 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/msp"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sync/errgroup"
 
 	"traceledger/network/conformance/chaincode"
 )
@@ -174,14 +173,7 @@ func testPolicyChangeInBlock(t *testing.T, s *suite) {
 		for range 4 {
 			writers = append(writers, m.endorse(t, steps(put(p+"guard", "2")), orgs(lab)))
 		}
-		var group errgroup.Group
-		for _, transaction := range append([]*client.Transaction{change}, writers...) {
-			group.Go(func() error {
-				_, err := transaction.Submit()
-				return err
-			})
-		}
-		require.NoError(t, group.Wait())
+		sendAtOnce(t, append([]*client.Transaction{change}, writers...))
 		changed := s.outcome(t, change)
 		requireCode(t, peer.TxValidationCode_VALID, changed)
 		order := s.order(t, changed.block)

@@ -15,6 +15,7 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/msp"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -181,6 +182,27 @@ func (m *member) send(t *testing.T, transaction *client.Transaction) *client.Com
 	})
 	require.NoError(t, err, "%s", explain(err))
 	return commit
+}
+
+// sendAtOnce hands transactions to the orderers concurrently. What a loaded
+// network refuses goes again a few times; whether it has it after all, the
+// outcome shows.
+func sendAtOnce(t *testing.T, transactions []*client.Transaction) {
+	t.Helper()
+	var group errgroup.Group
+	for _, transaction := range transactions {
+		group.Go(func() (err error) {
+			for range 5 {
+				if _, err = transaction.Submit(); status.Code(err) != codes.Unavailable {
+					break
+				}
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		require.Equal(t, codes.Unavailable, status.Code(err), explain(err))
+	}
 }
 
 // evaluate runs the steps without writing anything and returns their results.

@@ -9,7 +9,6 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/gateway"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -65,20 +64,7 @@ func testRequest(t *testing.T, s *suite) {
 			from := s.members[organisations[i%len(organisations)]]
 			transactions = append(transactions, from.endorse(t, steps(put(s.prefix()+"fact", "1"), put(p+"guard", "1"))))
 		}
-		var group errgroup.Group
-		for _, transaction := range transactions {
-			group.Go(func() (err error) {
-				for range 5 { // a loaded network now and then says no and means yes
-					if _, err = transaction.Submit(); status.Code(err) != codes.Unavailable {
-						break
-					}
-				}
-				return err
-			})
-		}
-		if err := group.Wait(); err != nil {
-			require.Equal(t, codes.Unavailable, status.Code(err), explain(err))
-		}
+		sendAtOnce(t, transactions)
 		for _, transaction := range transactions {
 			requireCode(t, peer.TxValidationCode_VALID, s.outcome(t, transaction))
 		}
