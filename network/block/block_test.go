@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/hyperledger/fabric-protos-go-apiv2/ledger/rwset"
+	"github.com/hyperledger/fabric-protos-go-apiv2/ledger/rwset/kvrwset"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
@@ -128,7 +130,7 @@ func newCall() *call {
 	}
 }
 
-func (c *call) envelope(t *testing.T) []byte {
+func (c *call) envelope(t testing.TB) []byte {
 	marshal := func(m proto.Message) []byte {
 		raw, err := proto.Marshal(m)
 		require.NoError(t, err)
@@ -209,7 +211,9 @@ func TestParseTransactionDefects(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newCall()
 			test.change(c)
-			tx := ParseTransaction(c.envelope(t))
+			raw := c.envelope(t)
+			tx := ParseTransaction(raw)
+			requireSame(t, parseTransaction(raw, wire{exact: true}), tx)
 			if test.code == nil {
 				require.Nil(t, tx.Defect)
 				require.Equal(t, "cc", tx.Action.Chaincode)
@@ -231,13 +235,66 @@ func TestParseTransactionGarbage(t *testing.T) {
 	require.Equal(t, peer.TxValidationCode_BAD_PAYLOAD, ParseTransaction(raw).Defect.Code)
 }
 
+// requireSame compares what the two ways of unwrapping have come to.
+func requireSame(t *testing.T, want, got *Transaction) {
+	t.Helper()
+	require.Equal(t, want.Defect == nil, got.Defect == nil)
+	if want.Defect != nil {
+		require.Equal(t, want.Defect.Code, got.Defect.Code)
+		require.Equal(t, want.Defect.Stage, got.Defect.Stage)
+	}
+	require.Equal(t, string(want.Payload), string(got.Payload))
+	require.Equal(t, string(want.Signature), string(got.Signature))
+	require.Equal(t, string(want.Data), string(got.Data))
+	require.True(t, proto.Equal(want.ChannelHeader, got.ChannelHeader))
+	require.True(t, proto.Equal(want.SignatureHeader, got.SignatureHeader))
+	require.Equal(t, want.Action == nil, got.Action == nil)
+	if want.Action == nil {
+		return
+	}
+	require.Equal(t, string(want.Action.ProposalPayload), string(got.Action.ProposalPayload))
+	require.Equal(t, string(want.Action.ResponsePayload), string(got.Action.ResponsePayload))
+	require.Equal(t, len(want.Action.Endorsements), len(got.Action.Endorsements))
+	for i, e := range want.Action.Endorsements {
+		require.True(t, proto.Equal(e, got.Action.Endorsements[i]))
+	}
+	require.True(t, proto.Equal(want.Action.Response, got.Action.Response))
+	require.True(t, proto.Equal(want.Action.Event, got.Action.Event))
+	require.Equal(t, len(want.Action.ReadWriteSet.Namespaces), len(got.Action.ReadWriteSet.Namespaces))
+	for i, ns := range want.Action.ReadWriteSet.Namespaces {
+		require.Equal(t, ns.Name, got.Action.ReadWriteSet.Namespaces[i].Name)
+		require.True(t, proto.Equal(ns.Public, got.Action.ReadWriteSet.Namespaces[i].Public))
+		require.Equal(t, len(ns.Collections), len(got.Action.ReadWriteSet.Namespaces[i].Collections))
+	}
+}
+
+// BenchmarkParseTransaction reads a transaction that carries 5 KB, wrapped in
+// place and through the protobuf library.
+func BenchmarkParseTransaction(b *testing.B) {
+	c := newCall()
+	c.payload = make([]byte, 5<<10)
+	set, err := proto.Marshal(&kvrwset.KVRWSet{Writes: []*kvrwset.KVWrite{{Key: "key", Value: c.payload}}})
+	require.NoError(b, err)
+	c.results, err = proto.Marshal(&rwset.TxReadWriteSet{NsRwset: []*rwset.NsReadWriteSet{{Namespace: "cc", Rwset: set}}})
+	require.NoError(b, err)
+	raw := c.envelope(b)
+	for name, w := range map[string]wire{"in place": {}, "library": {exact: true}} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				require.Nil(b, parseTransaction(raw, w).Defect)
+			}
+		})
+	}
+}
+
 // FuzzParseEnvelope feeds arbitrary bytes to every parser of the package.
 func FuzzParseEnvelope(f *testing.F) {
-	t := &testing.T{}
-	f.Add(newCall().envelope(t))
+	f.Add(newCall().envelope(f))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		tx := ParseTransaction(raw)
+		requireSame(t, parseTransaction(raw, wire{exact: true}), tx)
 		if tx.Defect == nil && tx.Type == common.HeaderType_ENDORSER_TRANSACTION {
 			_, err := tx.Action.Arguments()
 			_ = err // arguments may be anything; they must not panic

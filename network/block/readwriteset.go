@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 
-	"github.com/hyperledger/fabric-protos-go-apiv2/ledger/rwset"
 	"github.com/hyperledger/fabric-protos-go-apiv2/ledger/rwset/kvrwset"
 	"google.golang.org/protobuf/proto"
 )
@@ -35,12 +34,16 @@ type CollectionSet struct {
 // set that names a namespace twice at a later point, so that is not an error
 // here.
 func ParseReadWriteSet(raw []byte) (*ReadWriteSet, error) {
-	set := &rwset.TxReadWriteSet{}
-	if err := proto.Unmarshal(raw, set); err != nil {
+	return parseReadWriteSet(raw, wire{})
+}
+
+func parseReadWriteSet(raw []byte, w wire) (*ReadWriteSet, error) {
+	namespaces, err := w.namespaces(raw)
+	if err != nil {
 		return nil, fmt.Errorf("read-write set: %w", err)
 	}
-	out := &ReadWriteSet{Namespaces: make([]NamespaceSet, 0, len(set.GetNsRwset()))}
-	for _, ns := range set.GetNsRwset() {
+	out := &ReadWriteSet{Namespaces: make([]NamespaceSet, 0, len(namespaces))}
+	for _, ns := range namespaces {
 		parsed := NamespaceSet{Name: ns.GetNamespace(), Public: &kvrwset.KVRWSet{}}
 		if err := proto.Unmarshal(ns.GetRwset(), parsed.Public); err != nil {
 			return nil, fmt.Errorf("read-write set of namespace %q: %w", ns.GetNamespace(), err)

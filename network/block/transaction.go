@@ -9,7 +9,7 @@ import (
 )
 
 // Transaction is one envelope of a block, parsed once. Fields behind the first
-// defect are left empty.
+// defect are left empty. Byte slices share the envelope's memory.
 type Transaction struct {
 	// Raw is the envelope as it stands in the block.
 	Raw []byte
@@ -101,49 +101,51 @@ func (a *Action) Arguments() ([][]byte, error) {
 // ParseTransaction reads one envelope. It always returns a Transaction; what
 // could not be read is named in its Defect. Signatures are not checked.
 func ParseTransaction(raw []byte) *Transaction {
+	return parseTransaction(raw, wire{})
+}
+
+func parseTransaction(raw []byte, w wire) *Transaction {
 	t := &Transaction{Raw: raw}
-	t.Defect = t.parse()
+	t.Defect = t.parse(w)
 	return t
 }
 
-func (t *Transaction) parse() *Defect {
-	envelope := &common.Envelope{}
-	if err := proto.Unmarshal(t.Raw, envelope); err != nil {
+func (t *Transaction) parse(w wire) *Defect {
+	var err error
+	if t.Payload, t.Signature, err = w.envelope(t.Raw); err != nil {
 		return header(peer.TxValidationCode_INVALID_OTHER_REASON, "envelope: %v", err)
 	}
-	t.Payload, t.Signature = envelope.GetPayload(), envelope.GetSignature()
-
-	payload := &common.Payload{}
-	if err := proto.Unmarshal(t.Payload, payload); err != nil {
+	h, data, err := w.payload(t.Payload)
+	if err != nil {
 		return header(peer.TxValidationCode_BAD_PAYLOAD, "payload: %v", err)
 	}
-	t.Data = payload.GetData()
-	if d := t.parseHeader(payload.GetHeader()); d != nil {
+	t.Data = data
+	if d := t.parseHeader(h); d != nil {
 		return d
 	}
 	switch t.Type {
 	case common.HeaderType_CONFIG:
 		return nil
 	case common.HeaderType_ENDORSER_TRANSACTION:
-		return t.parseAction()
+		return t.parseAction(w)
 	default:
 		return structure(peer.TxValidationCode_UNSUPPORTED_TX_PAYLOAD,
 			"header type %s does not belong into a block", t.Type)
 	}
 }
 
-func (t *Transaction) parseHeader(h *common.Header) *Defect {
+func (t *Transaction) parseHeader(h *headers) *Defect {
 	const code = peer.TxValidationCode_BAD_COMMON_HEADER
 	if h == nil {
 		return header(code, "no header")
 	}
 	channel, signature := &common.ChannelHeader{}, &common.SignatureHeader{}
-	if err := proto.Unmarshal(h.GetChannelHeader(), channel); err != nil {
+	if err := proto.Unmarshal(h.channel, channel); err != nil {
 		return header(code, "channel header: %v", err)
 	}
-	t.ChannelHeader, t.ChannelHeaderBytes = channel, h.GetChannelHeader()
+	t.ChannelHeader, t.ChannelHeaderBytes = channel, h.channel
 	t.Type = common.HeaderType(channel.GetType())
-	if err := proto.Unmarshal(h.GetSignatureHeader(), signature); err != nil {
+	if err := proto.Unmarshal(h.signature, signature); err != nil {
 		return header(code, "signature header: %v", err)
 	}
 	t.SignatureHeader = signature
@@ -168,16 +170,16 @@ func checkSignatureHeader(h *common.SignatureHeader, defect func(string) *Defect
 	return nil
 }
 
-func (t *Transaction) parseAction() *Defect {
+func (t *Transaction) parseAction(w wire) *Defect {
 	if want := TransactionID(t.SignatureHeader.GetNonce(), t.Creator()); t.ID() != want {
 		return structure(peer.TxValidationCode_BAD_PROPOSAL_TXID, "transaction id %q, must be %s", t.ID(), want)
 	}
 	action := &Action{}
-	outcome, d := t.parseEndorsedAction(action)
+	outcome, d := t.parseEndorsedAction(w, action)
 	if d != nil {
 		return d
 	}
-	if d := t.parseOutcome(action, outcome); d != nil {
+	if d := t.parseOutcome(w, action, outcome); d != nil {
 		return d
 	}
 	t.Action = action
@@ -185,84 +187,82 @@ func (t *Transaction) parseAction() *Defect {
 }
 
 // parseEndorsedAction unwraps the call down to the endorsed response and checks
-// that the response answers this very proposal.
-func (t *Transaction) parseEndorsedAction(a *Action) (*peer.ProposalResponsePayload, *Defect) {
+// that the response answers this very proposal. It returns what the endorsers
+// agreed on, still packed; nil when there is nothing.
+func (t *Transaction) parseEndorsedAction(w wire, a *Action) ([]byte, *Defect) {
 	const code = peer.TxValidationCode_INVALID_ENDORSER_TRANSACTION
-	tx := &peer.Transaction{}
-	if err := proto.Unmarshal(t.Data, tx); err != nil {
+	actionHeader, wrapped, count, err := w.action(t.Data)
+	if err != nil {
 		return nil, structure(code, "transaction: %v", err)
 	}
-	if n := len(tx.GetActions()); n != 1 {
-		return nil, structure(code, "%d actions, must be 1", n)
+	if count != 1 {
+		return nil, structure(code, "%d actions, must be 1", count)
 	}
-	wrapped := tx.GetActions()[0]
 	signature := &common.SignatureHeader{}
-	if err := proto.Unmarshal(wrapped.GetHeader(), signature); err != nil {
+	if err := proto.Unmarshal(actionHeader, signature); err != nil {
 		return nil, structure(code, "action header: %v", err)
 	}
 	if d := checkSignatureHeader(signature, func(r string) *Defect { return structure(code, "action: %s", r) }); d != nil {
 		return nil, d
 	}
-	payload := &peer.ChaincodeActionPayload{}
-	if err := proto.Unmarshal(wrapped.GetPayload(), payload); err != nil {
+	payload, err := w.endorsed(wrapped)
+	if err != nil {
 		return nil, structure(code, "chaincode action payload: %v", err)
 	}
-	if payload.GetAction() == nil {
+	if !payload.present {
 		return nil, structure(code, "chaincode action payload has no endorsed action")
 	}
-	a.ProposalPayload = payload.GetChaincodeProposalPayload()
-	a.ResponsePayload = payload.GetAction().GetProposalResponsePayload()
-	a.Endorsements = payload.GetAction().GetEndorsements()
+	a.ProposalPayload, a.ResponsePayload, a.Endorsements = payload.proposal, payload.response, payload.endorsements
 
-	response := &peer.ProposalResponsePayload{}
-	if err := proto.Unmarshal(a.ResponsePayload, response); err != nil {
+	answered, extension, err := w.response(a.ResponsePayload)
+	if err != nil {
 		return nil, structure(code, "proposal response payload: %v", err)
 	}
-	hash := ProposalHash(t.ChannelHeaderBytes, wrapped.GetHeader(), a.ProposalPayload)
-	if string(hash) != string(response.GetProposalHash()) {
-		return nil, structure(code, "proposal hash %x, must be %x", response.GetProposalHash(), hash)
+	hash := ProposalHash(t.ChannelHeaderBytes, actionHeader, a.ProposalPayload)
+	if string(hash) != string(answered) {
+		return nil, structure(code, "proposal hash %x, must be %x", answered, hash)
 	}
-	return response, nil
+	return extension, nil
 }
 
 // parseOutcome reads what the endorsers agreed on and checks that it names the
 // chaincode that was asked.
-func (t *Transaction) parseOutcome(a *Action, response *peer.ProposalResponsePayload) *Defect {
+func (t *Transaction) parseOutcome(w wire, a *Action, packed []byte) *Defect {
 	extension := &peer.ChaincodeHeaderExtension{}
 	if err := proto.Unmarshal(t.ChannelHeader.GetExtension(), extension); err != nil {
 		return action(peer.TxValidationCode_BAD_HEADER_EXTENSION, "header extension: %v", err)
 	}
-	if response.GetExtension() == nil {
+	if packed == nil {
 		return action(peer.TxValidationCode_BAD_RESPONSE_PAYLOAD, "proposal response has no chaincode action")
 	}
-	result := &peer.ChaincodeAction{}
-	if err := proto.Unmarshal(response.GetExtension(), result); err != nil {
+	result, err := w.result(packed)
+	if err != nil {
 		return action(peer.TxValidationCode_BAD_RESPONSE_PAYLOAD, "chaincode action: %v", err)
 	}
-	sets, err := ParseReadWriteSet(result.GetResults())
+	sets, err := parseReadWriteSet(result.results, w)
 	if err != nil {
 		return action(peer.TxValidationCode_BAD_RWSET, "%v", err)
 	}
-	a.ReadWriteSet, a.Response = sets, result.GetResponse()
+	a.ReadWriteSet, a.Response = sets, result.response
 
-	if extension.GetChaincodeId() == nil || result.GetChaincodeId() == nil {
+	if extension.GetChaincodeId() == nil || result.chaincode == nil {
 		return action(peer.TxValidationCode_INVALID_OTHER_REASON, "no chaincode id")
 	}
-	a.Chaincode, a.Version = extension.GetChaincodeId().GetName(), result.GetChaincodeId().GetVersion()
+	a.Chaincode, a.Version = extension.GetChaincodeId().GetName(), result.chaincode.GetVersion()
 	switch {
 	case a.Chaincode == "":
 		return action(peer.TxValidationCode_INVALID_CHAINCODE, "empty chaincode name")
-	case a.Chaincode != result.GetChaincodeId().GetName():
+	case a.Chaincode != result.chaincode.GetName():
 		return action(peer.TxValidationCode_INVALID_CHAINCODE, "asked for chaincode %q, endorsed for %q",
-			a.Chaincode, result.GetChaincodeId().GetName())
+			a.Chaincode, result.chaincode.GetName())
 	case a.Version == "":
 		return action(peer.TxValidationCode_INVALID_CHAINCODE, "empty chaincode version")
 	}
-	if result.GetEvents() == nil {
+	if result.events == nil {
 		return nil
 	}
 	a.Event = &peer.ChaincodeEvent{}
-	if err := proto.Unmarshal(result.GetEvents(), a.Event); err != nil {
+	if err := proto.Unmarshal(result.events, a.Event); err != nil {
 		return action(peer.TxValidationCode_INVALID_OTHER_REASON, "chaincode event: %v", err)
 	}
 	if a.Event.GetChaincodeId() != a.Chaincode {
