@@ -147,7 +147,7 @@ func (s *Scanner) findPack(o *outline, a address) (pack *packOutline, checked bo
 		}
 		issued, err := s.library.issued(p, a.serial, a.item)
 		if err != nil {
-			s.log.Warn("leaf file of a pack", "pack", p.id, "error", err)
+			s.library.report(p.id, err)
 			if pack == nil {
 				pack = p
 			}

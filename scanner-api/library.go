@@ -1,6 +1,7 @@
 package scanner
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -115,6 +116,16 @@ func (l *library) volume(p *packOutline) (*volume, error) {
 		}
 		return &volume{leaves, content}, leaves.Weight(), nil
 	})
+}
+
+// report logs why a code could not be checked. An absent list is an everyday matter
+// and asked about at every scan; a list that is not the chain's is not.
+func (l *library) report(pack trace.PackID, err error) {
+	level := slog.LevelWarn
+	if trace.CodeOf(err) == store.CodeFileUnknown {
+		level = slog.LevelDebug
+	}
+	l.logger.Log(context.Background(), level, "leaf file of a pack", "pack", pack, "error", err)
 }
 
 // issued tells whether serial is the code that the producer issued as this item of

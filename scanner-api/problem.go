@@ -163,9 +163,7 @@ func (p problem) view(l page.Language) page.View {
 	for _, a := range p.advice {
 		notice.Text = append(notice.Text, pickText(l, a))
 	}
-	if p.detail != "" {
-		notice.Text = append(notice.Text, p.detail)
-	}
+	notice.Detail = p.detail
 	return page.View{Title: notice.Heading, Notice: notice}
 }
 

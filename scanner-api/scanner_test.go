@@ -68,7 +68,7 @@ func (w *world) problemOf(path string, status int) trace.Code {
 	require.NotEmpty(w.t, p.Detail)
 	page := w.get(path)
 	require.Equal(w.t, status, page.status)
-	require.Contains(w.t, page.body, "<h2 id=\"verdict\">")
+	require.Contains(w.t, page.body, `<h1 id="verdict">`)
 	return p.Code
 }
 

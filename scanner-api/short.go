@@ -53,7 +53,7 @@ func (s *Scanner) short(c *gin.Context) {
 		return
 	}
 	if err != nil {
-		s.log.Warn("leaf file of a pack", "pack", p.id, "error", err)
+		s.library.report(p.id, err)
 	}
 	s.roll(c, a, &p, pack.Status, err == nil)
 }

@@ -3,6 +3,7 @@ package chart
 import (
 	"html/template"
 	"math"
+	"slices"
 
 	"traceledger/chaincode/rules"
 	"traceledger/chaincode/trace"
@@ -79,8 +80,10 @@ func (t Track) projection() (projection, int) {
 	}, height
 }
 
-// SVG draws the track.
+// SVG draws the track, every position rounded before anything is computed from it:
+// not even the picture's frame tells where exactly a vehicle stood.
 func (t Track) SVG() template.HTML {
+	t = t.coarse()
 	p, height := t.projection()
 	var d drawing
 	d.open(height/10, t.Title, t.Description, "track")
@@ -90,6 +93,20 @@ func (t Track) SVG() template.HTML {
 	t.drawPlaces(&d, p, height)
 	d.close()
 	return template.HTML(d.String())
+}
+
+func (t Track) coarse() Track {
+	runs, places := make([][]trace.Point, len(t.Runs)), slices.Clone(t.Places)
+	for i, run := range t.Runs {
+		for _, point := range run {
+			runs[i] = append(runs[i], rules.Coarse(point))
+		}
+	}
+	for i := range places {
+		places[i].Point = rules.Coarse(places[i].Point)
+	}
+	t.Runs, t.Places = runs, places
+	return t
 }
 
 // drawDegrees draws meridians and parallels, so that the eye has a scale.
@@ -123,7 +140,6 @@ func (t Track) drawRuns(d *drawing, p projection) {
 	for _, run := range t.Runs {
 		solid.lift()
 		for i, point := range run {
-			point = rules.Coarse(point)
 			x, y := p.at(point)
 			if i == 0 && last != nil {
 				dashed.lift()
@@ -150,7 +166,7 @@ func (t Track) drawRuns(d *drawing, p projection) {
 func (t Track) drawPlaces(d *drawing, p projection, height int) {
 	var taken []box
 	for _, place := range t.Places {
-		x, y := p.at(rules.Coarse(place.Point))
+		x, y := p.at(place.Point)
 		switch place.Kind {
 		case PlaceEnd:
 			d.circle("end", x, y, 45)
@@ -161,16 +177,20 @@ func (t Track) drawPlaces(d *drawing, p projection, height int) {
 		default:
 			d.circle("town", x, y, 18)
 		}
-		taken = append(taken, box{x - 50, y - 50, x + 50, y + 50})
+		above := 50
+		if place.Kind == PlaceExcursion {
+			above = 110
+		}
+		taken = append(taken, box{x - 50, y - above, x + 50, y + 50})
 	}
 	for kind := PlaceEnd; kind <= PlacePassed; kind++ {
 		for _, place := range t.Places {
 			if place.Kind != kind || place.Name == "" {
 				continue
 			}
-			x, y := p.at(rules.Coarse(place.Point))
+			x, y := p.at(place.Point)
 			width := textWidth(place.Name, labelSize)
-			for _, dy := range []int{-85, 160, -210, 285, -335, 410} {
+			for _, dy := range []int{-85, 160, -135, -210, 285, -335, 410} {
 				left := min(max(x-width/2, 30), 10*Width-width-30)
 				label := box{left, y + dy - labelSize, left + width, y + dy + 20}
 				if label.top < 0 || label.bottom > height || overlapsAny(taken, label) {

@@ -238,4 +238,5 @@ type Notice struct {
 	Heading string
 	Text    []string
 	Code    string // of the error, for support
+	Detail  string // its own words
 }
