@@ -40,7 +40,7 @@ type refusal struct {
 
 func (x *Index) newFold(from cursor) *fold {
 	return &fold{
-		index: x, batch: x.db.NewBatch(), cursor: from,
+		index: x, batch: x.db.NewBatch(pebble.WithMaxRetainedSizeBytes(4 * x.batchBytes)), cursor: from,
 		records: map[string]struct{}{}, changed: map[string]uint64{},
 	}
 }

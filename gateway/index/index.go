@@ -45,7 +45,7 @@ type Config struct {
 	CacheBytes    int64 // block cache; 0 is 16 MiB
 	MemTableBytes int64 // write buffer, of which there may be two; 0 is 16 MiB
 	// BatchBytes is how much Follow gathers before it commits while blocks come
-	// faster than it folds them; 0 is 4 MiB. It does not change what is stored.
+	// faster than it folds them; 0 is 1 MiB. It does not change what is stored.
 	BatchBytes int
 }
 

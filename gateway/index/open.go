@@ -43,7 +43,7 @@ func Open(cfg Config) (*Index, error) {
 		x.logger = slog.Default()
 	}
 	if x.batchBytes <= 0 {
-		x.batchBytes = 4 << 20
+		x.batchBytes = 1 << 20
 	}
 	if cfg.Chaincode == "" {
 		cfg.Chaincode = "trace"
