@@ -107,6 +107,11 @@ func (a *API) Mount(r gin.IRouter) {
 	v1.GET("/code-packs/:pack/labels", a.labels)
 }
 
+// NoSuchRoute answers a request below /v1 that no route takes, by path or by method.
+func (a *API) NoSuchRoute(c *gin.Context) {
+	a.fail(c, trace.Errorf(CodeNoSuchRoute, "%s %s is no route of this interface; GET /v1/openapi.json lists them all", c.Request.Method, c.Request.URL.Path))
+}
+
 // answer is a status with a JSON body.
 type answer struct {
 	status int

@@ -46,9 +46,23 @@ func (a *API) Keep(content io.Reader, who Caller) (FileKept, error) {
 	about := store.About{MediaType: http.DetectContentType(head), Uploader: who.Token.Party}
 	file, err := a.Store.Files().Receive(io.MultiReader(strings.NewReader(string(head)), content), a.Limits.FileBytes, about)
 	if err != nil {
-		return FileKept{}, err
+		return FileKept{}, refusedUpload(err)
 	}
 	return FileKept{Hash: file.Hash.String(), Size: file.Size, MediaType: file.About.MediaType, Received: trace.TimeOf(file.Received)}, nil
+}
+
+// refusedUpload tells what the sender did wrong from what went wrong here: a body
+// beyond the route's own bound, or one that ended early.
+func refusedUpload(err error) error {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		// The reader lets one byte more pass than a file may have.
+		return trace.Errorf(store.CodeFileTooLarge, "the file has more than %d bytes, the most that is taken here", tooLarge.Limit-1)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return trace.Errorf(trace.CodeMalformed, "the upload was cut off before its announced length; send the file again")
+	}
+	return err
 }
 
 func (a *API) sendFile(c *gin.Context) {

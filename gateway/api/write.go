@@ -53,15 +53,11 @@ func (a *API) write(m trace.Method) gin.HandlerFunc {
 // Write submits one request, already carrying its idempotency key, and waits until
 // the index shows it.
 func (a *API) Write(ctx context.Context, who Caller, m trace.Method, key string, arguments []byte) (Written, error) {
-	call := ledger.Call{Contract: m.Contract, Method: m.Name, Arguments: arguments, IdempotencyKey: m.Transaction() + " " + key}
-	if m.Transient != "" {
-		payload, err := a.payload(arguments)
-		if err != nil {
-			return Written{}, err
-		}
-		call.Transient = map[string][]byte{m.Transient: payload}
-		call.Endorsers = endorsers(who.Identity.MSPID)
+	call, err := a.callOf(who, m, arguments)
+	if err != nil {
+		return Written{}, err
 	}
+	call.IdempotencyKey = m.Transaction() + " " + key
 	receipt, err := a.Ledger.Submit(ctx, who.Identity, call)
 	if trace.CodeOf(err) == trace.CodeAlreadyRecorded {
 		return a.recorded(err)
@@ -78,6 +74,31 @@ func (a *API) Write(ctx context.Context, who Caller, m trace.Method, key string,
 	// The record is committed whether or not the index has caught up in time.
 	_ = a.Index.WaitFor(wait, receipt.Block)
 	return out, nil
+}
+
+// Try lets the chain simulate a request, already carrying its idempotency key, and
+// gives its refusal. Nothing is recorded.
+func (a *API) Try(ctx context.Context, who Caller, m trace.Method, arguments []byte) error {
+	call, err := a.callOf(who, m, arguments)
+	if err != nil {
+		return err
+	}
+	_, err = a.Ledger.Evaluate(ctx, who.Identity, call)
+	return err
+}
+
+// callOf makes the call of a request, with the payload that travels beside it.
+func (a *API) callOf(who Caller, m trace.Method, arguments []byte) (ledger.Call, error) {
+	call := ledger.Call{Contract: m.Contract, Method: m.Name, Arguments: arguments}
+	if m.Transient != "" {
+		payload, err := a.payload(arguments)
+		if err != nil {
+			return ledger.Call{}, err
+		}
+		call.Transient = map[string][]byte{m.Transient: payload}
+		call.Endorsers = endorsers(who.Identity.MSPID)
+	}
+	return call, nil
 }
 
 // recorded answers a retry whose record is on the chain already, although this
@@ -170,12 +191,12 @@ func insertKey(body []byte, key string) ([]byte, error) {
 			return nil, trace.Errorf(trace.CodeInvalid, "Idempotency-Key must be printable ASCII without spaces")
 		}
 	}
-	if !json.Valid(body) {
-		return nil, trace.Errorf(trace.CodeMalformed, "body is not JSON")
+	if err := wellFormed(body); err != nil {
+		return nil, err
 	}
 	trimmed := bytes.TrimSpace(body)
 	if trimmed[0] != '{' {
-		return nil, trace.Errorf(trace.CodeMalformed, "body is not a JSON object")
+		return nil, trace.Errorf(trace.CodeMalformed, "the body must be one JSON object, begins with %q", string(trimmed[:1]))
 	}
 	quoted, err := json.Marshal(key)
 	if err != nil {
