@@ -36,6 +36,7 @@ func BenchmarkScan(b *testing.B) {
 		paths[i] = w.item(int64(i) + 1)
 	}
 	load(b, scanner.NewServer(w.scanner), paths)
+	b.ReportMetric(float64(len(w.get(w.item(1), "Accept", asJSON).body)), "bytes")
 }
 
 func BenchmarkBare(b *testing.B) {

@@ -132,6 +132,9 @@ func TestACodesPageShowsItsOwnJourneyOnly(t *testing.T) {
 	require.NotEqual(t, rules.LineRecalled, w.scan(w.item(4)).Line.Level)
 	require.NotEqual(t, rules.LineRecalled, w.scan(w.item(10)).Line.Level)
 	says(t, w.get(w.item(5)).body, "verdict recalled")
+	says(t, w.get(w.item(5)).body, "1 项处置有效")
+	says(t, w.get(w.item(4)).body, "不涉及这一件")
+	saysNot(t, w.get(w.item(4)).body, "1 项处置有效")
 }
 
 func TestWhatIsMissingIsSaid(t *testing.T) {

@@ -78,6 +78,8 @@ func (b *builder) actionView(a index.Action) Action {
 		Files: b.files(b.words("整改报告", "Rectification report"), r.Rectification),
 		Stamp: b.sign(b.recordKind(state.FactAction), a.Provenance),
 	}
+	view.Elsewhere = r.Codes != nil && b.s.Journey != nil && !b.holds(r.Codes)
+	view.Open = r.Kind != trace.ActionReinstate && !view.Undone && !view.Elsewhere
 	if r.Codes != nil {
 		view.Title += b.words("（部分追溯码）", " (a run of codes)")
 	} else if r.Lot == nil && r.GTIN != "" {
@@ -87,4 +89,11 @@ func (b *builder) actionView(a index.Action) Action {
 		view.Basis = append(view.Basis, basis.Law+" "+basis.Article)
 	}
 	return view
+}
+
+// holds tells whether this page's item is in a run of codes. Items that share a body
+// are all in it or all outside: recalled runs cut a pack into groups.
+func (b *builder) holds(codes *trace.CodeRange) bool {
+	j := b.s.Journey
+	return codes.Pack == j.Pack && codes.First <= j.Item && j.Item <= codes.Last
 }

@@ -182,8 +182,8 @@ func (b *builder) glanceStanding() {
 		}
 	}
 	standing := 0
-	for _, a := range b.s.Lot.Actions {
-		if a.Record.Kind != trace.ActionReinstate && len(a.UndoneBy) == 0 {
+	for _, a := range b.v.Actions {
+		if a.Open {
 			standing++
 		}
 	}

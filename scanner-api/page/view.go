@@ -212,6 +212,8 @@ type Action struct {
 	Title, Reason string
 	Basis         []string
 	Undone        bool
+	Elsewhere     bool // about a run of codes that this item is not in
+	Open          bool // in force and about what the page shows
 	Files         []File
 	Stamp         Stamp
 }

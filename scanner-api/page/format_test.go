@@ -1,0 +1,81 @@
+package page
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"traceledger/chaincode/rules"
+	"traceledger/chaincode/trace"
+	"traceledger/gateway/index"
+)
+
+func TestFiguresAsPeopleReadThem(t *testing.T) {
+	for c, want := range map[trace.CentiCelsius]string{0: "0", 50: "0.5", 1177: "11.77", -1850: "−18.5", 600: "6"} {
+		require.Equal(t, want, celsius(c))
+	}
+	require.Equal(t, "75 分钟", Chinese.duration(4500))
+	require.Equal(t, "30 s", English.duration(30))
+	require.Equal(t, "31 小时 30 分", Chinese.duration(31*3600+30*60))
+	require.Equal(t, "3 d 2 h", English.duration(74*3600))
+	require.Equal(t, "9,600 千克", Chinese.quantity(trace.Quantity{Amount: 9_600_000, Unit: trace.Gram}))
+	require.Equal(t, "1.25 l", English.quantity(trace.Quantity{Amount: 1250, Unit: trace.Millilitre}))
+	require.Equal(t, "12 pcs", English.quantity(trace.Quantity{Amount: 12, Unit: trace.Piece}))
+	require.Equal(t, "8 亩", Chinese.area(5333))
+	require.Equal(t, "0.53 ha", English.area(5333))
+	require.Equal(t, "30.20°N 103.51°E", degrees(trace.Point{Latitude: 30_200_000, Longitude: 103_510_000}))
+	require.Equal(t, "10.00°S 5.00°W", degrees(trace.Point{Latitude: -10_000_000, Longitude: -5_000_000}))
+	require.Equal(t, "1.6 %", share(160))
+	require.Equal(t, "2026-10-18 08:30", Clock(at(t, "2026-10-18T08:30")), "times are read at +08:00")
+	require.Equal(t, "PJ%2F26%3A1", EscapePart("PJ/26:1"))
+}
+
+// Text on the chain is written by strangers: whatever it holds, a page shows it as
+// text.
+func TestTextOfRecordsIsNeverMarkup(t *testing.T) {
+	s := kiwifruit(t, true)
+	const attack = `"><script>alert(1)</script><img src=x onerror=alert(1)>`
+	s.Lot.Product.Record.Name = attack
+	s.Lot.Batch.Record.Place = attack
+	s.Lot.Log[0].Record.Note = attack
+	s.Journey.Legs[0].Record.Origin.Name = attack
+	s.Journey.Legs[0].Verdicts[0].Record.Text = attack
+	s.Lot.Parties["farm-pujiang-01"].Record.Name = attack
+	for _, l := range []Language{Chinese, English} {
+		html := rendered(t, l, s)
+		require.NotContains(t, html, "<script")
+		require.NotContains(t, html, "<img src=x")
+	}
+}
+
+func TestCorrectionsStandBesideWhatTheyCorrect(t *testing.T) {
+	html := rendered(t, Chinese, kiwifruit(t, false))
+	first, second := strings.Index(html, "滴灌 4 小时"), strings.Index(html, "滴灌 6 小时")
+	require.Positive(t, first)
+	require.Greater(t, second, first)
+	require.Less(t, second, strings.Index(html, "套袋"), "before the next step")
+	require.Contains(t, html[first:strings.Index(html, "套袋")], "时长记错")
+}
+
+func TestArrangeKeepsEveryRecordOnce(t *testing.T) {
+	provenance := func(p index.Provenance) index.Provenance { return p }
+	key := func(p arranged[index.Provenance]) trace.Key { return p.record.Key }
+	records := []index.Provenance{
+		{Key: "a", CorrectedBy: []trace.Key{"c", "d"}}, {Key: "b"}, {Key: "c", CorrectedBy: []trace.Key{"e"}}, {Key: "d"}, {Key: "e"}, {Key: "f"},
+	}
+	var order []trace.Key
+	for _, a := range arrange(records, provenance) {
+		order = append(order, key(a))
+	}
+	require.Equal(t, []trace.Key{"a", "c", "e", "d", "b", "f"}, order)
+	round := []index.Provenance{{Key: "x", CorrectedBy: []trace.Key{"y"}}, {Key: "y", CorrectedBy: []trace.Key{"x"}}}
+	require.Len(t, arrange(round, provenance), 2, "a circle, which the contracts refuse, hides nothing")
+}
+
+func TestTheLineIsNotSaidTwice(t *testing.T) {
+	line := rules.Line{Level: rules.LineWarning, Text: rules.Text{Zh: "注意：甲", En: "Warning: A"}, Reasons: []rules.Reason{{Zh: "甲", En: "A"}, {Zh: "乙", En: "B"}}, NotShown: []rules.Reason{{Zh: "丙", En: "C"}, {Zh: "丁", En: "D"}}}
+	v := lineView(Chinese, line)
+	require.Equal(t, []string{"乙"}, v.Reasons)
+	require.Equal(t, "丙、丁", v.NotShown)
+}
