@@ -21,6 +21,9 @@ import (
 func (l *Ledger) define(ctx context.Context) error {
 	for i := range l.cfg.Chaincodes {
 		definition := l.cfg.Chaincodes[i].definition()
+		if err := l.validator.Channel().CheckDefinition(definition); err != nil {
+			return err
+		}
 		writes, err := l.definitionWrites(definition)
 		if err != nil {
 			return err

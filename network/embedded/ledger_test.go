@@ -96,6 +96,9 @@ var storeFunctions = map[string]storeFunction{
 	"reveal": func(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
 		return stub.GetPrivateData(args[0], args[1])
 	},
+	"purge": func(stub shim.ChaincodeStubInterface, args []string) ([]byte, error) {
+		return nil, stub.PurgePrivateData(args[0], args[1])
+	},
 	"fail": func(_ shim.ChaincodeStubInterface, args []string) ([]byte, error) {
 		return nil, fmt.Errorf("%s", args[0])
 	},
@@ -111,7 +114,10 @@ func testConfig(fs vfs.FS) Config {
 		Channel: "trace",
 		Chaincodes: []Chaincode{{
 			Name: "store", Version: "1", Chaincode: storeChaincode{},
-			Collections: []Collection{{Name: "pair", Members: []string{"ProducerMSP", "LabMSP"}, MemberOnlyRead: true, MemberOnlyWrite: true}},
+			Collections: []Collection{
+				{Name: "pair", Members: []string{"ProducerMSP", "LabMSP"}, MemberOnlyRead: true, MemberOnlyWrite: true},
+				{Name: "brief", Members: []string{"ProducerMSP", "LabMSP"}, BlockToLive: 2},
+			},
 		}},
 	}
 }

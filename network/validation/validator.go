@@ -287,27 +287,41 @@ func (v *Validator) policiesFor(state State, chaincode string) (*chaincodePolici
 	if err != nil {
 		return nil, err
 	}
-	compiled := &chaincodePolicies{
-		sequence:    sequence.Version,
-		collections: map[string]Policy{},
-		channel:     v.channel,
+	compiled, err := v.channel.compile(definition)
+	if err != nil {
+		return nil, err
 	}
-	if compiled.chaincode, err = v.channel.applicationPolicy(definition.Policy); err != nil {
-		return nil, fmt.Errorf("endorsement policy of chaincode %s: %w", chaincode, err)
-	}
-	for _, c := range definition.Collections {
-		var policy Policy
-		if c.GetEndorsementPolicy() != nil {
-			if policy, err = v.channel.applicationPolicy(c.GetEndorsementPolicy()); err != nil {
-				return nil, fmt.Errorf("endorsement policy of collection %s: %w", c.GetName(), err)
-			}
-		}
-		compiled.collections[c.GetName()] = policy
-	}
+	compiled.sequence = sequence.Version
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.definitions[chaincode] = compiled
 	return compiled, nil
+}
+
+// CheckDefinition reports whether a chaincode's definition can be used on the
+// channel. A definition that cannot would stop every later block that calls the
+// chaincode, so it must not be committed.
+func (c *Channel) CheckDefinition(d *Definition) error {
+	_, err := c.compile(d)
+	return err
+}
+
+func (c *Channel) compile(d *Definition) (*chaincodePolicies, error) {
+	out := &chaincodePolicies{collections: map[string]Policy{}, channel: c}
+	var err error
+	if out.chaincode, err = c.applicationPolicy(d.Policy); err != nil {
+		return nil, fmt.Errorf("endorsement policy of chaincode %s: %w", d.Name, err)
+	}
+	for _, collection := range d.Collections {
+		var policy Policy
+		if collection.GetEndorsementPolicy() != nil {
+			if policy, err = c.applicationPolicy(collection.GetEndorsementPolicy()); err != nil {
+				return nil, fmt.Errorf("endorsement policy of collection %s of chaincode %s: %w", collection.GetName(), d.Name, err)
+			}
+		}
+		out.collections[collection.GetName()] = policy
+	}
+	return out, nil
 }
 
 // collection returns the collection's own policy, nil when it has none, and
