@@ -141,6 +141,14 @@ func testKeyPolicy(t *testing.T, s *suite) {
 		require.False(t, m.evaluate(t, steps(getPolicy(key)))[0].Found)
 		require.Equal(t, valid, try(t, steps(put(key, "1")), producer, carrier, platform))
 	})
+	t.Run("DeletingAndSettingAPolicyAtOnce", func(t *testing.T) {
+		key := s.prefix() + "a"
+		s.submit(t, m, steps(put(key, "1")))
+		s.submit(t, m, steps(chaincode.Step{Op: "delete", Key: key}, setPolicy(key, lab)))
+		require.False(t, m.get(t, key).Found)
+		require.False(t, m.evaluate(t, steps(getPolicy(key)))[0].Found)
+		require.Equal(t, valid, try(t, steps(put(key, "2")), producer, carrier, platform))
+	})
 	t.Run("SettingAPolicyCountsAsAWriteOfTheKey", func(t *testing.T) {
 		key := s.prefix() + "a"
 		s.submit(t, m, steps(put(key, "1"), setPolicy(key, lab)))

@@ -67,34 +67,23 @@ func testSubmit(t *testing.T, s *suite) {
 	t.Run("LastWriteOfATransactionCounts", func(t *testing.T) {
 		p := s.prefix()
 		m := s.members[producer]
-		s.submit(t, m, steps(
+		done := s.submit(t, m, steps(
 			put(p+"a", "1"), put(p+"a", "2"),
 			put(p+"b", "1"), chaincode.Step{Op: "delete", Key: p + "b"},
 			chaincode.Step{Op: "delete", Key: p + "c"}, put(p+"c", "2")))
+		history := m.evaluate(t, steps(chaincode.Step{Op: "history", Key: p + "a"}, chaincode.Step{Op: "history", Key: p + "b"}))
+		require.Len(t, history[0].History, 1, "one transaction, one change")
+		require.Equal(t, "2", history[0].History[0].Value)
+		require.Len(t, history[1].History, 1, "deleting what is not there is a change as well")
+		require.True(t, history[1].History[0].Deleted)
+		require.Equal(t, done.id, history[1].History[0].TxID)
 		require.Equal(t, "2", m.get(t, p+"a").Value)
 		require.False(t, m.get(t, p+"b").Found)
 		require.Equal(t, "2", m.get(t, p+"c").Value)
 	})
 	t.Run("WhatTheChaincodeSees", func(t *testing.T) { testContext(t, s) })
 	t.Run("Responses", func(t *testing.T) { testResponses(t, s) })
-	t.Run("WriteBatch", func(t *testing.T) {
-		p := s.prefix()
-		m := s.members[platform]
-		s.submit(t, m, steps(
-			chaincode.Step{Op: "startBatch"},
-			put(p+"a", "1"), put(p+"b", "2"), put(p+"b", "3"), chaincode.Step{Op: "delete", Key: p + "a"},
-			chaincode.Step{Op: "setPolicy", Key: p + "b", Orgs: []string{lab}},
-			chaincode.Step{Op: "privatePut", Collection: "open", Key: p + "c", Value: "4"},
-			chaincode.Step{Op: "finishBatch"},
-			put(p+"d", "5")), orgs(producer, lab, carrier))
-		read := s.members[lab].evaluate(t, steps(
-			chaincode.Step{Op: "getAll", Keys: []string{p + "a", p + "b", p + "missing", p + "d"}},
-			chaincode.Step{Op: "privateGetAll", Collection: "open", Keys: []string{p + "c", p + "missing"}},
-			chaincode.Step{Op: "getPolicy", Key: p + "b"}), orgs(lab))
-		require.Equal(t, []string{"", "3", "", "5"}, read[0].Values)
-		require.Equal(t, []string{"4", ""}, read[1].Values)
-		require.Equal(t, []string{lab}, read[2].Values)
-	})
+	t.Run("Batch", func(t *testing.T) { testBatch(t, s) })
 }
 
 // testContext checks identity, id, time and binding as the chaincode sees them.
