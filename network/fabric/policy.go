@@ -30,8 +30,12 @@ func ParsePolicy(text string) (*common.SignaturePolicyEnvelope, error) {
 	return &common.SignaturePolicyEnvelope{Rule: rule, Identities: p.principals}, nil
 }
 
+// maxPolicyDepth bounds how deep gates may be nested.
+const maxPolicyDepth = 32
+
 type policyParser struct {
 	rest       string
+	depth      int
 	principals []*msp.MSPPrincipal
 	names      []string // the principals as written, to find equal ones
 }
@@ -65,6 +69,10 @@ func (p *policyParser) expression() (*common.SignaturePolicy, error) {
 		return nil, fmt.Errorf("%q is neither a principal in quotes nor AND(…), OR(…), OutOf(n, …)", p.rest)
 	}
 	p.rest = rest
+	if p.depth++; p.depth > maxPolicyDepth {
+		return nil, fmt.Errorf("gates are nested more than %d deep", maxPolicyDepth)
+	}
+	defer func() { p.depth-- }()
 	need := 0
 	switch gate = strings.ToLower(strings.TrimSpace(gate)); gate {
 	case "and", "or":

@@ -1,6 +1,7 @@
 package fabric
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
@@ -48,6 +49,34 @@ func TestParsePolicyRefuses(t *testing.T) {
 		require.ErrorContains(t, err, said, text)
 		require.ErrorContains(t, err, "policy ", text)
 	}
+	_, err := ParsePolicy(strings.Repeat("OR(", 100_000))
+	require.ErrorContains(t, err, "nested more than 32 deep")
+}
+
+// FuzzParsePolicy: any text is either refused or gives a policy whose rules
+// name existing principals only.
+func FuzzParsePolicy(f *testing.F) {
+	f.Add("OutOf(2, 'LabMSP.peer', AND('CarrierMSP.client', \"LabMSP.peer\"), or('ProducerMSP.member'))")
+	f.Add("OR('A.admin'")
+	f.Fuzz(func(t *testing.T, text string) {
+		policy, err := ParsePolicy(text)
+		if err != nil {
+			return
+		}
+		var check func(rule *common.SignaturePolicy)
+		check = func(rule *common.SignaturePolicy) {
+			if gate := rule.GetNOutOf(); gate != nil {
+				require.LessOrEqual(t, int(gate.GetN()), len(gate.GetRules()))
+				require.Positive(t, gate.GetN())
+				for _, inner := range gate.GetRules() {
+					check(inner)
+				}
+				return
+			}
+			require.Less(t, int(rule.GetSignedBy()), len(policy.GetIdentities()))
+		}
+		check(policy.GetRule())
+	})
 }
 
 func TestParseCollections(t *testing.T) {
