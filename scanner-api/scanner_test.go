@@ -96,7 +96,7 @@ func TestAWholeLotReadsGood(t *testing.T) {
 	html := w.get(w.item(29)).body
 	says(t, html, "verdict good")
 	require.Less(t, len(html), 100_000)
-	for _, part := range []string{"多杀霉素", "GB 2763", "承诺达标合格证", "临平", "坏货率", `class="chart temperature"`, `class="chart track"`, "除霜", "首次扫码"} {
+	for _, part := range []string{"多杀霉素", "GB 2763", "承诺达标合格证", "临平", "坏货率", "相对湿度", "品温", `class="chart temperature"`, `class="chart track"`, "除霜", "首次扫码"} {
 		says(t, html, part)
 	}
 	says(t, w.get(w.item(29)+"?lang=en").body, `<html lang="en">`)

@@ -146,10 +146,47 @@ func (b *builder) legRows(leg *index.Leg, s *series) []Row {
 	} else {
 		add("读数", "Readings", b.words("未显示：没有温度读数上链", "not shown: no readings on the chain"))
 	}
+	rows = append(rows, b.extremes(leg)...)
 	if km := s.distance(); km > 0 {
 		add("轨迹", "Track", fmt.Sprintf(b.words("约 %s 公里", "about %s km"), grouped(int64(km))))
 	} else {
 		add("轨迹", "Track", b.words("未显示：没有北斗定位上链", "not shown: no Beidou positions on the chain"))
+	}
+	return rows
+}
+
+// extremes are the lowest and highest values of each probe and of the humidity over
+// all endorsed segment summaries, whether or not the readings are kept here.
+func (b *builder) extremes(leg *index.Leg) []Row {
+	var names []string
+	probes := map[string]trace.ProbeSummary{}
+	var wet *trace.HumiditySummary
+	for _, segment := range leg.Segments {
+		for _, p := range segment.Record.Probes {
+			if p.Count == 0 {
+				continue
+			}
+			seen, known := probes[p.Probe]
+			if !known {
+				names, seen = append(names, p.Probe), p
+			}
+			seen.Minimum, seen.Maximum = min(seen.Minimum, p.Minimum), max(seen.Maximum, p.Maximum)
+			probes[p.Probe] = seen
+		}
+		if h := segment.Record.Humidity; h != nil {
+			if wet == nil {
+				wet = &trace.HumiditySummary{Minimum: h.Minimum, Maximum: h.Maximum}
+			}
+			wet.Minimum, wet.Maximum = min(wet.Minimum, h.Minimum), max(wet.Maximum, h.Maximum)
+		}
+	}
+	var rows []Row
+	for _, name := range names {
+		p := probes[name]
+		rows = append(rows, Row{b.probe(name), celsius(p.Minimum) + " – " + celsius(p.Maximum) + " °C"})
+	}
+	if wet != nil {
+		rows = append(rows, Row{b.words("相对湿度", "Humidity"), percent(wet.Minimum) + " – " + percent(wet.Maximum) + " %"})
 	}
 	return rows
 }
