@@ -77,7 +77,7 @@ func (b *benchLedger) anchor(ctx context.Context, request trace.AnchorSegmentReq
 // dispatch puts one coded lot on the road.
 func (b *benchLedger) dispatch(ctx context.Context, departed trace.Time) error {
 	write := func(key string) trace.Write {
-		return trace.Write{IdempotencyKey: key, Claimed: trace.TimeOf(time.Now())}
+		return trace.Write{IdempotencyKey: key, Claimed: departed - 60_000}
 	}
 	lot := trace.LotID{GTIN: benchProduct, Lot: "ROAD"}
 	const pack trace.PackID = "BENCH000"
@@ -94,7 +94,7 @@ func (b *benchLedger) dispatch(ctx context.Context, departed trace.Time) error {
 		{trace.RoleFactory, "code", "ActivatePack", trace.ActivatePackRequest{Write: write("activate"), Pack: pack, LotID: lot}},
 		{trace.RoleCarrier, "transit", "Dispatch", trace.DispatchRequest{
 			Write: write("dispatch"), Shipment: "bench-shipment", Loads: []trace.Load{{Codes: &trace.CodeRange{Pack: pack, First: 1, Last: 100}}},
-			From: "bench-factory", Consignee: "bench-factory", Departed: departed,
+			From: "bench-factory", Consignee: "bench-merchant", Departed: departed,
 			Origin: trace.Place{Name: "余杭", Point: trace.Point{Latitude: 30_420_000, Longitude: 120_300_000}},
 			Target: trace.Place{Name: "杭州", Point: trace.Point{Latitude: 30_250_000, Longitude: 120_160_000}},
 		}},

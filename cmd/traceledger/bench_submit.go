@@ -54,7 +54,7 @@ func openBenchLedger(ctx context.Context, dir string) (b *benchLedger, err error
 	if err != nil {
 		return nil, err
 	}
-	for _, role := range []trace.Role{trace.RoleRegulator, trace.RoleFactory, trace.RoleCarrier} {
+	for _, role := range []trace.Role{trace.RoleRegulator, trace.RoleFactory, trace.RoleCarrier, trace.RoleMerchant} {
 		party := "bench-" + string(role)
 		certificate, key, err := b.engine.Enrol(trace.MSPOf(role), party, map[string]string{trace.AttributeRole: string(role), trace.AttributeParty: party})
 		if err != nil {
@@ -107,7 +107,7 @@ func (b *benchLedger) prepare(ctx context.Context) error {
 		steps = append(steps, step{trace.RoleRegulator, "registry", "InstallGuard", trace.InstallGuardRequest{MSP: msp, Version: 1}})
 	}
 	steps = append(steps, step{trace.RoleRegulator, "registry", "TouchEpoch", trace.TouchEpochRequest{Number: 1}})
-	for _, role := range []trace.Role{trace.RoleRegulator, trace.RoleFactory, trace.RoleCarrier} {
+	for _, role := range []trace.Role{trace.RoleRegulator, trace.RoleFactory, trace.RoleCarrier, trace.RoleMerchant} {
 		steps = append(steps, step{trace.RoleRegulator, "registry", "AdmitParty", trace.AdmitPartyRequest{
 			Write: write("admit-" + string(role)), Party: trace.PartyID("bench-" + string(role)), Roles: []trace.Role{role},
 			LegalPerson: true, Name: "测试主体", ValidFrom: from, ValidTo: to,

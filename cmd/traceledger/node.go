@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -189,7 +190,14 @@ func (n *node) routes(pages http.Handler, metrics *prometheus.Registry) http.Han
 	r.GET("/metrics", gin.WrapH(promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})))
 	r.GET("/healthz", n.health)
 	r.GET("/readyz", n.readiness)
-	r.NoRoute(gin.WrapH(pages))
+	r.NoRoute(func(c *gin.Context) {
+		// A program that mistypes a route is not shown a shopper's page.
+		if path := c.Request.URL.Path; path == "/v1" || strings.HasPrefix(path, "/v1/") {
+			n.api.NoSuchRoute(c)
+			return
+		}
+		pages.ServeHTTP(c.Writer, c.Request)
+	})
 	return r
 }
 
