@@ -116,10 +116,19 @@ func testFaults(t *testing.T, network *Network) {
 			require.False(t, node.Running())
 		}
 	}
+	t.Run("Leader", func(t *testing.T) {
+		c := connect(t, network, "ProducerMSP", nil)
+		kill(t, "orderer1") // the first leader is the consenter with the lowest id
+		began := time.Now()
+		eventually(t, func() error { return c.write(ctx, "new-leader", "1") })
+		t.Logf("the channel went on after %s", time.Since(began).Round(100*time.Millisecond))
+		restart(t, "orderer1")
+	})
 	t.Run("OneOrdererOfFour", func(t *testing.T) {
 		c := connect(t, network, "ProducerMSP", nil)
 		kill(t, "orderer4")
-		require.NoError(t, c.write(ctx, "three-orderers", "1"))
+		// The gateway may not have found the former leader again yet.
+		eventually(t, func() error { return c.write(ctx, "three-orderers", "1") })
 		restart(t, "orderer4")
 	})
 	t.Run("TwoOrderersOfFour", func(t *testing.T) {
