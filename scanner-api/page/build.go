@@ -118,6 +118,7 @@ func (b *builder) label() {
 	add(&b.v.Label, "类别", "Category", b.category(r.Category))
 	add(&b.v.Label, "配料/成分", "Ingredients", b.list(r.Ingredients))
 	add(&b.v.Label, "标签声称", "Claims on the label", b.list(r.LabelClaims))
+	b.v.Filing = r.FilingNumber
 	add(&b.v.Label, "备案/注册号", "Filing number", r.FilingNumber)
 	add(&b.v.Label, "生产许可", "Made under licence", r.LicenceNumber)
 	if r.ShelfLifeDays > 0 {

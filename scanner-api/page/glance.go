@@ -48,6 +48,11 @@ func (b *builder) glanceProducer() {
 			value += b.words("；", "; ")
 		}
 		value += fmt.Sprintf(b.words("来自 %d 个上游批次", "made from %d parent lots"), n)
+		for _, parent := range b.v.Parents {
+			if parent.Recalled != "" {
+				mark = "bad"
+			}
+		}
 	}
 	b.shown("原料来源", "Raw materials", value, "materials", mark)
 }
@@ -82,11 +87,7 @@ func (b *builder) glancePapers() {
 	} else if p := b.s.Lot.Product; p != nil && p.Record.FilingNumber != "" {
 		paper = b.words("备案号 ", "filing ") + p.Record.FilingNumber
 	}
-	anchor := "certificate"
-	if len(b.v.Papers) == 0 {
-		anchor = "label"
-	}
-	b.shown("合格证/备案", "Certificate or filing", paper, anchor, "")
+	b.shown("合格证/备案", "Certificate or filing", paper, "certificate", "")
 
 	items, failed, unlimited, files, kept := 0, 0, 0, 0, 0
 	for _, i := range b.s.Lot.Inspections {

@@ -251,5 +251,41 @@ func states(t testing.TB) map[string]Subject {
 	s = kiwifruit(t, false)
 	s.Code, s.Journey, s.Facts.Pack = nil, nil, nil
 	pages["lot"] = judged(s)
+	pages["cream"] = judged(cream(t))
 	return pages
+}
+
+// cream is a recalled face cream: no plot, no cold chain, a parent lot, a filing
+// number, a prohibited substance found and a limit that is not on file.
+func cream(t testing.TB) Subject {
+	s := kiwifruit(t, false)
+	b := &book{t: t, block: 200}
+	room := trace.TemperatureRange{Minimum: 500, Maximum: 3000}
+	p := &s.Lot.Product.Record
+	p.Name, p.NameEnglish, p.Brand, p.LabelContent, p.Category = "舒缓面霜", "Soothing face cream", "云肌", "50 g", trace.CategoryCosmetics
+	p.Ingredients, p.LabelClaims, p.FilingNumber = []string{"水", "甘油", "角鲨烷", "苯氧乙醇"}, []string{"无添加"}, "粤G妆网备字2026000123"
+	p.Storage, p.Transport, p.NetContent = &room, nil, trace.Quantity{Amount: 1, Unit: trace.Piece}
+	s.Lot.Plot, s.Lot.Certificates, s.Lot.Quantity = nil, nil, trace.Quantity{Amount: 12_000, Unit: trace.Piece}
+	s.Lot.Log = s.Lot.Log[:0]
+	for i, a := range []trace.Activity{trace.ActivityClean, trace.ActivityMix, trace.ActivityFill, trace.ActivityPack} {
+		s.Lot.Log = append(s.Lot.Log, bookFact(b, state.FactLog, fmt.Sprint("c", i), "farm-pujiang-01", trace.RoleFactory, "2026-10-18T09:00", trace.LogEntry{Activity: a, At: at(t, "2026-10-18T09:00")}))
+	}
+	s.Lot.Ancestors = []index.Relative{{ID: trace.LotID{GTIN: "09520000300012", Lot: "GLY-07"}, Direct: true, Recall: &trace.Recall{Active: true}}}
+	prohibited := &trace.AppliedLimit{Name: "丙酸氯倍他索", Kind: trace.LimitNotDetected, Source: trace.StandardSource{Standard: "化妆品安全技术规范（2015 年版）", Checked: true}}
+	inspection := &s.Lot.Inspections[1].Record
+	inspection.Judgement = trace.JudgedFail
+	inspection.Items = []trace.JudgedItem{
+		passed(t, "mercury", "化妆品安全技术规范 1.2", "0.01", "mg/kg", limit(t, "汞", "1", "mg/kg", "化妆品安全技术规范（2015 年版）", true)),
+		{InspectionItem: trace.InspectionItem{Substance: "clobetasol-propionate", Method: "GB/T 24800.2-2009", Result: trace.ResultDetected}, Judgement: trace.JudgedFail, Limit: prohibited},
+		{InspectionItem: trace.InspectionItem{Substance: "phenoxyethanol", Method: "HPLC", Result: trace.ResultNumber, Value: decimal(t, "0.6"), Unit: "%"}, Judgement: trace.JudgedNoLimit},
+	}
+	s.Lot.Inspections = s.Lot.Inspections[1:]
+	s.Lot.Actions = []index.Action{{Typed: bookFact(b, state.FactAction, "recall", "regulator-01", trace.RoleRegulator, "2026-10-23T09:00", trace.Action{Kind: trace.ActionRecall, Reason: "检出禁用原料丙酸氯倍他索", Basis: []trace.LegalBasis{{Law: "化妆品监督管理条例", Article: "第四十四条"}}})}}
+	s.Facts.Recalls = []rules.RecallFact{{Lot: s.Lot.ID, Action: s.Lot.Actions[0].Provenance.Key}}
+	s.Facts.Inspections = []rules.InspectionFact{{Key: s.Lot.Inspections[0].Provenance.Key, Judgement: trace.JudgedFail}}
+	s.Facts.Certificate, s.Facts.CertificateRequired = "", false
+	s.Facts.Journey = rules.JourneyFacts{Custody: rules.CustodyUnbroken}
+	leg := &s.Journey.Legs[0]
+	leg.Segments, leg.Bindings, leg.Verdicts, leg.Record.Range = nil, nil, nil, nil
+	return s
 }

@@ -60,6 +60,7 @@ type View struct {
 	Log       []Step
 	LogShown  int     // entries before the fold
 	Papers    []Paper // compliance certificates
+	Filing    string  // filing or registration number of the product
 	Tests     []Test
 	Reviews   []Review
 	Storage   []Row
