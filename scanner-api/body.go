@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"strings"
+	"time"
 
 	"traceledger/chaincode/trace"
 )
@@ -19,6 +20,9 @@ type body struct {
 	holes  []hole
 	tag    string // names the pieces, for the entity tag
 	size   int
+	// until is when a body that lacks bytes not kept here is made anew, because they
+	// may have come meanwhile; zero for a body that lacks nothing.
+	until time.Time
 }
 
 // hole is a value that changes from scan to scan.

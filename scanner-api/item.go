@@ -89,7 +89,7 @@ func (s *Scanner) item(c *gin.Context, a address, want wanted) {
 		subject: subjectItem, lot: a.lot, version: version, today: trace.TimeOf(now).Date(), pack: pack.id, group: pack.group(a.item),
 		suspected: suspected, unchecked: !checked, format: want.format, language: want.language,
 	}
-	b, err := s.bodies.Load(key, func() (*body, int64, error) { return s.renderItem(key) })
+	b, err := s.body(key, now, s.renderItem)
 	if err != nil {
 		s.failed(c, err)
 		return
@@ -99,6 +99,22 @@ func (s *Scanner) item(c *gin.Context, a address, want wanted) {
 	fill[holeFirst] = firstScan(want.format, summary.First)
 	s.send(c, want.format, path, b, &fill)
 }
+
+// body gives the rendered body for a key, made by render when none is kept or the
+// one that is lacks bytes that may have come since.
+func (s *Scanner) body(key bodyKey, now time.Time, render func(bodyKey) (*body, int64, error)) (*body, error) {
+	if b, kept := s.bodies.Get(key); kept {
+		if b.until.IsZero() || now.Before(b.until) {
+			return b, nil
+		}
+		s.bodies.Forget(key)
+	}
+	return s.bodies.Load(key, func() (*body, int64, error) { return render(key) })
+}
+
+// retryFiles is how long a body stands that lacks bytes which other organisations
+// may still send.
+const retryFiles = 30 * time.Second
 
 func firstScan(f format, first time.Time) string {
 	switch {
@@ -211,13 +227,14 @@ func (s *Scanner) renderItem(key bodyKey) (*body, int64, error) {
 		line = withoutCodeCheck(line)
 	}
 	var rendered []byte
+	whole := true
 	if key.format == formatJSON {
 		d := newDocument(p, line)
 		checked := !key.unchecked
 		d.CodeChecked = &checked
 		rendered, err = renderDocument(itemHead(key.pack, &s.marks), d)
 	} else {
-		rendered, err = s.renderStory(key, p, line, &page.Code{
+		rendered, whole, err = s.renderStory(key, p, line, &page.Code{
 			Pack: key.pack, Address: s.marks[holeAddress], Serial: s.marks[holeSerial], Item: s.marks[holeItem],
 			First: s.marks[holeFirst], Count: s.marks[holeCount],
 		})
@@ -225,21 +242,36 @@ func (s *Scanner) renderItem(key bodyKey) (*body, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	return s.cut(rendered, whole)
+}
+
+// cut makes a body of what was rendered; one that is not whole stands for a while only.
+func (s *Scanner) cut(rendered []byte, whole bool) (*body, int64, error) {
 	b, err := s.marks.cut(rendered)
 	if err != nil {
 		return nil, 0, err
 	}
+	if !whole {
+		b.until = s.now().Add(retryFiles)
+	}
 	return b, b.weight(), nil
 }
 
-// renderStory makes the HTML of an item or, without a code, of a lot.
-func (s *Scanner) renderStory(key bodyKey, p *index.Page, line rules.Line, code *page.Code) ([]byte, error) {
+// renderStory makes the HTML of an item or, without a code, of a lot. It is whole
+// when all files and readings that the page draws on are kept here.
+func (s *Scanner) renderStory(key bodyKey, p *index.Page, line rules.Line, code *page.Code) (html []byte, whole bool, err error) {
 	var out bytes.Buffer
-	err := s.renderer.Render(&out, key.language, page.Build(key.language, page.Subject{
+	telemetry, whole := s.readTelemetry(p.Journey)
+	kept := func(d trace.Digest) bool {
+		here := s.kept(d)
+		whole = whole && here
+		return here
+	}
+	err = s.renderer.Render(&out, key.language, page.Build(key.language, page.Subject{
 		Lot: p.Lot, Code: code, Journey: p.Journey, Line: line, Facts: p.Facts,
-		Telemetry: s.readTelemetry(p.Journey), Files: s.kept, Root: lotPath(key.lot),
+		Telemetry: telemetry, Files: kept, Root: lotPath(key.lot),
 	}))
-	return out.Bytes(), err
+	return out.Bytes(), whole, err
 }
 
 // kept tells whether a file's bytes are here.

@@ -25,8 +25,9 @@ func (s *Scanner) lot(c *gin.Context, a address, want wanted) {
 		s.sendLinkset(c, a.path())
 		return
 	}
-	key := bodyKey{subject: subjectLot, lot: a.lot, version: version, today: trace.TimeOf(s.now()).Date(), format: want.format, language: want.language}
-	b, err := s.bodies.Load(key, func() (*body, int64, error) { return s.renderLot(key) })
+	now := s.now()
+	key := bodyKey{subject: subjectLot, lot: a.lot, version: version, today: trace.TimeOf(now).Date(), format: want.format, language: want.language}
+	b, err := s.body(key, now, s.renderLot)
 	if err != nil {
 		s.failed(c, err)
 		return
@@ -45,19 +46,16 @@ func (s *Scanner) renderLot(key bodyKey) (*body, int64, error) {
 	}
 	line := rules.VerdictLine(p.Facts)
 	var rendered []byte
+	whole := true
 	if key.format == formatJSON {
 		rendered, err = renderDocument(`{"address":"`+lotPath(key.lot)+`",`, newDocument(p, line))
 	} else {
-		rendered, err = s.renderStory(key, p, line, nil)
+		rendered, whole, err = s.renderStory(key, p, line, nil)
 	}
 	if err != nil {
 		return nil, 0, err
 	}
-	b, err := s.marks.cut(rendered)
-	if err != nil {
-		return nil, 0, err
-	}
-	return b, b.weight(), nil
+	return s.cut(rendered, whole)
 }
 
 const (
@@ -124,11 +122,7 @@ func (s *Scanner) renderProduct(key bodyKey, product *index.Product) (*body, int
 	if err != nil {
 		return nil, 0, err
 	}
-	b, err := s.marks.cut(rendered)
-	if err != nil {
-		return nil, 0, err
-	}
-	return b, b.weight(), nil
+	return s.cut(rendered, true)
 }
 
 func (s *Scanner) standings(key bodyKey) ([]lotStanding, error) {

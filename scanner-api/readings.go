@@ -16,12 +16,13 @@ const maxReadings = 400_000
 
 // readTelemetry fetches the readings of a journey's segments as far as their
 // payloads are kept here. A payload that is absent or damaged is no error: the page
-// draws the segment's summary and says so.
-func (s *Scanner) readTelemetry(journey *index.Journey) map[trace.ShipmentID]page.Telemetry {
+// draws the segment's summary and says so. whole tells that none was.
+func (s *Scanner) readTelemetry(journey *index.Journey) (all map[trace.ShipmentID]page.Telemetry, whole bool) {
 	if journey == nil {
-		return nil
+		return nil, true
 	}
-	all := make(map[trace.ShipmentID]page.Telemetry, len(journey.Legs))
+	whole = true
+	all = make(map[trace.ShipmentID]page.Telemetry, len(journey.Legs))
 	left := maxReadings
 	for i := range journey.Legs {
 		leg := &journey.Legs[i]
@@ -32,6 +33,7 @@ func (s *Scanner) readTelemetry(journey *index.Journey) map[trace.ShipmentID]pag
 			}
 			readings, err := s.readSegment(&segment.Record)
 			if err != nil {
+				whole = false
 				s.log.Debug("readings of a segment", "segment", segment.Provenance.Key, "error", err)
 				continue
 			}
@@ -43,7 +45,7 @@ func (s *Scanner) readTelemetry(journey *index.Journey) map[trace.ShipmentID]pag
 		}
 		all[leg.ID] = kept
 	}
-	return all
+	return all, whole
 }
 
 func (s *Scanner) readSegment(segment *trace.Segment) (readings []trace.Reading, err error) {

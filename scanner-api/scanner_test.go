@@ -137,6 +137,20 @@ func TestACodesPageShowsItsOwnJourneyOnly(t *testing.T) {
 	saysNot(t, w.get(w.item(4)).body, "1 项处置有效")
 }
 
+func TestReadingsThatComeLaterAreDrawn(t *testing.T) {
+	w := startWorld(t)
+	w.ship("ship-01", 1, w.boxes, false, false)
+	w.settle()
+	says(t, w.get(w.item(1)).body, "按链上背书的摘要绘制")
+	for _, payload := range w.absent {
+		w.keep(payload, "application/octet-stream")
+	}
+	w.clock.move(time.Minute)
+	html := w.get(w.item(1)).body
+	saysNot(t, html, "按链上背书的摘要绘制")
+	says(t, html, `class="pulp"`)
+}
+
 func TestWhatIsMissingIsSaid(t *testing.T) {
 	w := startWorld(t)
 	s := w.scan(w.item(1))

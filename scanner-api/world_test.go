@@ -49,6 +49,7 @@ type world struct {
 	pack     trace.PackID
 	serials  []trace.Serial // by item, from 0
 	departed trace.Time
+	absent   [][]byte // payloads that are not kept here
 }
 
 // clock is the scanner's time: today, moved by tests.
@@ -266,6 +267,8 @@ func (w *world) ship(id trace.ShipmentID, first, last int64, excursion, keep boo
 		require.NoError(w.t, err)
 		if keep {
 			w.keep(payload, "application/octet-stream")
+		} else {
+			w.absent = append(w.absent, payload)
 		}
 		previous = request.Payload
 	}

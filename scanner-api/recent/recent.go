@@ -111,6 +111,21 @@ func (c *Cache[K, V]) put(key K, value V, weight int64) (out []V) {
 	return out
 }
 
+// Forget drops the value under key, if it is kept.
+func (c *Cache[K, V]) Forget(key K) {
+	c.mu.Lock()
+	element, ok := c.entries[key]
+	if !ok {
+		c.mu.Unlock()
+		return
+	}
+	out := c.order.Remove(element).(*entry[K, V])
+	delete(c.entries, key)
+	c.weight -= out.weight
+	c.mu.Unlock()
+	c.drop([]V{out.value})
+}
+
 // Clear empties the cache.
 func (c *Cache[K, V]) Clear() {
 	c.mu.Lock()
