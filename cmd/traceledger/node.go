@@ -20,6 +20,7 @@ import (
 
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/api"
+	"traceledger/gateway/desk"
 	"traceledger/gateway/index"
 	"traceledger/gateway/ledger"
 	"traceledger/gateway/store"
@@ -91,7 +92,11 @@ func openNode(cfg Config, eng engine, logger *slog.Logger) (n *node, err error) 
 	if err != nil {
 		return n, err
 	}
-	n.handler = n.routes(pages, metrics)
+	desks, err := desk.New(desk.Config{API: n.api, Index: n.index, Store: n.store, PublicBase: cfg.PublicBase, Logger: logger})
+	if err != nil {
+		return n, err
+	}
+	n.handler = n.routes(pages, desks, metrics)
 	return n, nil
 }
 
@@ -181,7 +186,7 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-func (n *node) routes(pages http.Handler, metrics *prometheus.Registry) http.Handler {
+func (n *node) routes(pages, desks http.Handler, metrics *prometheus.Registry) http.Handler {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	r.UseRawPath = true

@@ -1,0 +1,144 @@
+package desk
+
+import (
+	"net/url"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"traceledger/chaincode/trace"
+)
+
+// shown is one line of what a request or record says.
+type shown struct {
+	Label string
+	Value string
+	Link  string   // where the value leads, "" for nowhere
+	Items []shown  // of a group
+	Table *[]table // of a list of structs
+}
+
+// table is one row of a list.
+type table struct{ Items []shown }
+
+// describe writes out a request or record, absent parts left out. Heads are left to
+// the page around it.
+func describe(l Language, v reflect.Value) []shown {
+	v = reflect.Indirect(v)
+	var out []shown
+	for _, m := range described(v.Type()) {
+		value := v.FieldByIndex(m.index)
+		if value.IsZero() && (m.optional || value.Kind() == reflect.Slice || value.Kind() == reflect.String || m.widget() == widgetTime) {
+			continue
+		}
+		out = append(out, describeMember(l, m, value))
+	}
+	return out
+}
+
+// described are the members without the head of a record.
+func described(t reflect.Type) []member {
+	var out []member
+	for _, m := range members(t) {
+		if m.owner == t.Name() && headField(t, m) {
+			continue
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+func headField(t reflect.Type, m member) bool {
+	return len(m.index) > 1 && t.Field(m.index[0]).Type == reflect.TypeFor[trace.Head]()
+}
+
+func describeMember(l Language, m member, v reflect.Value) shown {
+	named, known := labelOf(m.owner, m.name)
+	out := shown{Label: named.name.in(l)}
+	if !known {
+		out.Label = m.name
+	}
+	switch m.widget() {
+	case widgetGroup:
+		out.Items = describe(l, v)
+	case widgetList:
+		rows := make([]table, v.Len())
+		for i := range rows {
+			rows[i].Items = describe(l, v.Index(i))
+		}
+		out.Table = &rows
+	case widgetLines, widgetChecks, widgetFiles:
+		items := make([]string, v.Len())
+		for i := range items {
+			items[i] = describeValue(l, m, v.Index(i))
+		}
+		out.Value = strings.Join(items, l.comma())
+		if v.Len() == 1 {
+			out.Link = linkOf(m, v.Index(0))
+		}
+	default:
+		out.Value, out.Link = describeValue(l, m, v), linkOf(m, v)
+	}
+	return out
+}
+
+func (l Language) comma() string { return words{"、", ", "}.in(l) }
+
+func describeValue(l Language, m member, v reflect.Value) string {
+	switch x := v.Interface().(type) {
+	case trace.Time:
+		return clock(x)
+	case trace.Quantity:
+		return describeQuantity(l, x)
+	case bool:
+		if x {
+			return words{"是", "yes"}.in(l)
+		}
+		return words{"否", "no"}.in(l)
+	}
+	text := plain(reflect.Indirect(v))
+	for _, c := range choicesOf(m) {
+		if c.value == text {
+			return c.words.in(l)
+		}
+	}
+	if m.widget() == widgetNumber && v.CanInt() {
+		s := m.scale()
+		text = unscaled(v.Int(), s.units)
+		if s.name.zh != "" {
+			text += " " + s.name.in(l)
+		}
+	}
+	return text
+}
+
+func describeQuantity(l Language, q trace.Quantity) string {
+	for _, u := range quantityUnits() {
+		if u.unit == q.Unit && (u.units == 1 || q.Amount%u.units == 0) {
+			return unscaled(q.Amount, u.units) + " " + u.words.in(l)
+		}
+	}
+	return strconv.FormatInt(q.Amount, 10) + " " + string(q.Unit)
+}
+
+// linkOf leads from a record's key to its page and from a file's hash to the file.
+func linkOf(m member, v reflect.Value) string {
+	switch x := v.Interface().(type) {
+	case trace.Key:
+		return recordPath(x)
+	case trace.Digest:
+		if !x.IsZero() && (m.widget() == widgetFile || m.widget() == widgetFiles) {
+			return "/desk/file/" + x.String()
+		}
+	}
+	return ""
+}
+
+// recordPath is the address of a record's page; a key's parts are encoded already
+// and their percent signs must survive the address.
+func recordPath(key trace.Key) string {
+	if key == "" {
+		return ""
+	}
+	return (&url.URL{Path: "/desk/record/" + string(key)}).EscapedPath()
+}

@@ -1,0 +1,406 @@
+package desk
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"traceledger/chaincode/state"
+	"traceledger/chaincode/trace"
+	"traceledger/gateway/index"
+	"traceledger/gateway/ingest/sheet"
+	"traceledger/gateway/store"
+)
+
+// perPage is how many records a page lists.
+const perPage = 20
+
+// line is one record in a list.
+type line struct {
+	What     string
+	About    string
+	Path     string
+	Recorded string
+	Claimed  string
+	Block    uint64
+	By       string
+	Mark     string // "corrected" when another record corrects it
+}
+
+// homeBody is a role's page.
+type homeBody struct {
+	Jobs    []homeJob
+	Records []line
+	More    string
+	Forms   []link
+	Sheets  []link
+	Pending int // verdicts without a review
+}
+
+type homeJob struct {
+	Name, About, Upload, Form, Page string
+}
+
+type link struct{ Name, Path string }
+
+func (d *Desk) home(w http.ResponseWriter, r *http.Request, v visit) {
+	root := "/desk/" + string(v.role)
+	body := homeBody{}
+	for _, j := range jobsOf(v.role) {
+		job := homeJob{Name: j.name.in(v.lang), About: j.about.in(v.lang)}
+		if j.kind != "" {
+			job.Upload = root + "/upload/" + string(j.kind)
+		}
+		if j.method != "" {
+			job.Form = root + "/new/" + formByTransaction(j.method)
+		}
+		if j.page != "" {
+			job.Page = root + "/" + j.page
+		}
+		body.Jobs = append(body.Jobs, job)
+	}
+	for _, m := range methodsOf(v.role) {
+		body.Forms = append(body.Forms, link{words{m.Title, m.TitleEnglish}.in(v.lang), root + "/new/" + formName(m)})
+	}
+	for _, k := range sheet.Kinds() {
+		if roleUploads(v.role, k.Kind) {
+			body.Sheets = append(body.Sheets, link{words{k.Title, k.TitleEnglish}.in(v.lang), root + "/upload/" + string(k.Kind)})
+		}
+	}
+	records, next, err := d.Index.List(index.ListQuery{Party: v.party, Limit: 8})
+	if err != nil {
+		d.refuse(w, r, v, err)
+		return
+	}
+	body.Records = d.lines(v.lang, records)
+	if next != "" {
+		body.More = root + "/records"
+	}
+	if v.role == trace.RoleReviewer {
+		pending, err := d.verdictLines(v, true)
+		if err != nil {
+			d.refuse(w, r, v, err)
+			return
+		}
+		body.Pending = len(pending)
+	}
+	d.show(w, r, http.StatusOK, v, "home", page{Title: roleName(v.role), Body: body})
+}
+
+// roleUploads tells which sheets a role has jobs for.
+func roleUploads(role trace.Role, kind sheet.Kind) bool {
+	if slices.ContainsFunc(jobsOf(role), func(j job) bool { return j.kind == kind }) {
+		return true
+	}
+	return kind == sheet.KindTransport && trace.MSPOf(role) == trace.ProducerMSP ||
+		kind == sheet.KindProduct && trace.MSPOf(role) == trace.ProducerMSP
+}
+
+// recordsBody is a page of a party's records.
+type recordsBody struct {
+	Records []line
+	Next    string
+	First   bool
+}
+
+func (d *Desk) records(w http.ResponseWriter, r *http.Request, v visit) {
+	cursor := r.URL.Query().Get("cursor")
+	records, next, err := d.Index.List(index.ListQuery{Party: v.party, Cursor: cursor, Limit: perPage})
+	if err != nil {
+		d.refuse(w, r, v, err)
+		return
+	}
+	body := recordsBody{Records: d.lines(v.lang, records), First: cursor == ""}
+	if next != "" {
+		body.Next = "?" + url.Values{"cursor": {next}}.Encode()
+	}
+	d.show(w, r, http.StatusOK, v, "records", page{Title: words{"我的记录", "My records"}, Body: body})
+}
+
+func (d *Desk) lines(l Language, records []index.Record) []line {
+	out := make([]line, 0, len(records))
+	for _, rec := range records {
+		n := line{
+			What: kindName(rec.Kind).in(l), About: about(rec.Key), Path: recordPath(rec.Key), Recorded: clock(rec.Recorded),
+			Claimed: clock(rec.Claimed), Block: rec.Block, By: string(rec.Party),
+		}
+		if len(rec.CorrectedBy) > 0 {
+			n.Mark = "corrected"
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+// about is what a record's key says to people: its subject or natural id.
+func about(key trace.Key) string {
+	if fact, ok := state.ParseFactKey(key); ok {
+		id, err := url.PathUnescape(fact.Subject.ID)
+		if err != nil {
+			id = fact.Subject.ID
+		}
+		return strings.ReplaceAll(id, "~", " ")
+	}
+	_, parts, ok := state.ParseKey(key)
+	if !ok {
+		return string(key)
+	}
+	return strings.Join(parts, " ")
+}
+
+// recordBody is the page of one record.
+type recordBody struct {
+	Key         trace.Key
+	Kind        string
+	Value       []shown
+	Raw         string
+	Party       string
+	Name        string
+	Role        string
+	MSP         string
+	Claimed     string
+	Recorded    string
+	Endorsers   []string
+	Transaction string
+	Block       uint64
+	Position    int
+	Public      string
+	Corrects    *link
+	Reason      string
+	CorrectedBy []link
+	Correct     string // form that corrects it, for its writer
+	Late        string
+}
+
+func (d *Desk) record(w http.ResponseWriter, r *http.Request, v visit) {
+	key := trace.Key(r.PathValue("key"))
+	rec, found, err := d.Index.Record(key)
+	if err == nil && !found {
+		err = trace.Errorf(trace.CodeNotFound, "there is no record %s", key)
+	}
+	if err != nil {
+		d.refuse(w, r, v, err)
+		return
+	}
+	body := recordBody{
+		Key: key, Kind: kindName(rec.Kind).in(v.lang), Party: string(rec.Party), Name: d.partyName(v.lang, rec.Party),
+		Role: roleName(rec.Role).in(v.lang), MSP: organisation(rec.MSP).in(v.lang), Claimed: clock(rec.Claimed), Recorded: clock(rec.Recorded),
+		Transaction: rec.TransactionID, Block: rec.Block, Position: rec.Position, Public: d.publicPage(key),
+	}
+	for _, e := range rec.Endorsers {
+		body.Endorsers = append(body.Endorsers, organisation(e).in(v.lang))
+	}
+	for _, k := range rec.CorrectedBy {
+		body.CorrectedBy = append(body.CorrectedBy, link{string(k), recordPath(k)})
+	}
+	if late := rec.Recorded - rec.Claimed; rec.Claimed != 0 && late > trace.Time(24*time.Hour/time.Millisecond) {
+		body.Late = unscaled(int64(late)/int64(time.Hour/time.Millisecond), 24)
+		body.Late, _, _ = strings.Cut(body.Late, ".")
+	}
+	if err := body.read(v, rec); err != nil {
+		d.refuse(w, r, v, err)
+		return
+	}
+	d.show(w, r, http.StatusOK, v, "record", page{Title: words{"账本上的记录", "The record on the ledger"}, Body: body})
+}
+
+// read writes the value out by its type.
+func (b *recordBody) read(v visit, rec index.Record) error {
+	raw, err := json.MarshalIndent(rec.Value, "", "  ")
+	if err != nil {
+		return err
+	}
+	b.Raw = string(raw)
+	value := newRecord(rec.Kind)
+	if value == nil {
+		return nil
+	}
+	if err := json.Unmarshal(rec.Value, value); err != nil {
+		return err
+	}
+	b.Value = describe(v.lang, reflect.ValueOf(value))
+	headed, ok := value.(trace.Headed)
+	if !ok {
+		return nil
+	}
+	head := headed.Heading()
+	if head.Corrects != "" {
+		b.Corrects, b.Reason = &link{string(head.Corrects), recordPath(head.Corrects)}, head.CorrectionReason
+	}
+	if m, ok := corrector(rec.Kind); ok && rec.Party == v.party && slices.Contains(m.Roles, v.role) {
+		b.Correct = "/desk/" + string(v.role) + "/new/" + formName(m) + "?" + url.Values{"corrects": {string(rec.Key)}}.Encode()
+	}
+	return nil
+}
+
+// publicPage is the shoppers' page that shows a record: its lot's or its product's.
+func (d *Desk) publicPage(key trace.Key) string {
+	kind, parts, ok := state.ParseKey(key)
+	if !ok {
+		return ""
+	}
+	switch kind {
+	case state.KindBatch, state.KindCompletion:
+		return d.PublicBase + "/01/" + parts[0] + "/10/" + url.PathEscape(parts[1])
+	case state.KindProduct:
+		return d.PublicBase + "/01/" + parts[0]
+	}
+	fact, ok := state.ParseFactKey(key)
+	if !ok {
+		return ""
+	}
+	switch fact.Subject.Kind {
+	case trace.SubjectLot:
+		if gtin, lot, ok := strings.Cut(fact.Subject.ID, "~"); ok {
+			return d.PublicBase + "/01/" + gtin + "/10/" + lot
+		}
+	case trace.SubjectProduct:
+		return d.PublicBase + "/01/" + fact.Subject.ID
+	}
+	return ""
+}
+
+// file gives a kept file for download. The media type is what its bytes looked like
+// when it came.
+func (d *Desk) file(w http.ResponseWriter, r *http.Request, v visit) {
+	hash, err := store.ParseHash(r.PathValue("hash"))
+	if err != nil {
+		d.refuse(w, r, v, trace.Errorf(trace.CodeInvalid, "%q is not a file's hash", r.PathValue("hash")))
+		return
+	}
+	content, err := d.Store.Files().Open(hash)
+	if err != nil {
+		d.refuse(w, r, v, err)
+		return
+	}
+	defer content.Close()
+	w.Header().Set("Content-Type", content.About.MediaType)
+	w.Header().Set("Content-Disposition", `attachment; filename="`+hash.String()[:16]+`"`)
+	http.ServeContent(w, r, "", time.Time{}, content)
+}
+
+// verdictLine is a verdict with what reviewers said.
+type verdictLine struct {
+	line
+	Level, Mark, Text string
+	Reviewed          string
+	Review            string // form that reviews it, for reviewers
+}
+
+type verdictsBody struct {
+	Pending, Done []verdictLine
+}
+
+func (d *Desk) verdicts(w http.ResponseWriter, r *http.Request, v visit) {
+	all, err := d.verdictLines(v, false)
+	if err != nil {
+		d.refuse(w, r, v, err)
+		return
+	}
+	body := verdictsBody{}
+	for _, n := range all {
+		if n.Reviewed == "" {
+			body.Pending = append(body.Pending, n)
+		} else {
+			body.Done = append(body.Done, n)
+		}
+	}
+	d.show(w, r, http.StatusOK, v, "verdicts", page{Title: words{"判定", "Verdicts"}, Body: body})
+}
+
+// verdictLines lists the newest verdicts with their reviews, or those without only.
+func (d *Desk) verdictLines(v visit, pendingOnly bool) ([]verdictLine, error) {
+	reviews, _, err := d.Index.List(index.ListQuery{Kind: state.FactVerdictReview})
+	if err != nil {
+		return nil, err
+	}
+	outcome := map[trace.Key]trace.ReviewOutcome{}
+	for _, rec := range reviews {
+		var review trace.VerdictReview
+		if err := json.Unmarshal(rec.Value, &review); err != nil {
+			return nil, err
+		}
+		if _, newer := outcome[review.Verdict]; !newer {
+			outcome[review.Verdict] = review.Outcome
+		}
+	}
+	records, _, err := d.Index.List(index.ListQuery{Kind: state.FactVerdict})
+	if err != nil {
+		return nil, err
+	}
+	var out []verdictLine
+	for i, rec := range records {
+		var verdict trace.Verdict
+		if err := json.Unmarshal(rec.Value, &verdict); err != nil {
+			return nil, err
+		}
+		found := outcome[rec.Key]
+		if pendingOnly && found != "" {
+			continue
+		}
+		n := verdictLine{line: d.lines(v.lang, records[i:i+1])[0], Text: verdict.Text, Mark: levelMark(verdict.Level)}
+		if v.lang == English && verdict.TextEnglish != "" {
+			n.Text = verdict.TextEnglish
+		}
+		n.Level = chosen(v.lang, verdict.Level)
+		if found != "" {
+			n.Reviewed = chosen(v.lang, found)
+		} else if v.role == trace.RoleReviewer {
+			n.Review = "/desk/" + string(v.role) + "/new/verdict-reviews?" + url.Values{"verdict": {string(rec.Key)}}.Encode()
+		}
+		out = append(out, n)
+	}
+	return out, nil
+}
+
+func levelMark(level trace.VerdictLevel) string {
+	switch level {
+	case trace.LevelViolation:
+		return "bad"
+	case trace.LevelWarning:
+		return "warn"
+	case trace.LevelClear:
+		return "ok"
+	}
+	return "past"
+}
+
+// chosen says a value of a list of choices.
+func chosen[T ~string](l Language, value T) string {
+	for _, c := range choicesOfType(reflect.TypeFor[T]()) {
+		if c.value == string(value) {
+			return c.words.in(l)
+		}
+	}
+	return string(value)
+}
+
+// known gathers what a party's forms are often filled in with: its own newest ids.
+func (d *Desk) known(v visit) ([]suggestions, error) {
+	var out []suggestions
+	for _, k := range []struct {
+		id, kind string
+		part     int
+		party    trace.PartyID
+	}{
+		{"known-gtin", state.KindProduct, 0, ""}, {"known-lot", state.KindBatch, 1, v.party}, {"known-plot", state.KindPlot, 1, v.party},
+		{"known-pack", state.KindCodePack, 0, v.party}, {"known-shipment", state.KindShipment, 0, v.party},
+	} {
+		records, _, err := d.Index.List(index.ListQuery{Kind: k.kind, Party: k.party, Limit: 50})
+		if err != nil {
+			return nil, err
+		}
+		s := suggestions{ID: k.id}
+		for _, rec := range records {
+			if _, parts, ok := state.ParseKey(rec.Key); ok && !slices.Contains(s.Values, parts[k.part]) {
+				s.Values = append(s.Values, parts[k.part])
+			}
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
