@@ -174,7 +174,7 @@ func parseShort(escaped string) (address, error) {
 	}
 	plain = strings.ReplaceAll(plain, "-", "")
 	if len(plain) != trace.PackDigits+trace.SerialDigits {
-		return a, trace.Errorf(trace.CodeInvalid, "the short code has %d characters, must be %d", len(plain), trace.PackDigits+trace.SerialDigits)
+		return a, trace.Errorf(trace.CodeInvalid, "the short code %.40q has %d characters, must be %d", plain, len(plain), trace.PackDigits+trace.SerialDigits)
 	}
 	if a.pack, err = rules.ParsePackID(plain[:trace.PackDigits]); err != nil {
 		return a, err

@@ -25,10 +25,10 @@ func checkTerm(name, s string) error {
 // nothing finer than about a kilometre is published.
 func checkCoarsePoint(name string, p trace.Point) error {
 	if p.Latitude < -90_000_000 || p.Latitude > 90_000_000 || p.Longitude < -180_000_000 || p.Longitude > 180_000_000 {
-		return trace.Errorf(trace.CodeOutOfRange, "%s: latitude must be within ±90°, longitude within ±180°, in 1e-6 degrees", name)
+		return trace.Errorf(trace.CodeOutOfRange, "%s: latitude %d, longitude %d; latitude must be within ±90°, longitude within ±180°, in 1e-6 degrees", name, p.Latitude, p.Longitude)
 	}
 	if p.Latitude%10_000 != 0 || p.Longitude%10_000 != 0 {
-		return trace.Errorf(trace.CodeInvalid, "%s: positions on the chain are coarse, at most two decimals of a degree", name)
+		return trace.Errorf(trace.CodeInvalid, "%s: latitude %d, longitude %d; positions on the chain are coarse, whole multiples of 10000, which is 0.01°", name, p.Latitude, p.Longitude)
 	}
 	return nil
 }

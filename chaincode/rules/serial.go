@@ -56,7 +56,7 @@ func normalise(name, s string, length int) (string, error) {
 		return "", trace.Errorf(trace.CodeMissing, "%s is missing", name)
 	}
 	if len(s) != length {
-		return "", trace.Errorf(trace.CodeInvalid, "%s has %d characters, must be %d", name, len(s), length)
+		return "", trace.Errorf(trace.CodeInvalid, "%s %.40q has %d characters, must be %d", name, s, len(s), length)
 	}
 	b := []byte(s)
 	for i, c := range b {
@@ -72,7 +72,7 @@ func normalise(name, s string, length int) (string, error) {
 		b[i] = c
 	}
 	if !inAlphabet(string(b)) {
-		return "", trace.Errorf(trace.CodeInvalid, "%s must consist of %s (U is never used)", name, trace.SerialAlphabet)
+		return "", trace.Errorf(trace.CodeInvalid, "%s %q must consist of %s (U is never used)", name, s, trace.SerialAlphabet)
 	}
 	return string(b), nil
 }

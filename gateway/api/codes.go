@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -71,6 +72,9 @@ func (a *API) Order(ctx context.Context, who Caller, key string, order CodeOrder
 	if err := a.ownOrNew(who, pack); err != nil {
 		return CodesMade{}, err
 	}
+	if err := a.mayBind(who, pack, order); err != nil {
+		return CodesMade{}, err
+	}
 	made, err := a.codes.Make(pack, order.Count)
 	if err != nil {
 		return CodesMade{}, err
@@ -97,6 +101,58 @@ func (a *API) Order(ctx context.Context, who Caller, key string, order CodeOrder
 	}
 	out.Activated = &activated
 	return out, nil
+}
+
+// mayBind judges an order that names a lot by what the read model shows, so that what
+// the chain would refuse to bind is not issued first: such an order makes its pack and
+// binds it, or makes nothing. The chain still decides; of two orders at once for the
+// last items of a lot, one may end as a pack that waits for another lot.
+func (a *API) mayBind(who Caller, pack trace.PackID, order CodeOrder) error {
+	if order.Lot == nil {
+		return nil
+	}
+	status := trace.PackStatus{State: trace.PackIssued, Count: order.Count, Owner: trace.PartyID(who.Identity.Party)}
+	if known, found, err := a.Index.Pack(pack); err != nil {
+		return err
+	} else if found {
+		status = known.Status
+	}
+	if status.Lot != nil && *status.Lot == *order.Lot {
+		return nil // an order repeated
+	}
+	if err := order.Lot.Validate(); err != nil {
+		return err
+	}
+	story, found, err := a.Index.Lot(*order.Lot)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return trace.Errorf(trace.CodeNotFound, "lot %s is not registered", *order.Lot)
+	}
+	if story.Product == nil {
+		return nil // not shown here yet: for the chain to judge
+	}
+	lot, bound := rules.Lot{Batch: &story.Batch.Record}, trace.BoundItems{}
+	if story.Completion != nil {
+		lot.Completion = &story.Completion.Record
+	}
+	for _, p := range story.Packs {
+		bound.Count += p.Status.Count
+	}
+	claimed := order.Claimed
+	if claimed == 0 {
+		claimed = trace.TimeOf(time.Now())
+	}
+	request := &trace.ActivatePackRequest{Write: trace.Write{Claimed: claimed}, Pack: pack, LotID: *order.Lot}
+	if _, _, err = rules.ActivatePack(request, status.Owner, &status, lot, &story.Product.Record, bound); err != nil {
+		return err
+	}
+	lots, recalls := []trace.LotID{story.ID}, []*trace.Recall{story.Recall}
+	for _, a := range story.Ancestors {
+		lots, recalls = append(lots, a.ID), append(recalls, a.Recall)
+	}
+	return rules.NotRecalled(lots, recalls)
 }
 
 func (a *API) send(ctx context.Context, who Caller, transaction, key string, request any) (Written, error) {
