@@ -52,6 +52,7 @@ func serve(ctx context.Context, cfg Config, out io.Writer, load func(ctx context
 	}
 	defer n.Close()
 
+	told := ctx // ends when the house is told to stop; the group's own also when a part of it fails
 	group, ctx := errgroup.WithContext(ctx)
 	server := n.server()
 	server.BaseContext = func(net.Listener) context.Context { return context.WithoutCancel(ctx) }
@@ -93,7 +94,7 @@ func serve(ctx context.Context, cfg Config, out io.Writer, load func(ctx context
 		fmt.Fprintf(out, "ready %s\n", base)
 		return n.keepEpoch(ctx)
 	})
-	return ended(ctx, group.Wait())
+	return ended(told, group.Wait())
 }
 
 func closed(err error) error {
