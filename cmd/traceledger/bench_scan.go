@@ -127,7 +127,7 @@ type bare struct {
 func bareHandler(dir string, keys, size int) (*bare, error) {
 	cache := pebble.NewCache(16 << 20)
 	defer cache.Unref()
-	db, err := pebble.Open(dir, &pebble.Options{Cache: cache})
+	db, err := pebble.Open(dir, &pebble.Options{Cache: cache, Logger: quiet{}})
 	if err != nil {
 		return nil, err
 	}
@@ -158,6 +158,15 @@ func bareHandler(dir string, keys, size int) (*bare, error) {
 	})
 	b.Handler = r
 	return b, nil
+}
+
+// quiet drops Pebble's own log lines.
+type quiet struct{}
+
+func (quiet) Infof(string, ...any)  {}
+func (quiet) Errorf(string, ...any) {}
+func (quiet) Fatalf(format string, args ...any) {
+	panic(fmt.Sprintf(format, args...))
 }
 
 func (b *bare) close() { b.db.Close() }
