@@ -40,8 +40,17 @@ fabric:
 bench: build
 	$(BIN) bench -only '$(ONLY)'
 
+# The long runs: every sync removed in turn, the house killed dozens of times under 64
+# writers, and each parser fuzzed for FUZZTIME.
+FUZZTIME ?= 60s
+FUZZ := chaincode/trace:FuzzReadings chaincode/rules:FuzzSegment chaincode/rules:FuzzSerial \
+        chaincode/contract:FuzzArguments chaincode/state:FuzzKey network/block:FuzzParseEnvelope \
+        gateway/index:FuzzEnvelope gateway/ingest/sheet:FuzzCSV gateway/ingest/sheet:FuzzXLSX \
+        scanner-api:FuzzAddresses
 soak: packages fabric
-	$(GO) test -tags soak -timeout 120m -count 1 -run 'Soak|Crash|Kill|Mutation' -v ./...
+	$(GO) test -tags soak -timeout 120m -count 1 -run 'Soak|Mutation' -v ./cmd/traceledger
+	@for target in $(FUZZ); do echo "fuzz $$target"; \
+	  $(GO) test ./$${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x || exit 1; done
 
 # Debian packages: a browser for the pages, fonts for what it draws, a renderer for
 # printed labels.
