@@ -105,7 +105,9 @@ func rollView(l page.Language, line rules.Line, summary store.ScanSummary) page.
 	say := func(zh, en string) { v.Notice.Text = append(v.Notice.Text, pickText(l, rules.Text{Zh: zh, En: en})) }
 	if line.Level == rules.LineNotOnSale {
 		say("这个码已由生产者发出，但尚未绑定到任何批次：带有此码的商品还不应出售。", "The producer issued this code but has not bound it to a lot: goods that carry it should not be on sale yet.")
-		say("若您已买到这样的商品，请保留包装与购买凭证，联系商家。", "If you bought such goods, keep the pack and the receipt and ask the merchant.")
+	}
+	if advice := l.Advice(line.Level); advice != "" {
+		v.Notice.Text = append(v.Notice.Text, advice)
 	}
 	first, count := firstScan(formatHTML, summary.First), strconv.FormatUint(summary.Count, 10)
 	say("首次扫码 "+first+" · 扫码次数 "+count, "First scan "+first+" · scans "+count)

@@ -61,12 +61,12 @@ func lineView(l Language, line rules.Line) *LineView {
 		}
 	}
 	v.NotShown = l.list(missing)
-	v.Advice = l.advice(line.Level)
+	v.Advice = l.Advice(line.Level)
 	return v
 }
 
-// advice says what a shopper should do about a line.
-func (l Language) advice(level rules.LineLevel) string {
+// Advice says what a shopper should do about a line; "" where the line says it all.
+func (l Language) Advice(level rules.LineLevel) string {
 	switch level {
 	case rules.LineRecalled:
 		return l.words("请停止食用或使用，保留包装与购买凭证，联系商家退货；需要帮助请拨打 12315。", "Stop eating or using it, keep the pack and the receipt, and return it to the merchant; call 12315 for help.")
