@@ -17,6 +17,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/require"
 
+	"traceledger/chaincode/contract/contracttest"
 	"traceledger/chaincode/trace"
 	"traceledger/fixtures"
 	"traceledger/gateway/api/apitest"
@@ -33,7 +34,13 @@ type house struct {
 func open(t *testing.T) *house {
 	t.Helper()
 	h := &house{tokens: map[string]string{}}
-	h.House = apitest.Start(t, func(h *apitest.House, r *gin.Engine) {
+	ledger := contracttest.Open(t)
+	regulator := ledger.Enrol(trace.RoleRegulator, "regulator-demo-01")
+	regulator.Must("registry:TouchEpoch", &trace.TouchEpochRequest{Number: 1})
+	for _, msp := range trace.MSPs() {
+		regulator.Must("registry:InstallGuard", &trace.InstallGuardRequest{MSP: msp, Version: 1})
+	}
+	h.House = apitest.StartOn(t, ledger, func(h *apitest.House, r *gin.Engine) {
 		desks, err := desk.New(desk.Config{API: h.API, Index: h.Index, Store: h.Store, PublicBase: h.Base})
 		require.NoError(t, err)
 		r.Any("/desk", gin.WrapH(desks))
@@ -43,9 +50,6 @@ func open(t *testing.T) *house {
 	h.demo, err = fixtures.ReadDemo(fixtures.Files())
 	require.NoError(t, err)
 	for _, id := range h.demo.Identities {
-		if id.Role == trace.RoleRegulator {
-			h.Admit(id.Role, id.Party)
-		}
 		h.tokens[string(id.Party)+"@"+string(id.Role)] = h.Token(id.Role, id.Party)
 	}
 	return h

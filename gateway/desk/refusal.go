@@ -108,7 +108,9 @@ func meaningOfGateway(code trace.Code) words {
 	switch code {
 	case ledger.CodeOutcomeUnknown:
 		return words{"正在确认是否已记录，请用同一页重试", "Being confirmed; retry with this same page"}
-	case ledger.CodeBusy, api.CodeRateLimited:
+	case api.CodeRateLimited:
+		return words{"操作太频繁，请等一分钟再试", "Too often; wait a minute and try again"}
+	case ledger.CodeBusy:
 		return words{"现在太忙，未发送；请稍后用同一页重试", "Busy, nothing was sent; retry with this same page"}
 	case ledger.CodeLedgerUnavailable:
 		return words{"账本暂时连不上，未记录；请稍后用同一页重试", "The ledger cannot be reached, nothing was recorded; retry with this same page"}

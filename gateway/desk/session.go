@@ -23,8 +23,9 @@ const (
 	maxSessions = 10_000
 )
 
-// Sign-in is limited for each address: a burst, then a slow trickle. Tokens hold 256
-// bits; the limit keeps guessing from costing anything.
+// Refused sign-ins are limited for each address: a burst, then a slow trickle. Tokens
+// hold 256 bits, so the limit only keeps guessing from costing the gateway anything;
+// a whole office behind one address signs in freely.
 const (
 	signInEvery = 6 * time.Second
 	signInBurst = 10
@@ -144,7 +145,8 @@ type doorman struct {
 	seen time.Time
 }
 
-func (d *doormen) admit(r *http.Request, now time.Time) bool {
+// at finds the doorman of a request's address.
+func (d *doormen) at(r *http.Request, now time.Time) *doorman {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		host = r.RemoteAddr
@@ -168,7 +170,7 @@ func (d *doormen) admit(r *http.Request, now time.Time) bool {
 		d.all[host] = m
 	}
 	m.seen = now
-	return m.AllowN(now, 1)
+	return m
 }
 
 // visit is one request of a signed-in person.
@@ -201,7 +203,9 @@ func (d *Desk) signIn(w http.ResponseWriter, r *http.Request) {
 		d.signInPage(w, r, http.StatusForbidden, d.refusal(l, trace.Errorf(CodeCSRF, "the form is not of this browser")))
 		return
 	}
-	if !d.doors.admit(r, time.Now()) {
+	now := time.Now()
+	door := d.doors.at(r, now)
+	if door.TokensAt(now) < 1 {
 		w.Header().Set("Retry-After", "60")
 		d.signInPage(w, r, http.StatusTooManyRequests, d.refusal(l, trace.Errorf(api.CodeRateLimited, "too many sign-ins from this address; wait a minute")))
 		return
@@ -209,6 +213,7 @@ func (d *Desk) signIn(w http.ResponseWriter, r *http.Request) {
 	token := r.PostForm.Get("token")
 	caller, err := d.API.Resolve(token)
 	if err != nil {
+		door.AllowN(now, 1)
 		d.Logger.Warn("sign-in refused", "code", trace.CodeOf(err))
 		d.signInPage(w, r, http.StatusUnauthorized, d.refusal(l, err))
 		return

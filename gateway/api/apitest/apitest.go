@@ -44,7 +44,13 @@ type House struct {
 // interface's.
 func Start(tb testing.TB, mount func(*House, *gin.Engine)) *House {
 	tb.Helper()
-	h := &House{Ledger: contracttest.Start(tb), tb: tb}
+	return StartOn(tb, contracttest.Start(tb), mount)
+}
+
+// StartOn brings the interface up on a ledger that the caller made ready.
+func StartOn(tb testing.TB, on *contracttest.Ledger, mount func(*House, *gin.Engine)) *House {
+	tb.Helper()
+	h := &House{Ledger: on, tb: tb}
 	logger := slog.New(slog.NewTextHandler(tb.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	dir := tb.TempDir()
 	var err error
