@@ -165,14 +165,9 @@ func (s *submission) takeInputs(r *trace.RegisterBatchRequest) ([]trace.LotID, e
 		if parent.Batch == nil {
 			return nil, trace.Errorf(trace.CodeNotFound, "input %s is not registered", in.LotID)
 		}
-		taken, err := state.GetBatchInputs(s.Ledger, in.LotID)
-		if err != nil {
+		if err := s.takeInput(in, parent, r.Made); err != nil {
 			return nil, err
 		}
-		if taken, err = rules.TakeInput(in, parent, taken, r.Made); err != nil {
-			return nil, err
-		}
-		s.put(state.BatchInputsKey(in.LotID), taken)
 		parents = append(parents, parent.Batch)
 	}
 	ancestors, err := rules.Ancestors(parents)
@@ -180,6 +175,67 @@ func (s *submission) takeInputs(r *trace.RegisterBatchRequest) ([]trace.LotID, e
 		return nil, err
 	}
 	return ancestors, s.notRecalled(ancestors...)
+}
+
+// takeInput takes from the caller's own lot, or from what its producer released to the
+// caller.
+func (s *submission) takeInput(in trace.Input, parent rules.Lot, made trace.Time) error {
+	if parent.Batch.Party == s.Caller.Party {
+		taken, err := state.GetBatchInputs(s.Ledger, in.LotID)
+		if err != nil {
+			return err
+		}
+		if taken, err = rules.TakeInput(in, parent, taken, made); err != nil {
+			return err
+		}
+		s.put(state.BatchInputsKey(in.LotID), taken)
+		return nil
+	}
+	released, err := state.GetInputRelease(s.Ledger, in.LotID, s.Caller.Party)
+	if err != nil {
+		return err
+	}
+	if released, err = rules.TakeReleased(in, parent, s.Caller.Party, released, made); err != nil {
+		return err
+	}
+	s.put(state.InputReleaseKey(in.LotID, s.Caller.Party), released)
+	return nil
+}
+
+// ReleaseInput lets another producer use a quantity of the caller's lot as input.
+func (o *Origin) ReleaseInput(ctx *Context, argument string) (string, error) {
+	return submit(ctx, o.methods["ReleaseInput"], argument, func(s *submission, r *trace.ReleaseInputRequest) (any, error) {
+		if err := firstOf(r.LotID.Validate(), r.Taker.Validate(), s.final("a release")); err != nil {
+			return nil, err
+		}
+		if err := s.fact(state.LotSubject(r.LotID), state.FactRelease); err != nil {
+			return nil, err
+		}
+		facts := rules.ReleaseFacts{By: s.Caller.Party, Today: s.Today}
+		var err error
+		if facts.Lot, err = s.registered(r.LotID); err != nil {
+			return nil, err
+		}
+		if facts.Taker, err = s.supplier(trace.Material{Supplier: r.Taker}); err != nil {
+			return nil, err
+		}
+		if facts.Taken, err = state.GetBatchInputs(s.Ledger, r.LotID); err != nil {
+			return nil, err
+		}
+		if facts.Released, err = state.GetInputRelease(s.Ledger, r.LotID, r.Taker); err != nil {
+			return nil, err
+		}
+		taken, released, err := rules.ReleaseInput(r, facts)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.lineNotRecalled(facts.Lot.Batch); err != nil {
+			return nil, err
+		}
+		s.put(state.BatchInputsKey(r.LotID), taken)
+		s.put(state.InputReleaseKey(r.LotID, r.Taker), released)
+		return &trace.InputRelease{LotID: r.LotID, Taker: r.Taker, Quantity: r.Quantity}, nil
+	})
 }
 
 // CompleteBatch gives a presale lot its harvest and quantity, once.

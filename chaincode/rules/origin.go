@@ -100,23 +100,35 @@ func CheckQuantity(name string, q trace.Quantity, unit trace.Unit) error {
 	return nil
 }
 
-// TakeInput takes a quantity out of a parent and answers with the parent's new balance.
+// TakeInput takes a quantity out of the producer's own parent and answers with the
+// parent's new balance.
 func TakeInput(in trace.Input, parent Lot, taken trace.TakenQuantity, made trace.Time) (trace.TakenQuantity, error) {
-	if !parent.Complete() {
-		return taken, trace.Errorf(trace.CodeState, "input %s: the lot is open for presale and has no quantity yet", in.LotID)
-	}
-	held := parent.Quantity()
-	if err := CheckQuantity("input "+in.LotID.String(), in.Quantity, held.Unit); err != nil {
+	if err := checkInput(in, parent, made); err != nil {
 		return taken, err
 	}
+	return takeOut("input "+in.LotID.String(), in.Quantity, parent, taken)
+}
+
+func checkInput(in trace.Input, parent Lot, made trace.Time) error {
+	if !parent.Complete() {
+		return trace.Errorf(trace.CodeState, "input %s: the lot is open for presale and has no quantity yet", in.LotID)
+	}
+	if err := CheckQuantity("input "+in.LotID.String(), in.Quantity, parent.Quantity().Unit); err != nil {
+		return err
+	}
 	if made < parent.Made() {
-		return taken, trace.Errorf(trace.CodeChronology, "made %s lies before its input %s was made, %s", made, in.LotID, parent.Made())
+		return trace.Errorf(trace.CodeChronology, "made %s lies before its input %s was made, %s", made, in.LotID, parent.Made())
 	}
+	return nil
+}
+
+func takeOut(what string, q trace.Quantity, lot Lot, taken trace.TakenQuantity) (trace.TakenQuantity, error) {
+	held := lot.Quantity()
 	left := held.Amount - taken.Amount
-	if in.Quantity.Amount > left {
-		return taken, trace.Errorf(trace.CodeInputs, "input %s: %d %s wanted, %d of %d left", in.LotID, in.Quantity.Amount, held.Unit, left, held.Amount)
+	if q.Amount > left {
+		return taken, trace.Errorf(trace.CodeInputs, "%s: %d %s wanted, %d of %d left", what, q.Amount, held.Unit, left, held.Amount)
 	}
-	return trace.TakenQuantity{Amount: taken.Amount + in.Quantity.Amount}, nil
+	return trace.TakenQuantity{Amount: taken.Amount + q.Amount}, nil
 }
 
 // YieldCap is the most grams a plot can give in a season.

@@ -58,6 +58,9 @@ const (
 	// two keys, so that taking inputs and activating codes do not conflict.
 	KindBatchInputs = "balance/inputs" // {gtin}/{lot}: trace.TakenQuantity
 	KindBatchCodes  = "balance/codes"  // {gtin}/{lot}: trace.BoundItems
+	// What a lot's producer released to one other producer, and what that one took:
+	// takers do not conflict with each other, nor with the producer.
+	KindInputRelease = "balance/release" // {gtin}/{lot}/{taker}: trace.ReleasedQuantity
 	// Yield taken, sprays and harvest days of a plot's season: a batch and a spray
 	// of one season must see each other.
 	KindSeason = "balance/season" // {producer}/{plot}/{season, 4 digits}: trace.Season
@@ -82,6 +85,7 @@ const (
 const (
 	FactLog           = "log"           // trace.LogEntry
 	FactCertificate   = "certificate"   // trace.ComplianceCertificate
+	FactRelease       = "release"       // trace.InputRelease
 	FactActivation    = "activation"    // trace.PackActivation
 	FactPackChange    = "packchange"    // trace.PackChange
 	FactInspection    = "inspection"    // trace.Inspection
@@ -109,7 +113,7 @@ func partCount(kind string) int {
 		KindBatch, KindCompletion, KindSegment, KindRule, KindBatchInputs, KindBatchCodes, KindRecallLot,
 		KindRecallCodes, KindDelistLot, KindReviewLevels:
 		return 2
-	case KindSeason:
+	case KindSeason, KindInputRelease:
 		return 3
 	case KindFact:
 		return 5
@@ -302,6 +306,11 @@ func ReviewLevelsKey(l trace.LotID) trace.Key { return lotKey(KindReviewLevels, 
 
 // BatchInputsKey is the balance of what a lot gave to other lots.
 func BatchInputsKey(l trace.LotID) trace.Key { return lotKey(KindBatchInputs, l) }
+
+// InputReleaseKey is the balance of what a lot's producer released to a taker.
+func InputReleaseKey(l trace.LotID, taker trace.PartyID) trace.Key {
+	return key(KindInputRelease, string(l.GTIN), string(l.Lot), string(taker))
+}
 
 // BatchCodesKey is the balance of a lot's coded items.
 func BatchCodesKey(l trace.LotID) trace.Key { return lotKey(KindBatchCodes, l) }

@@ -27,6 +27,11 @@ func GetBatchInputs(l Reader, lot trace.LotID) (trace.TakenQuantity, error) {
 	return GetOrZero[trace.TakenQuantity](l, BatchInputsKey(lot))
 }
 
+// GetInputRelease reads what a lot's producer released to a taker.
+func GetInputRelease(l Reader, lot trace.LotID, taker trace.PartyID) (trace.ReleasedQuantity, error) {
+	return GetOrZero[trace.ReleasedQuantity](l, InputReleaseKey(lot, taker))
+}
+
 // GetBatchCodes reads how many items of a lot have a code.
 func GetBatchCodes(l Reader, lot trace.LotID) (trace.BoundItems, error) {
 	return GetOrZero[trace.BoundItems](l, BatchCodesKey(lot))

@@ -47,6 +47,7 @@ func allKeys() map[trace.Key]string {
 		SegmentKey("tracker-01", 7):              KindSegment,
 		RuleKey("coldchain", "1.0"):              KindRule,
 		BatchInputsKey(lot):                      KindBatchInputs,
+		InputReleaseKey(lot, "factory-01"):       KindInputRelease,
 		BatchCodesKey(lot):                       KindBatchCodes,
 		SeasonKey("farm-01", "plot-01", 2026):    KindSeason,
 		PackStatusKey("PACK0001"):                KindPackStatus,

@@ -6,9 +6,17 @@ package trace
 // They keep what was *taken*, never what is left, so that a balance that does not
 // exist yet is simply zero.
 
-// TakenQuantity is how much of a batch went into other batches, in the batch's unit.
+// TakenQuantity is how much of a batch its producer put into other batches or released
+// to other producers, in the batch's unit.
 type TakenQuantity struct {
 	Amount int64 `json:"amount"`
+}
+
+// ReleasedQuantity is how much of a batch was released to one other producer, and how
+// much of that went into the taker's batches, in the batch's unit.
+type ReleasedQuantity struct {
+	Released int64 `json:"released"`
+	Taken    int64 `json:"taken"`
 }
 
 // BoundItems is how many of a batch's items have a code. Codes of a pack that was

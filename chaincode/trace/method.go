@@ -46,6 +46,7 @@ func Methods() []Method {
 		{"origin", "RegisterProduct", "/products", []Role{RoleMerchant, RoleFarm, RoleFactory, RoleProcessor}, nil, "", newOf[RegisterProductRequest], "登记商品", "Register a product"},
 		{"origin", "RegisterPlot", "/plots", []Role{RoleFarm}, nil, "", newOf[RegisterPlotRequest], "登记地块", "Register a plot"},
 		{"origin", "RegisterBatch", "/batches", producers, nil, "", newOf[RegisterBatchRequest], "登记批次", "Register a lot"},
+		{"origin", "ReleaseInput", "/input-releases", producers, nil, "", newOf[ReleaseInputRequest], "放行原料批次", "Release a lot as another producer's input"},
 		{"origin", "CompleteBatch", "/batch-completions", producers, nil, "", newOf[CompleteBatchRequest], "补全预售批次", "Complete a presale lot"},
 		{"origin", "AddLogEntry", "/log-entries", producers, nil, "", newOf[AddLogEntryRequest], "记录农事或生产", "Add a log entry"},
 		{"origin", "IssueCertificate", "/certificates", producers, nil, "", newOf[IssueCertificateRequest], "开具承诺达标合格证", "Issue a compliance certificate"},

@@ -40,9 +40,27 @@ type RegisterBatchRequest struct {
 	Materials []Material `json:"materials,omitempty"`
 }
 
-// Input takes a quantity, in the parent's unit, out of a parent batch.
+// Input takes a quantity, in the parent's unit, out of a parent batch: the producer's
+// own, or one that its producer released to it (ReleaseInputRequest).
 type Input struct {
 	LotID
+	Quantity Quantity `json:"quantity"`
+}
+
+// ReleaseInputRequest lets another producer use a quantity of the caller's lot as
+// input. It is final, as the delivery it stands for is.
+type ReleaseInputRequest struct {
+	Write
+	LotID
+	Taker    PartyID  `json:"taker"`
+	Quantity Quantity `json:"quantity"` // in the lot's unit
+}
+
+// InputRelease is the record; its subject is the lot.
+type InputRelease struct {
+	Head
+	LotID
+	Taker    PartyID  `json:"taker"`
 	Quantity Quantity `json:"quantity"`
 }
 

@@ -82,7 +82,9 @@ func kinds() (map[string]*kind, error) {
 	add(natureRecord, state.KindCompletion, relateLot, "origin:CompleteBatch")
 	add(natureRecord, factID(state.FactLog), nil, "origin:AddLogEntry")
 	add(natureRecord, factID(state.FactCertificate), nil, "origin:IssueCertificate")
-	with(natureBalance, state.KindBatchInputs, nil, state.KindBatch)
+	add(natureRecord, factID(state.FactRelease), nil, "origin:ReleaseInput")
+	with(natureBalance, state.KindBatchInputs, nil, state.KindBatch, factID(state.FactRelease))
+	with(natureBalance, state.KindInputRelease, nil, state.KindBatch, factID(state.FactRelease))
 	with(natureBalance, state.KindSeason, nil, state.KindBatch, state.KindCompletion, factID(state.FactLog))
 
 	add(natureRecord, state.KindCodePack, relatePack, "code:IssuePack")

@@ -18,6 +18,7 @@ const (
 	stepCompletion
 	stepProcess
 	stepCertificate
+	stepRelease
 	stepCodes
 	stepUnits
 )
@@ -41,7 +42,7 @@ type pendingBatch struct {
 func batchTables() []table {
 	return []table{
 		productTable(), plotTable(),
-		batchListTable(), materialTable(), inputTable(), completionTable(),
+		batchListTable(), materialTable(), inputTable(), releaseTable(), completionTable(),
 		logTable(), certificateTable(), codeTable(), unitTable(),
 	}
 }
@@ -286,6 +287,25 @@ func readInputs(p *parser, rows []*row) {
 		in.Quantity = r.lotQuantity("quantity", "unit", in.GTIN)
 		p.batch.inputs[lot] = append(p.batch.inputs[lot], in)
 		r.ofKnownLot(lot)
+	}
+}
+
+func releaseTable() table {
+	return table{key: "release", zh: "原料放行", en: "Releases", also: []string{"放行", "releases"}, read: readReleases, columns: []column{
+		gtinColumn(wanted), lotColumn(wanted),
+		{key: "taker", zh: "领用方", en: "Taker", also: []string{"领用方代号", "放行给"}, need: required, hint: "可把这一批用作投入的生产者代号", example: "factory-guangzhou-01"},
+		{key: "quantity", zh: "放行数量", en: "Quantity", also: []string{"数量"}, need: required, example: "400"},
+		unitColumn("kg"),
+		{key: "released", zh: "放行时间", en: "Released at", also: []string{"放行日期"}, need: required, example: "2026-07-06 09:00"},
+	}}
+}
+
+func readReleases(p *parser, rows []*row) {
+	for _, r := range rows {
+		q := &trace.ReleaseInputRequest{LotID: r.lot(), Taker: r.party("taker")}
+		q.Quantity = r.lotQuantity("quantity", "unit", q.GTIN)
+		q.Claimed = r.moment("released")
+		p.add(r, stepRelease, "origin:ReleaseInput", q, fmt.Sprintf("%s → %s %d %s", q.LotID, q.Taker, q.Quantity.Amount, q.Quantity.Unit))
 	}
 }
 

@@ -1,0 +1,62 @@
+package contract_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"traceledger/chaincode/contract/contracttest"
+	"traceledger/chaincode/state"
+	"traceledger/chaincode/trace"
+)
+
+// packer is a second producer with a product of its own, sorted kiwifruit.
+func packer(k *contracttest.Kiwifruit) (*contracttest.Client, func(lot trace.LotNumber, grams int64, inputs ...trace.Input) *trace.RegisterBatchRequest) {
+	const gtin = trace.GTIN("09520000300012")
+	client := k.Admit(trace.RoleProcessor, "packer-01")
+	k.License(client.Party, "PK-TEST-0001", trace.LicenceFood, trace.CategoryFruit)
+	product := k.ProductRequest()
+	product.GTIN, product.Producer, product.LicenceNumber = gtin, client.Party, "PK-TEST-0001"
+	client.Must("origin:RegisterProduct", product)
+	return client, func(lot trace.LotNumber, grams int64, inputs ...trace.Input) *trace.RegisterBatchRequest {
+		r := k.BatchRequest(lot, 1)
+		r.GTIN, r.Plot, r.Inputs, r.Quantity.Amount = gtin, "", inputs, grams
+		return r
+	}
+}
+
+// Another producer's lot is an input only as far as its producer released it.
+func TestInputsOfOthersNeedARelease(t *testing.T) {
+	k := contracttest.StartKiwifruit(contracttest.Start(t))
+	parent := k.Batch("PARENT", 10)
+	taker, batch := packer(k)
+	input := func(grams int64) trace.Input {
+		return trace.Input{LotID: parent, Quantity: trace.Quantity{Amount: grams, Unit: trace.Gram}}
+	}
+	release := func(to trace.PartyID, grams int64) *trace.ReleaseInputRequest {
+		return &trace.ReleaseInputRequest{Write: k.Write(), LotID: parent, Taker: to, Quantity: input(grams).Quantity}
+	}
+
+	taker.Refused(trace.CodeForbidden, "origin:RegisterBatch", batch("C1", 1_000, input(1_000)))
+	require.Nil(t, contracttest.Value[trace.TakenQuantity](k.Ledger, state.BatchInputsKey(parent)), "a refused taker uses nothing up")
+
+	k.Farm.Must("origin:ReleaseInput", release(taker.Party, 30_000))
+	k.Farm.Refused(trace.CodeInputs, "origin:ReleaseInput", release(taker.Party, 20_001))
+	taker.Must("origin:RegisterBatch", batch("C1", 20_000, input(20_000)))
+	taker.Refused(trace.CodeInputs, "origin:RegisterBatch", batch("C2", 10_001, input(10_001)))
+
+	// What is released is the taker's: the producer cannot use it as well.
+	own := k.BatchRequest("OWN", 5)
+	own.Plot, own.Inputs = "", []trace.Input{input(25_000)}
+	k.Farm.Refused(trace.CodeInputs, "origin:RegisterBatch", own)
+	own.Inputs, own.Quantity.Amount = []trace.Input{input(20_000)}, 20_000
+	k.Farm.Must("origin:RegisterBatch", own)
+	taker.Must("origin:RegisterBatch", batch("C2", 10_000, input(10_000)))
+	require.Equal(t, trace.ReleasedQuantity{Released: 30_000, Taken: 30_000},
+		*contracttest.Value[trace.ReleasedQuantity](k.Ledger, state.InputReleaseKey(parent, taker.Party)))
+
+	taker.Refused(trace.CodeForbidden, "origin:ReleaseInput", release("farm-01", 1))
+	k.Farm.Refused(trace.CodeInvalid, "origin:ReleaseInput", release("farm-01", 1))
+	k.Farm.Refused(trace.CodeInvalid, "origin:ReleaseInput", release(contracttest.Regulator, 1))
+	k.Farm.Refused(trace.CodeUnknownParty, "origin:ReleaseInput", release("nobody-01", 1))
+}
