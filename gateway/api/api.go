@@ -36,11 +36,12 @@ type Limits struct {
 	Burst       int
 	IndexWait   time.Duration // how long a write waits for its page to show it
 	SheetWrites int           // transactions one sheet may make
+	Heavy       int           // workbooks, orders of codes and label sheets worked on at once, of all callers
 }
 
 // DefaultLimits are what a gateway starts with.
 func DefaultLimits() Limits {
-	return Limits{BodyBytes: 64 << 10, FileBytes: 32 << 20, PerSecond: 200, Burst: 400, IndexWait: 2 * time.Second, SheetWrites: 2_000}
+	return Limits{BodyBytes: 64 << 10, FileBytes: 32 << 20, PerSecond: 200, Burst: 400, IndexWait: 2 * time.Second, SheetWrites: 2_000, Heavy: 4}
 }
 
 // Config is what the interface is built from. All fields but Logger and Limits
@@ -61,6 +62,7 @@ type Config struct {
 type API struct {
 	Config
 	limiter  *limiter
+	turns    chan struct{} // held while large work is done, see heavy
 	codes    *codes.Factory
 	document []byte
 }
@@ -76,12 +78,15 @@ func New(cfg Config) (*API, error) {
 	if cfg.Limits == (Limits{}) {
 		cfg.Limits = DefaultLimits()
 	}
+	if cfg.Limits.Heavy < 1 {
+		return nil, errors.New("api: at least one large request must be allowed at a time")
+	}
 	document, err := json.Marshal(Document())
 	if err != nil {
 		return nil, err
 	}
 	return &API{
-		Config: cfg, limiter: newLimiter(cfg.Limits.PerSecond, cfg.Limits.Burst),
+		Config: cfg, limiter: newLimiter(cfg.Limits.PerSecond, cfg.Limits.Burst), turns: make(chan struct{}, cfg.Limits.Heavy),
 		codes: codes.NewFactory(cfg.Store.Contacts(), time.Now), document: document,
 	}, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -69,17 +70,16 @@ func (a *API) Order(ctx context.Context, who Caller, key string, order CodeOrder
 	if err != nil {
 		return CodesMade{}, err
 	}
+	if err := mayIssue(who); err != nil {
+		return CodesMade{}, err
+	}
 	if err := a.ownOrNew(who, pack); err != nil {
 		return CodesMade{}, err
 	}
 	if err := a.mayBind(who, pack, order); err != nil {
 		return CodesMade{}, err
 	}
-	made, err := a.codes.Make(pack, order.Count)
-	if err != nil {
-		return CodesMade{}, err
-	}
-	file, err := a.Store.Files().Keep(made.LeafFile, store.About{MediaType: "application/octet-stream", Uploader: who.Token.Party})
+	made, file, err := a.makePack(ctx, who, pack, order.Count)
 	if err != nil {
 		return CodesMade{}, err
 	}
@@ -101,6 +101,32 @@ func (a *API) Order(ctx context.Context, who Caller, key string, order CodeOrder
 	}
 	out.Activated = &activated
 	return out, nil
+}
+
+// mayIssue refuses whoever the chain would refuse by role, before up to 32 MB are
+// made and kept for them.
+func mayIssue(who Caller) error {
+	m, err := methodOf("code:IssuePack")
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(m.Roles, trace.Role(who.Identity.Role)) {
+		return trace.Errorf(trace.CodeForbidden, "%s is not for role %s, only for %v", m.Transaction(), who.Identity.Role, m.Roles)
+	}
+	return nil
+}
+
+// makePack makes a pack's codes and keeps the list of their leaves.
+func (a *API) makePack(ctx context.Context, who Caller, pack trace.PackID, count int64) (made codes.Pack, file store.File, err error) {
+	err = a.heavy(ctx, func() error {
+		if made, err = a.codes.Make(pack, count); err != nil {
+			return err
+		}
+		file, err = a.Store.Files().Keep(made.LeafFile, store.About{MediaType: "application/octet-stream", Uploader: who.Token.Party})
+		made.LeafFile = nil // kept
+		return err
+	})
+	return made, file, err
 }
 
 // mayBind judges an order that names a lot by what the read model shows, so that what

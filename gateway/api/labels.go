@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"io"
 	"net/http"
@@ -103,22 +104,28 @@ func (a *API) Labels(r CodeRun, layoutName, format string) (media string, conten
 	if err := r.atMost(most); err != nil {
 		return "", nil, err
 	}
+	var out bytes.Buffer
+	err = a.heavy(context.Background(), func() error {
+		media, err = a.draw(&out, r, layout, format)
+		return err
+	})
+	return media, out.Bytes(), err
+}
+
+func (a *API) draw(to io.Writer, r CodeRun, layout label.Layout, format string) (media string, err error) {
 	items, err := a.labelItems(r)
 	if err != nil {
-		return "", nil, err
+		return "", err
 	}
-	var out bytes.Buffer
 	switch format {
 	case "", "pdf":
-		media, err = "application/pdf", label.PDF(&out, layout, items)
+		return "application/pdf", label.PDF(to, layout, items)
 	case "png":
-		media, err = "image/png", label.PNG(&out, items[0], layout.Width, layout.Height)
+		return "image/png", label.PNG(to, items[0], layout.Width, layout.Height)
 	case "svg":
-		media, err = "image/svg+xml", label.SVG(&out, items[0], layout.Width, layout.Height)
-	default:
-		err = trace.Errorf(trace.CodeInvalid, "format %q must be pdf, png or svg", format)
+		return "image/svg+xml", label.SVG(to, items[0], layout.Width, layout.Height)
 	}
-	return media, out.Bytes(), err
+	return "", trace.Errorf(trace.CodeInvalid, "format %q must be pdf, png or svg", format)
 }
 
 // Label sizes in millimetres, by name: the A4 sheet of 24, and rolls.

@@ -114,8 +114,9 @@ type NamedFile struct {
 	Hash store.Hash
 }
 
-// uploadOf reads the query of a sheet route.
-func uploadOf(query url.Values, hash store.Hash) (SheetUpload, error) {
+// UploadOf reads what a sheet route is asked, or what the form of a desk repeats: name,
+// kind, device, shipment, plot, store, probes (by comma), file and merge (NAME=HASH).
+func UploadOf(query url.Values, hash store.Hash) (SheetUpload, error) {
 	up := SheetUpload{
 		Name: query.Get("name"), Hash: hash, Kind: sheet.Kind(query.Get("kind")), Device: trace.DeviceID(query.Get("device")),
 		Shipment: trace.ShipmentID(query.Get("shipment")), Plot: trace.PlotID(query.Get("plot")), Store: query.Get("store"),
@@ -167,7 +168,7 @@ func (a *API) dryRunSheet(c *gin.Context) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	up, err := uploadOf(c.Request.URL.Query(), hash)
+	up, err := UploadOf(c.Request.URL.Query(), hash)
 	if err != nil {
 		return answer{}, err
 	}
@@ -183,7 +184,7 @@ func (a *API) confirmSheet(c *gin.Context) (answer, error) {
 	if err != nil {
 		return answer{}, trace.Errorf(trace.CodeInvalid, "%q is not a file's hash", c.Param("hash"))
 	}
-	up, err := uploadOf(c.Request.URL.Query(), hash)
+	up, err := UploadOf(c.Request.URL.Query(), hash)
 	if err != nil {
 		return answer{}, err
 	}
@@ -196,7 +197,7 @@ func (a *API) confirmSheet(c *gin.Context) (answer, error) {
 
 // DryRun reads a sheet and lets the chain simulate each row. Nothing is recorded.
 func (a *API) DryRun(ctx context.Context, who Caller, up SheetUpload) (SheetPlan, error) {
-	plan, err := a.parse(who, up)
+	plan, err := a.parse(ctx, who, up)
 	if err != nil {
 		return SheetPlan{}, err
 	}
@@ -262,7 +263,7 @@ func dependsOnOthers(code trace.Code) bool {
 // Confirming again, after a broken connection or with a mended file, repeats no
 // record: each row's idempotency key comes from its content.
 func (a *API) Confirm(ctx context.Context, who Caller, up SheetUpload) (SheetResult, error) {
-	plan, err := a.parse(who, up)
+	plan, err := a.parse(ctx, who, up)
 	if err != nil {
 		return SheetResult{}, err
 	}
@@ -348,7 +349,15 @@ func (a *API) anchor(ctx context.Context, who Caller, s sheet.PlannedSegment, ro
 }
 
 // parse reads the kept files of an upload.
-func (a *API) parse(who Caller, up SheetUpload) (*sheet.Plan, error) {
+func (a *API) parse(ctx context.Context, who Caller, up SheetUpload) (plan *sheet.Plan, err error) {
+	err = a.heavy(ctx, func() error {
+		plan, err = a.parseNow(who, up)
+		return err
+	})
+	return plan, err
+}
+
+func (a *API) parseNow(who Caller, up SheetUpload) (*sheet.Plan, error) {
 	options := sheet.Options{
 		Kind: up.Kind, Party: trace.PartyID(who.Token.Party), Files: up.Files,
 		Device: up.Device, Shipment: up.Shipment, Plot: up.Plot, Store: up.Store, Probes: up.Probes,
