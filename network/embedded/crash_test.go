@@ -49,7 +49,8 @@ func (r *diskRecorder) MaybeError(op errorfs.Op) error {
 	case errorfs.OpFileWrite, errorfs.OpFileWriteAt, errorfs.OpFileSync, errorfs.OpFileSyncTo, errorfs.OpFileSyncData,
 		errorfs.OpCreate, errorfs.OpRename, errorfs.OpRemove, errorfs.OpFileClose:
 		if !r.stopped.Load() {
-			r.take(fmt.Sprintf("before %v of %s", op.Kind, op.Path), strings.HasSuffix(op.Path, ".log"))
+			steady := op.Kind != errorfs.OpCreate && op.Kind != errorfs.OpRename && op.Kind != errorfs.OpRemove && op.Kind != errorfs.OpFileClose
+			r.take(fmt.Sprintf("before %v of %s", op.Kind, op.Path), steady && strings.HasSuffix(op.Path, ".log"))
 		}
 	}
 	return nil
