@@ -60,3 +60,32 @@ func TestInputsOfOthersNeedARelease(t *testing.T) {
 	k.Farm.Refused(trace.CodeInvalid, "origin:ReleaseInput", release(contracttest.Regulator, 1))
 	k.Farm.Refused(trace.CodeUnknownParty, "origin:ReleaseInput", release("nobody-01", 1))
 }
+
+// Fruit comes from a plot or from other lots of the same fruit: no material, unit or
+// presale makes more of it than was harvested.
+func TestFreshProduceIsNotMadeOfNothing(t *testing.T) {
+	k := contracttest.StartKiwifruit(contracttest.Start(t))
+	parent := k.Batch("PARENT", 10)
+	taker, batch := packer(k)
+	input := trace.Input{LotID: parent, Quantity: trace.Quantity{Amount: 10_000, Unit: trace.Gram}}
+	k.Farm.Must("origin:ReleaseInput", &trace.ReleaseInputRequest{Write: k.Write(), LotID: parent, Taker: taker.Party, Quantity: input.Quantity})
+
+	taker.Refused(trace.CodeMissing, "origin:RegisterBatch", batch("C1", 1_000_000))
+	boxed := batch("C2", 10_001, input)
+	boxed.Materials = []trace.Material{{Name: "纸箱", Supplier: k.Farm.Party}}
+	taker.Refused(trace.CodeInputs, "origin:RegisterBatch", boxed)
+	presale := batch("C3", 1)
+	presale.Presale, presale.Planned, presale.Made, presale.Quantity = true, contracttest.Day(10), 0, trace.Quantity{}
+	taker.Refused(trace.CodeMissing, "origin:RegisterBatch", presale)
+
+	other := k.ProductRequest()
+	other.GTIN, other.Producer, other.LicenceNumber = "09520000200015", taker.Party, "PK-TEST-0001"
+	other.Commodity, other.NetContent.Unit = "apple", trace.Piece
+	taker.Must("origin:RegisterProduct", other)
+	apples := batch("C4", 10, input)
+	apples.GTIN, apples.Quantity = other.GTIN, trace.Quantity{Amount: 10, Unit: trace.Piece}
+	taker.Refused(trace.CodeInputs, "origin:RegisterBatch", apples)
+
+	boxed.Quantity.Amount = 10_000
+	taker.Must("origin:RegisterBatch", boxed)
+}

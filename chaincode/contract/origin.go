@@ -103,7 +103,7 @@ func (o *Origin) RegisterBatch(ctx *Context, argument string) (string, error) {
 		if r.Plot != "" {
 			return batch, s.harvest(r.Plot, product, r.Made, r.Quantity)
 		}
-		batch.Ancestors, err = s.takeInputs(r)
+		batch.Ancestors, err = s.takeInputs(r, product)
 		return batch, err
 	})
 }
@@ -152,8 +152,15 @@ func (s *submission) harvest(plot trace.PlotID, product *trace.Product, made tra
 
 // takeInputs takes the inputs out of their lots and gives the closure of ancestors,
 // none of which may be recalled.
-func (s *submission) takeInputs(r *trace.RegisterBatchRequest) ([]trace.LotID, error) {
-	if err := rules.WithinInputs(r); err != nil {
+func (s *submission) takeInputs(r *trace.RegisterBatchRequest, product *trace.Product) ([]trace.LotID, error) {
+	of := make([]*trace.Product, len(r.Inputs))
+	for i, in := range r.Inputs {
+		var err error
+		if of[i], err = s.product(in.GTIN); err != nil {
+			return nil, err
+		}
+	}
+	if err := rules.WithinInputs(r, product, of); err != nil {
 		return nil, err
 	}
 	parents := make([]*trace.Batch, 0, len(r.Inputs))

@@ -34,6 +34,8 @@ func CheckBatch(r *trace.RegisterBatchRequest, by trace.PartyID, role trace.Role
 		}
 	} else if role == trace.RoleFarm && len(r.Inputs) == 0 {
 		return trace.Errorf(trace.CodeMissing, "plot is missing: a farm's lot is harvested from a plot, or made from other lots named in inputs")
+	} else if freshProduce(product) && len(r.Inputs) == 0 {
+		return trace.Errorf(trace.CodeMissing, "inputs is missing: a lot of %s that is not harvested from a plot is sorted from lots that were", product.Commodity)
 	}
 	if !r.Presale {
 		if r.Planned != 0 {
@@ -143,16 +145,30 @@ func MakeLot(made, now trace.Time, product *trace.Product, licence HeldLicence) 
 	return licence.covers(product.Category, made.Date())
 }
 
-// WithinInputs refuses a lot that is more than what went into it. It can only tell
-// where a lot consists of nothing but other lots counted in its own unit, as when
-// goods are sorted or packed anew; materials and other units may add to it.
-func WithinInputs(r *trace.RegisterBatchRequest) error {
-	if len(r.Inputs) == 0 || len(r.Materials) > 0 {
+// freshProduce tells goods that only grow: a lot of them is a harvest, or consists of
+// harvests, whatever it is packed with.
+func freshProduce(p *trace.Product) bool { return CertificateRequired(p.Category) }
+
+// WithinInputs refuses a lot that is more than what went into it. of holds the products
+// of the inputs, in their order. It can only tell where a lot consists of nothing but
+// other lots counted in its own unit, as when goods are sorted or packed anew; materials
+// and other units may add to it. Fresh produce always consists of such lots, and of the
+// same commodity: otherwise a box of gravel or one kiwifruit and a carton would be the
+// origin of any number of kiwifruit that no plot could give.
+func WithinInputs(r *trace.RegisterBatchRequest, product *trace.Product, of []*trace.Product) error {
+	fresh := freshProduce(product)
+	if len(r.Inputs) == 0 || len(r.Materials) > 0 && !fresh {
 		return nil
 	}
 	var total int64
-	for _, in := range r.Inputs {
+	for i, in := range r.Inputs {
+		if fresh && of[i].Commodity != product.Commodity {
+			return trace.Errorf(trace.CodeInputs, "input %s is %s: a lot of %s is sorted from lots of %s only", in.LotID, of[i].Commodity, product.Commodity, product.Commodity)
+		}
 		if in.Quantity.Unit != r.Quantity.Unit {
+			if fresh {
+				return trace.Errorf(trace.CodeInputs, "input %s is counted in %s, the lot in %s: fresh produce is counted as it was harvested", in.LotID, in.Quantity.Unit, r.Quantity.Unit)
+			}
 			return nil
 		}
 		total += in.Quantity.Amount // 50 amounts of at most 1e15 stay within 64 bits

@@ -80,16 +80,25 @@ func TestMakeLot(t *testing.T) {
 }
 
 func TestWithinInputs(t *testing.T) {
+	fruit, jam := kiwifruit(), kiwifruit()
+	jam.Category, jam.Commodity = trace.CategoryFood, "kiwifruit-jam"
+	of := []*trace.Product{kiwifruit(), kiwifruit()}
 	r := batchRequest()
 	r.Plot, r.Quantity = "", grams(30)
 	r.Inputs = []trace.Input{{Quantity: grams(10)}, {Quantity: grams(20)}}
-	require.NoError(t, WithinInputs(r))
+	require.NoError(t, WithinInputs(r, fruit, of))
+	require.NoError(t, WithinInputs(r, jam, of))
 	r.Quantity.Amount++
-	require.Equal(t, trace.CodeInputs, trace.CodeOf(WithinInputs(r)))
+	require.Equal(t, trace.CodeInputs, trace.CodeOf(WithinInputs(r, fruit, of)))
+	require.Equal(t, trace.CodeInputs, trace.CodeOf(WithinInputs(r, jam, of)))
 	r.Materials = []trace.Material{{Name: "糖"}}
-	require.NoError(t, WithinInputs(r), "materials may add to a lot")
+	require.NoError(t, WithinInputs(r, jam, of), "materials may add to a lot")
+	require.Equal(t, trace.CodeInputs, trace.CodeOf(WithinInputs(r, fruit, of)), "but not to fruit")
 	r.Materials, r.Inputs[0].Quantity.Unit = nil, trace.Piece
-	require.NoError(t, WithinInputs(r), "other units cannot be compared")
+	require.NoError(t, WithinInputs(r, jam, of), "other units cannot be compared")
+	require.Equal(t, trace.CodeInputs, trace.CodeOf(WithinInputs(r, fruit, of)), "fruit stays fruit")
+	r.Quantity, r.Inputs[0].Quantity = grams(30), grams(10)
+	require.Equal(t, trace.CodeInputs, trace.CodeOf(WithinInputs(r, fruit, []*trace.Product{kiwifruit(), jam})))
 }
 
 func TestPresale(t *testing.T) {
