@@ -9,21 +9,33 @@ import (
 
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/ledger"
+	"traceledger/gateway/wallet"
 )
 
-// Identities the house itself works with.
+// Parties the house itself works as, and their names in the wallet.
 const (
-	readerName   = "platform-reader"    // follows blocks
-	operatorName = "regulator-operator" // keeps guards and epoch
+	readerParty   = "platform-reader" // follows blocks
+	readerName    = readerParty + "@" + string(trace.RoleScanner)
+	operatorParty = "regulator-operator" // keeps guards and epoch
+	operatorName  = operatorParty + "@" + string(trace.RoleRegulator)
 )
 
 // prepare makes an empty channel usable: one guard for each organisation and the
-// first epoch. On a prepared channel it changes nothing.
+// first epoch. On a prepared channel it changes nothing. A gateway whose wallet holds
+// no operator, and which cannot enrol one, leaves that to a gateway that does.
 func (n *node) prepare(ctx context.Context) error {
-	operator, err := n.enrolled(operatorName, trace.RegulatorMSP, trace.RoleRegulator, "regulator-operator")
+	operator, err := n.enrolled(operatorName, trace.RegulatorMSP, trace.RoleRegulator, operatorParty)
+	if trace.CodeOf(err) == wallet.CodeUnknownIdentity {
+		n.logger.Info("guards and epoch are left to a gateway of the regulator", "because", err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
+	return reach(ctx, n.logger, func() error { return n.install(ctx, operator) })
+}
+
+func (n *node) install(ctx context.Context, operator ledger.Identity) error {
 	for _, msp := range trace.MSPs() {
 		request := trace.InstallGuardRequest{MSP: msp, Version: 1}
 		if err := n.once(ctx, operator, "InstallGuard", "guard-"+msp, request); err != nil {
@@ -74,6 +86,10 @@ func (n *node) epoch(ctx context.Context, as ledger.Identity) (trace.Epoch, erro
 // the regulator may do the same: who comes second reads a younger epoch and waits.
 func (n *node) keepEpoch(ctx context.Context) error {
 	operator, err := n.wallet.Identity(operatorName)
+	if trace.CodeOf(err) == wallet.CodeUnknownIdentity {
+		<-ctx.Done()
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// Config of the whole house. A YAML file sets it, the environment overrides the
+// Config of every role. A YAML file sets it, the environment overrides the
 // file, flags override both; without any of them the defaults hold.
 type Config struct {
 	// Address the pages, the REST interface and the desks listen on, host:port.
@@ -22,17 +22,47 @@ type Config struct {
 	// takes http:// and the listening address. Environment: TRACELEDGER_PUBLIC_BASE.
 	PublicBase string `yaml:"publicBase"`
 	// LedgerAddress opens the embedded ledger to stock Fabric clients over TLS,
-	// host:port, with TLSCertificate; empty keeps it in the process. Environment: TRACELEDGER_LEDGER_ADDR.
+	// host:port, with TLSCertificate; empty keeps it in the process. The ledger role
+	// makes a certificate of its own when it is given none.
+	// Environment: TRACELEDGER_LEDGER_ADDR.
 	LedgerAddress string `yaml:"ledgerAddress"`
+	// LedgerName is the host name or IP address under which other machines reach
+	// LedgerAddress, for the connection file and the ledger's own certificate; empty
+	// takes LedgerAddress's host, or this machine's name where that is 0.0.0.0.
+	// Role ledger. Environment: TRACELEDGER_LEDGER_NAME.
+	LedgerName string `yaml:"ledgerName"`
 	// TLSCertificate and TLSKey are PEM files for Address and LedgerAddress; both empty
-	// serve plain HTTP, for a reverse proxy or a machine of one's own.
+	// serve plain HTTP on Address, for a reverse proxy or a machine of one's own.
 	TLSCertificate string `yaml:"tlsCertificate"`
 	TLSKey         string `yaml:"tlsKey"`
+	// TLSCA is a PEM file with the authority behind TLSCertificate, written into the
+	// connection file; empty lets clients trust their machine's own authorities.
+	// Role ledger.
+	TLSCA string `yaml:"tlsCA"`
+	// Connection is the connection file of a ledger elsewhere; see type Connection.
+	// Roles gateway and scanner, which need it, and commands on their stopped data.
+	// Environment: TRACELEDGER_CONNECTION.
+	Connection string `yaml:"connection"`
+	// FilesFrom are gateways from which files are fetched that are not kept here, asked
+	// in this order. Role scanner.
+	FilesFrom []FilesFrom `yaml:"filesFrom"`
 	// RequestsPerSecond is what one token may ask of the REST interface, on average; it
 	// may ask twice that at once. Environment: TRACELEDGER_REQUESTS_PER_SECOND.
 	RequestsPerSecond float64 `yaml:"requestsPerSecond"`
 	// LogLevel is debug, info, warn or error. Environment: TRACELEDGER_LOG.
 	LogLevel string `yaml:"logLevel"`
+}
+
+// roleDefaults are the defaults of one command: the roles can run beside each other.
+func roleDefaults(name string) Config {
+	cfg := defaultConfig()
+	switch name {
+	case "ledger":
+		cfg.Address, cfg.LedgerAddress = "127.0.0.1:9080", "127.0.0.1:7051"
+	case "scanner":
+		cfg.Address = "127.0.0.1:8081"
+	}
+	return cfg
 }
 
 func defaultConfig() Config {
@@ -44,10 +74,12 @@ func readConfig(name string, args []string, more func(*flag.FlagSet)) (Config, e
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	given := Config{}
 	file := flags.String("config", "", "YAML configuration file")
-	flags.StringVar(&given.Address, "addr", "", "listen address of pages, REST and desks (default 127.0.0.1:8080)")
+	flags.StringVar(&given.Address, "addr", "", "listen address of HTTP (default "+roleDefaults(name).Address+")")
 	flags.StringVar(&given.Data, "data", "", "data directory (default ./data)")
 	flags.StringVar(&given.PublicBase, "public-base", "", "address printed into codes (default http://ADDR)")
-	flags.StringVar(&given.LedgerAddress, "ledger-addr", "", "listen address for stock Fabric clients over TLS (default: none)")
+	flags.StringVar(&given.LedgerAddress, "ledger-addr", "", "listen address for stock Fabric clients over TLS (role ledger: default 127.0.0.1:7051)")
+	flags.StringVar(&given.LedgerName, "ledger-name", "", "host under which others reach -ledger-addr (default: its own)")
+	flags.StringVar(&given.Connection, "connection", "", "connection file of a ledger elsewhere (roles gateway and scanner)")
 	flags.StringVar(&given.LogLevel, "log", "", "log level: debug, info, warn or error (default warn)")
 	if more != nil {
 		more(flags)
@@ -55,7 +87,7 @@ func readConfig(name string, args []string, more func(*flag.FlagSet)) (Config, e
 	if err := flags.Parse(args); err != nil {
 		return Config{}, err
 	}
-	cfg := defaultConfig()
+	cfg := roleDefaults(name)
 	if *file != "" {
 		content, err := os.ReadFile(*file)
 		if err != nil {
@@ -74,6 +106,8 @@ func readConfig(name string, args []string, more func(*flag.FlagSet)) (Config, e
 		{&cfg.Data, "TRACELEDGER_DATA", given.Data},
 		{&cfg.PublicBase, "TRACELEDGER_PUBLIC_BASE", given.PublicBase},
 		{&cfg.LedgerAddress, "TRACELEDGER_LEDGER_ADDR", given.LedgerAddress},
+		{&cfg.LedgerName, "TRACELEDGER_LEDGER_NAME", given.LedgerName},
+		{&cfg.Connection, "TRACELEDGER_CONNECTION", given.Connection},
 		{&cfg.LogLevel, "TRACELEDGER_LOG", given.LogLevel},
 	} {
 		if v := os.Getenv(o.env); v != "" {
@@ -95,11 +129,38 @@ func readConfig(name string, args []string, more func(*flag.FlagSet)) (Config, e
 	if _, _, err := net.SplitHostPort(cfg.Address); err != nil {
 		return Config{}, fmt.Errorf("address %q is not host:port", cfg.Address)
 	}
-	if (cfg.TLSCertificate == "") != (cfg.TLSKey == "") {
-		return Config{}, fmt.Errorf("tlsCertificate and tlsKey belong together")
+	return cfg, cfg.checkRole(name)
+}
+
+// checkRole refuses settings that a command could only ignore, and the lack of those
+// it needs.
+func (c Config) checkRole(name string) error {
+	if (c.TLSCertificate == "") != (c.TLSKey == "") {
+		return fmt.Errorf("tlsCertificate and tlsKey belong together")
 	}
-	if cfg.LedgerAddress != "" && cfg.TLSKey == "" {
-		return Config{}, fmt.Errorf("ledgerAddress is served over TLS only: set tlsCertificate and tlsKey")
+	switch name {
+	case "gateway", "scanner":
+		if c.Connection == "" {
+			return fmt.Errorf("%s needs a connection file: set connection, or -connection FILE", name)
+		}
+	case "ledger":
+		if _, _, err := net.SplitHostPort(c.LedgerAddress); err != nil {
+			return fmt.Errorf("ledgerAddress %q is not host:port", c.LedgerAddress)
+		}
+	case "run", "serve":
+		if c.LedgerAddress != "" && c.TLSKey == "" {
+			return fmt.Errorf("ledgerAddress is served over TLS only: set tlsCertificate and tlsKey")
+		}
+		fallthrough
+	case "verify", "enrol", "bench":
+		if c.Connection != "" {
+			return fmt.Errorf("%s runs the ledger itself and takes no connection file; traceledger gateway uses a ledger elsewhere", name)
+		}
 	}
-	return cfg, nil
+	for _, f := range c.FilesFrom {
+		if err := f.check(); err != nil {
+			return err
+		}
+	}
+	return nil
 }

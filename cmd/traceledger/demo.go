@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -19,6 +20,8 @@ import (
 	"traceledger/chaincode/trace"
 	"traceledger/fixtures"
 	"traceledger/gateway/api"
+	"traceledger/gateway/index"
+	"traceledger/gateway/ledger"
 )
 
 // runDemo runs the whole house and loads the demonstration: the files of fixtures/,
@@ -204,12 +207,19 @@ func (u *uploader) firstCode(ctx context.Context, demo *fixtures.Demo, lot fixtu
 
 // caughtUp waits until the read model shows everything that is on the chain.
 func (n *node) caughtUp(ctx context.Context) error {
-	info, err := n.ledger.Height(ctx, n.reader)
-	if err != nil {
+	return caughtUp(ctx, n.ledger, n.reader, n.index, n.logger)
+}
+
+// caughtUp waits until x shows everything that is on the chain now, also for a ledger
+// that is not up yet.
+func caughtUp(ctx context.Context, from *ledger.Client, reader ledger.Identity, x *index.Index, logger *slog.Logger) error {
+	var height uint64
+	err := reach(ctx, logger, func() (err error) {
+		height, err = from.Height(ctx, reader)
+		return err
+	})
+	if err != nil || height == 0 {
 		return err
 	}
-	if info == 0 {
-		return nil
-	}
-	return n.index.WaitFor(ctx, info-1)
+	return x.WaitFor(ctx, height-1)
 }

@@ -2,6 +2,10 @@
 //
 //	run     the whole house on the embedded ledger, with the demonstration loaded
 //	serve   the whole house on the embedded ledger, empty
+//	ledger  the embedded ledger alone, for stock Fabric clients over TLS
+//	gateway REST interface, desks and pages, on a ledger elsewhere
+//	scanner the public pages alone, on a ledger elsewhere
+//	enrol   issue an identity of a stopped ledger into a wallet
 //	verify  walk a ledger's chain and check every hash, signature and validity
 //	backup  copy the data of a stopped or running house consistently
 //	dump    write the read model's ordered keys and values, to compare rebuilds
@@ -31,6 +35,10 @@ func commands() []command {
 	return []command{
 		{"run", "the whole house on the embedded ledger, with the demonstration loaded", runDemo},
 		{"serve", "the whole house on the embedded ledger", runServe},
+		{"ledger", "the embedded ledger alone, for Fabric clients over TLS", runLedger},
+		{"gateway", "REST interface, desks and pages, on a ledger elsewhere", runGateway},
+		{"scanner", "the public pages alone, on a ledger elsewhere", runScanner},
+		{"enrol", "issue an identity of a stopped ledger into a wallet", runEnrol},
 		{"verify", "check every hash, signature and validity of the chain", runVerify},
 		{"backup", "copy the data that cannot be rebuilt", runBackup},
 		{"dump", "write the read model in order", runDump},

@@ -14,7 +14,6 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 
@@ -52,8 +51,7 @@ func openNode(cfg Config, eng engine, logger *slog.Logger) (n *node, err error) 
 			n.Close()
 		}
 	}()
-	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	metrics := newRegistry()
 
 	if n.store, err = store.Open(store.Config{Dir: filepath.Join(cfg.Data, "store"), Logger: logger}); err != nil {
 		return n, fmt.Errorf("store: %w", err)
@@ -64,7 +62,7 @@ func openNode(cfg Config, eng engine, logger *slog.Logger) (n *node, err error) 
 	if n.index, err = index.Open(index.Config{Dir: filepath.Join(cfg.Data, "index"), Logger: logger, Metrics: metrics}); err != nil {
 		return n, fmt.Errorf("index: %w", err)
 	}
-	if n.reader, err = n.enrolled(readerName, trace.PlatformMSP, trace.RoleScanner, "platform-reader"); err != nil {
+	if n.reader, err = n.enrolled(readerName, trace.PlatformMSP, trace.RoleScanner, readerParty); err != nil {
 		return n, err
 	}
 	conns, err := eng.Conns()
@@ -210,7 +208,7 @@ func (n *node) routes(pages, desks http.Handler, metrics *prometheus.Registry) h
 func (n *node) health(c *gin.Context) {
 	body := gin.H{"status": "ok", "height": n.index.Height()}
 	if n.engine.OneProcess() {
-		body["notice"] = "embedded ledger: one process holds every organisation's key"
+		body["notice"] = oneProcessNotice
 	}
 	status := http.StatusOK
 	if err := n.store.Healthy(); err != nil {
@@ -228,7 +226,7 @@ func (n *node) readiness(c *gin.Context) {
 	c.JSON(http.StatusOK, gin.H{"status": "ready", "height": n.index.Height()})
 }
 
-// serve answers HTTP on the listener until ctx ends, then lets requests under way finish.
+// server is an HTTP server with the limits that uploads and long lists need.
 func (n *node) server() *http.Server {
 	return &http.Server{
 		Handler:           n.handler,

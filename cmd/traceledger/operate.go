@@ -99,7 +99,7 @@ func runToken(_ context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	eng, err := openEmbedded(cfg.Data, logger)
+	eng, err := openEngine(cfg, logger)
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func (n *node) issueToken(name string, role trace.Role, party trace.PartyID, las
 	if err := party.Validate(); err != nil {
 		return "", err
 	}
-	enrolment := string(party) + "@" + string(role)
+	enrolment := enrolmentName(party, role)
 	if _, err := n.enrolled(enrolment, msp, role, party); err != nil {
 		return "", err
 	}

@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -22,7 +19,8 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 	return serve(ctx, cfg, out, nil)
 }
 
-// serve opens everything, listens, and runs until ctx ends. load, if any, runs once
+// serve opens everything, the ledger too unless the configuration names one elsewhere,
+// listens, and runs until ctx ends. load, if any, runs once
 // the house answers, and readiness waits for it.
 func serve(ctx context.Context, cfg Config, out io.Writer, load func(ctx context.Context, n *node, base string) error) error {
 	logger, err := logTo(cfg.LogLevel)
@@ -34,14 +32,11 @@ func serve(ctx context.Context, cfg Config, out io.Writer, load func(ctx context
 		return err
 	}
 	defer listener.Close()
-	base := "http://" + listener.Addr().String()
-	if cfg.TLSCertificate != "" {
-		base = "https://" + listener.Addr().String()
-	}
+	base := cfg.baseOf(listener)
 	if cfg.PublicBase == "" {
 		cfg.PublicBase = base
 	}
-	eng, err := openEmbedded(cfg.Data, logger)
+	eng, err := openEngine(cfg, logger)
 	if err != nil {
 		return err
 	}
@@ -54,28 +49,15 @@ func serve(ctx context.Context, cfg Config, out io.Writer, load func(ctx context
 
 	told := ctx // ends when the house is told to stop; the group's own also when a part of it fails
 	group, ctx := errgroup.WithContext(ctx)
-	server := n.server()
-	server.BaseContext = func(net.Listener) context.Context { return context.WithoutCancel(ctx) }
-	group.Go(func() error {
-		if cfg.TLSCertificate != "" {
-			return closed(server.ServeTLS(listener, cfg.TLSCertificate, cfg.TLSKey))
-		}
-		return closed(server.Serve(listener))
-	})
-	group.Go(func() error {
-		<-ctx.Done()
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		return server.Shutdown(grace)
-	})
+	answer(ctx, group, n.server(), listener, cfg)
 	group.Go(func() error { return n.run(ctx) })
-	if cfg.LedgerAddress != "" {
+	if inProcess, ok := eng.(*embeddedEngine); ok && cfg.LedgerAddress != "" {
 		certificate, err := tls.LoadX509KeyPair(cfg.TLSCertificate, cfg.TLSKey)
 		if err != nil {
 			return err
 		}
 		group.Go(func() error {
-			return eng.serveClients(ctx, cfg.LedgerAddress, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
+			return inProcess.serveClients(ctx, cfg.LedgerAddress, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
 		})
 	}
 	group.Go(func() error {
@@ -95,11 +77,4 @@ func serve(ctx context.Context, cfg Config, out io.Writer, load func(ctx context
 		return n.keepEpoch(ctx)
 	})
 	return ended(told, group.Wait())
-}
-
-func closed(err error) error {
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return err
 }
