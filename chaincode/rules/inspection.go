@@ -208,8 +208,25 @@ func checkSuperseded(r *trace.ReportInspectionRequest, f InspectionFacts) error 
 	if f.SupersededBy != "" {
 		return trace.Errorf(trace.CodeState, "inspection %s: %s took its place already", replaced, f.SupersededBy)
 	}
-	if r.Supersedes != "" && r.ReportedAt < old.ReportedAt {
+	if r.Supersedes == "" {
+		return nil
+	}
+	if r.ReportedAt < old.ReportedAt {
 		return trace.Errorf(trace.CodeChronology, "reportedAt %s lies before the report it supersedes, %s", r.ReportedAt, old.ReportedAt)
+	}
+	if r.SampledAt < old.SampledAt {
+		return trace.Errorf(trace.CodeChronology, "sampledAt %s lies before the sample of the report it supersedes, %s", r.SampledAt, old.SampledAt)
+	}
+	return retested(r, old)
+}
+
+// retested: a re-test speaks of every substance that did not pass. Otherwise a report on
+// anything harmless, by any lab, would take a failure off the lot's page.
+func retested(r *trace.ReportInspectionRequest, old *trace.Inspection) error {
+	for _, item := range old.Items {
+		if item.Judgement != trace.JudgedPass && !slices.Contains(substances(r.Items), item.Substance) {
+			return trace.Errorf(trace.CodeMissing, "items: %s is missing: it was judged %s in %s, which this report supersedes", item.Substance, item.Judgement, r.Supersedes)
+		}
 	}
 	return nil
 }

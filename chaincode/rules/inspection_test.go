@@ -190,6 +190,18 @@ func TestInspection(t *testing.T) {
 			r.Supersedes, f.Superseded = "fact/x", old(r.Lot)
 			f.Superseded.ReportedAt = r.ReportedAt + 1
 		}, trace.CodeChronology},
+		"supersedes and is silent about what failed": {func(r *trace.ReportInspectionRequest, f *InspectionFacts) {
+			r.Supersedes, f.Superseded = "fact/x", old(r.Lot)
+			f.Superseded.Items = []trace.JudgedItem{{InspectionItem: trace.InspectionItem{Substance: "carbendazim"}, Judgement: trace.JudgedFail}}
+		}, trace.CodeMissing},
+		"supersedes and leaves out what passed": {func(r *trace.ReportInspectionRequest, f *InspectionFacts) {
+			r.Supersedes, f.Superseded = "fact/x", old(r.Lot)
+			f.Superseded.Items = []trace.JudgedItem{{InspectionItem: trace.InspectionItem{Substance: "carbendazim"}, Judgement: trace.JudgedPass}}
+		}, ""},
+		"supersedes with an older sample": {func(r *trace.ReportInspectionRequest, f *InspectionFacts) {
+			r.Supersedes, f.Superseded = "fact/x", old(r.Lot)
+			f.Superseded.SampledAt, f.Superseded.ReportedAt = r.SampledAt+1, r.SampledAt+1
+		}, trace.CodeChronology},
 		"corrects and supersedes": {func(r *trace.ReportInspectionRequest, _ *InspectionFacts) {
 			r.Supersedes, r.Corrects = "fact/x", "fact/x"
 		}, trace.CodeInvalid},
