@@ -122,7 +122,7 @@ func (a *API) makePack(ctx context.Context, who Caller, pack trace.PackID, count
 		if made, err = a.codes.Make(pack, count); err != nil {
 			return err
 		}
-		file, err = a.Store.Files().Keep(made.LeafFile, store.About{MediaType: "application/octet-stream", Uploader: who.Token.Party})
+		file, err = a.Store.Files().Keep(made.LeafFile, store.About{MediaType: mediaBytes, Uploader: who.Token.Party})
 		made.LeafFile = nil // kept
 		return err
 	})

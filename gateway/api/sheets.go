@@ -329,7 +329,7 @@ func (a *API) record(ctx context.Context, who Caller, p sheet.Planned, row *RowO
 }
 
 func (a *API) anchor(ctx context.Context, who Caller, s sheet.PlannedSegment, row *RowOutcome) error {
-	if _, err := a.Store.Files().Keep(s.Payload, store.About{MediaType: "application/octet-stream", Uploader: who.Token.Party}); err != nil {
+	if _, err := a.Store.Files().Keep(s.Payload, store.About{MediaType: mediaBytes, Uploader: who.Token.Party}); err != nil {
 		return err
 	}
 	arguments, err := json.Marshal(s.Request)
@@ -365,7 +365,7 @@ func (a *API) parseNow(who Caller, up SheetUpload) (*sheet.Plan, error) {
 	}
 	files := []sheet.File{}
 	for _, f := range append([]NamedFile{{up.Name, up.Hash}}, up.Merge...) {
-		data, err := a.content(f.Hash, sheet.MaxFileBytes)
+		data, err := a.content(who, f.Hash, sheet.MaxFileBytes)
 		if err != nil {
 			return nil, err
 		}
@@ -377,13 +377,16 @@ func (a *API) parseNow(who Caller, up SheetUpload) (*sheet.Plan, error) {
 	return sheet.Parse(files[0].Name, files[0].Data, options)
 }
 
-// content reads a kept file into memory.
-func (a *API) content(hash store.Hash, limit int64) ([]byte, error) {
+// content reads a kept file, which the caller may read, into memory.
+func (a *API) content(who Caller, hash store.Hash, limit int64) ([]byte, error) {
 	file, err := a.Store.Files().Open(hash)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
+	if err := MayRead(who, file.File); err != nil {
+		return nil, err
+	}
 	if file.Size > limit {
 		return nil, trace.Errorf(trace.CodeTooLarge, "file has %d bytes, at most %d", file.Size, limit)
 	}
