@@ -89,3 +89,22 @@ func TestFreshProduceIsNotMadeOfNothing(t *testing.T) {
 	boxed.Quantity.Amount = 10_000
 	taker.Must("origin:RegisterBatch", boxed)
 }
+
+// Ids of facts are unique within a subject only: an idempotency key that a lab uses for
+// two lots must not let one lot's re-test stand for the other's.
+func TestSupersessionIsOfOneInspection(t *testing.T) {
+	j := startJourney(t)
+	sampled := j.HarvestedAt + 3_600_000
+	other := j.Batch("PJ261018-B", 40)
+	first, second := j.report("0.06", sampled), j.report("0.06", sampled)
+	second.Lot, second.IdempotencyKey = &other, first.IdempotencyKey
+	j.lab.Must("inspection:Report", first)
+	failed := j.lab.Must("inspection:Report", second)
+
+	retest := j.report("0.01", sampled+7_200_000)
+	retest.Supersedes = state.FactKey(state.LotSubject(j.lot), 0, state.FactInspection, failed.ID)
+	j.secondLab.Must("inspection:Report", retest)
+	again := j.report("0.01", sampled+7_200_000)
+	again.Lot, again.Supersedes = &other, failed.Record
+	j.secondLab.Must("inspection:Report", again)
+}

@@ -28,7 +28,7 @@ func (i *Inspection) Report(ctx *Context, argument string) (string, error) {
 			return nil, err
 		}
 		if replaced := rules.ReplacedInspection(request); replaced != "" {
-			s.put(state.SupersededKey(trace.FactID(state.LastPart(replaced))), trace.Supersession{By: s.key})
+			s.put(state.SupersededKey(replaced), trace.Supersession{By: s.key})
 		}
 		s.Result = string(record.Judgement)
 		return record, nil

@@ -15,7 +15,7 @@ func GetReview(l Reader, key trace.Key) (*trace.Review, error) {
 // GetSupersededBy reads which inspection took the place of the one under the key, ""
 // while none did.
 func GetSupersededBy(l Reader, inspection trace.Key) (trace.Key, error) {
-	s, err := GetOrZero[trace.Supersession](l, SupersededKey(trace.FactID(LastPart(inspection))))
+	s, err := GetOrZero[trace.Supersession](l, SupersededKey(inspection))
 	return s.By, err
 }
 

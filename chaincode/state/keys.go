@@ -41,7 +41,7 @@ const (
 	KindSegment  = "seg"      // {device}/{sequence, 12 digits}: trace.Segment
 	KindRule     = "rule"     // {monitor}/{version}: trace.MonitorRule
 	// KindSuperseded marks an inspection that another took the place of, once.
-	KindSuperseded = "superseded" // {inspection's fact id}: trace.Supersession
+	KindSuperseded = "superseded" // {inspection's key}: trace.Supersession
 
 	// KindFact is a fact about a subject:
 	// {subjectKind}/{subjectID}/{freeze, 4 digits}/{factKind}/{factID}; the fact kind
@@ -298,8 +298,9 @@ func SegmentPrefix(d trace.DeviceID) trace.Key { return key(KindSegment, string(
 // RuleKey is one version of a monitor's rule.
 func RuleKey(monitor, version string) trace.Key { return key(KindRule, monitor, version) }
 
-// SupersededKey marks an inspection, by its fact id, that another took the place of.
-func SupersededKey(inspection trace.FactID) trace.Key { return key(KindSuperseded, string(inspection)) }
+// SupersededKey marks an inspection that another took the place of. It names the whole
+// key: a lab that uses one idempotency key for two lots has two facts with one id.
+func SupersededKey(inspection trace.Key) trace.Key { return key(KindSuperseded, string(inspection)) }
 
 // ReviewLevelsKey is the balance of a lot's passed reviews.
 func ReviewLevelsKey(l trace.LotID) trace.Key { return lotKey(KindReviewLevels, l) }
