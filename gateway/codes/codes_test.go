@@ -12,7 +12,7 @@ import (
 
 type seeds map[string][]byte
 
-func (s seeds) Salt(r string) ([]byte, bool, error)  { v, ok := s[r]; return v, ok, nil }
+func (s seeds) Salt(r string) ([]byte, bool, error) { v, ok := s[r]; return v, ok, nil }
 func (s seeds) SetSalt(r string, seed []byte) error { s[r] = seed; return nil }
 
 func TestMakingAPackAgainGivesTheSamePack(t *testing.T) {
