@@ -1,8 +1,11 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"net/url"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,6 +13,7 @@ import (
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/api"
 	"traceledger/gateway/api/apitest"
+	"traceledger/gateway/ledger"
 )
 
 // TestAStrangersOrderOfCodesMakesNothing: a role that issues no packs is refused before
@@ -58,5 +62,45 @@ func TestReadingsAreNotForEveryMember(t *testing.T) {
 			status, _, answer = h.Call(http.MethodPost, "/v1/sheets/"+hashes["readings"]+"/confirmation?name=a.csv", reader.token, "", nil)
 			require.Equal(t, http.StatusForbidden, status, string(answer))
 		}
+	}
+}
+
+// lost is a ledger whose answers to submits never come back.
+type lost struct{ api.Ledger }
+
+func (lost) Submit(context.Context, ledger.Identity, ledger.Call) (ledger.Receipt, error) {
+	return ledger.Receipt{}, &ledger.UnknownOutcome{TransactionID: "abcd", Reason: errors.New("the connection broke")}
+}
+
+const twoLots = "商品条码,批号,产地,纬度,经度,地块编号,采收或生产时间,数量,单位\n" +
+	"09520000100018,A1,蒲江县,30.205,103.512,plot-a8,2026-10-18 10:30,10,kg\n" +
+	"09520000100018,A2,蒲江县,30.205,103.512,plot-a8,2026-10-18 10:30,10,kg\n"
+
+// TestDoubtIsNoRefusal: while nobody knows whether a record was made, neither a write
+// nor a row of a sheet is called refused.
+func TestDoubtIsNoRefusal(t *testing.T) {
+	h, k, token := farm(t)
+	h.API.Ledger = lost{h.API.Ledger}
+	status, header, answer := h.Call(http.MethodPost, "/v1/batches", token, "lot-1", apitest.Body(t, k.BatchRequest("A", 10)))
+	require.Equal(t, http.StatusAccepted, status)
+	require.NotEmpty(t, header.Get("Retry-After"))
+	require.Equal(t, "abcd", problem(t, answer).Transaction)
+
+	query := url.Values{"name": {"lots.csv"}}.Encode()
+	status, _, answer = h.Call(http.MethodPost, "/v1/sheets?"+query, token, "", []byte(twoLots))
+	require.Equal(t, http.StatusOK, status, string(answer))
+	var plan api.SheetPlan
+	require.NoError(t, json.Unmarshal(answer, &plan))
+	require.Empty(t, plan.RowErrors)
+	status, _, answer = h.Call(http.MethodPost, "/v1/sheets/"+plan.Hash+"/confirmation?"+query, token, "", nil)
+	require.Equal(t, http.StatusOK, status, string(answer))
+	var result api.SheetResult
+	require.NoError(t, json.Unmarshal(answer, &result))
+	require.False(t, result.Complete)
+	require.True(t, result.Rows[0].Unknown)
+	require.Equal(t, ledger.CodeOutcomeUnknown, result.Rows[0].Refused.Code)
+	for _, later := range result.Rows[1:] {
+		require.True(t, later.NotSent)
+		require.False(t, later.Unknown)
 	}
 }

@@ -73,12 +73,13 @@ type PlannedReadings struct {
 type SheetResult struct {
 	Hash string `json:"hash"`
 	// Complete tells that every row is on the chain. If not, rows up to the first
-	// refusal are; mend the file and upload it again: rows already recorded stay.
+	// refusal are; mend the file and upload it again: rows already recorded stay. After
+	// an unknown outcome confirm the same file again first.
 	Complete bool         `json:"complete"`
 	Rows     []RowOutcome `json:"rows"`
 }
 
-// RowOutcome is one row's record or refusal.
+// RowOutcome is one row's record, refusal or doubt.
 type RowOutcome struct {
 	Sheet        string   `json:"sheet"`
 	Row          int      `json:"row"`
@@ -88,7 +89,10 @@ type RowOutcome struct {
 	Written      *Written `json:"written,omitempty"`
 	Codes        string   `json:"codes,omitempty"` // pack of an order of codes
 	Refused      *Problem `json:"refused,omitempty"`
-	NotSent      bool     `json:"notSent,omitempty"` // an earlier row was refused
+	// Unknown tells that Refused is no refusal: the record may yet come onto the chain.
+	// Confirming the same file again tells.
+	Unknown bool `json:"unknown,omitempty"`
+	NotSent bool `json:"notSent,omitempty"` // an earlier row was refused
 }
 
 // SheetUpload names a file to read as a sheet, already kept, with what it does not
@@ -294,7 +298,7 @@ func (a *API) settle(out *SheetResult, row RowOutcome, work func(*RowOutcome) er
 		row.NotSent = true
 	} else if err := work(&row); err != nil {
 		p := problemOf(err, a.Logger)
-		row.Refused, out.Complete = &p, false
+		row.Refused, row.Unknown, out.Complete = &p, p.Code == ledger.CodeOutcomeUnknown, false
 	}
 	out.Rows = append(out.Rows, row)
 }
