@@ -108,3 +108,43 @@ func TestSupersessionIsOfOneInspection(t *testing.T) {
 	again.Lot, again.Supersedes = &other, failed.Record
 	j.secondLab.Must("inspection:Report", again)
 }
+
+// A review of level 1 that fails warns on the lot's page, and who asks for it chooses
+// the inspection: a competitor must not ask with a report on something else.
+func TestStrangersDoNotAskForAReview(t *testing.T) {
+	j := startJourney(t)
+	passed := j.lab.Must("inspection:Report", j.report("0.01", j.HarvestedAt+3_600_000))
+	stranger, _ := packer(j.Kiwifruit)
+	ask := func(level int, inspection trace.Key) *trace.ReviewRequest {
+		return &trace.ReviewRequest{Write: j.Write(), LotID: j.lot, Level: level, Inspection: inspection, Pass: level > 1}
+	}
+	for _, c := range []*contracttest.Client{stranger, j.store, j.Admit(trace.RoleConsumerPanel, "panel-01")} {
+		c.Refused(trace.CodeForbidden, "inspection:Review", ask(1, passed.Record))
+	}
+	j.Farm.Must("inspection:Review", ask(1, passed.Record))
+}
+
+// The newest review of a level counts, as on the page: after a failure nothing builds on
+// an older pass, nor on what was built on it.
+func TestAFailedReviewTakesAPassedOneBack(t *testing.T) {
+	j := startJourney(t)
+	passed := j.lab.Must("inspection:Report", j.report("0.01", j.HarvestedAt+3_600_000))
+	review := func(level int, pass bool) *trace.ReviewRequest {
+		return &trace.ReviewRequest{Write: j.Write(), LotID: j.lot, Level: level, Inspection: passed.Record, Pass: pass}
+	}
+	j.Farm.Must("inspection:Review", review(1, false))
+	second := j.secondLab.Must("inspection:Review", review(2, true))
+	wrong := review(2, false)
+	wrong.Corrects, wrong.CorrectionReason = second.Record, "看错了报告"
+	j.secondLab.Must("inspection:Review", wrong)
+	j.Admit(trace.RoleConsumerPanel, "panel-01").Refused(trace.CodeReview, "inspection:Review",
+		&trace.ReviewRequest{Write: j.Write(), LotID: j.lot, Level: 3, Panel: 5, Satisfied: 4, Pass: true})
+
+	j.secondLab.Must("inspection:Review", review(2, true))
+	j.Regulator().Must("registry:RevokeLicence", &trace.RevokeLicenceRequest{
+		Write: j.Write(), Party: "farm-01", Number: contracttest.Licence, From: contracttest.Day(-100), Reason: "伪造",
+	})
+	require.Equal(t, "fail", j.Farm.Must("inspection:Review", review(1, false)).Result)
+	j.secondLab.Refused(trace.CodeReview, "inspection:Review", review(2, true))
+	require.Empty(t, contracttest.Value[trace.ReviewLevels](j.Ledger, state.ReviewLevelsKey(j.lot)).Passed)
+}

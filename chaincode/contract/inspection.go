@@ -121,18 +121,19 @@ func (i *Inspection) Review(ctx *Context, argument string) (string, error) {
 			return nil, err
 		}
 		s.Result = string(trace.JudgedFail)
+		levels := rules.WithFailed(facts.Levels, record.Level)
 		if record.Pass {
 			s.Result = string(trace.JudgedPass)
-			passed := trace.PassedReview{Level: record.Level, Review: s.key, Inspection: record.Inspection, Recorded: s.Now}
-			s.put(state.ReviewLevelsKey(request.LotID), rules.WithPassed(facts.Levels, passed))
+			levels = rules.WithPassed(facts.Levels, trace.PassedReview{Level: record.Level, Review: s.key, Inspection: record.Inspection, Recorded: s.Now})
 		}
+		s.put(state.ReviewLevelsKey(request.LotID), levels)
 		return record, nil
 	})
 }
 
 // lotReviewFacts loads what a review looks at.
 func (s *submission) lotReviewFacts(r *trace.ReviewRequest) (rules.LotReviewFacts, error) {
-	f := rules.LotReviewFacts{Reviewer: s.Caller.Party, Today: s.Today}
+	f := rules.LotReviewFacts{Reviewer: s.Caller.Party, Role: s.Caller.Role, Today: s.Today}
 	lot, err := s.registered(r.LotID)
 	if err != nil {
 		return f, err

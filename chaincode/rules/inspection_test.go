@@ -310,6 +310,18 @@ func TestReviews(t *testing.T) {
 			level1(r)
 			f.SupersededBy = "fact/j"
 		}, "", "certificate-lot"},
+		"level 1 by a stranger": {func(r *trace.ReviewRequest, role *trace.Role, f *LotReviewFacts) {
+			level1(r)
+			f.Reviewer, *role = "farm-02", trace.RoleFarm
+		}, trace.CodeForbidden, ""},
+		"level 1 by the producer": {func(r *trace.ReviewRequest, role *trace.Role, f *LotReviewFacts) {
+			level1(r)
+			f.Reviewer, *role = "farm-01", trace.RoleFarm
+		}, "", ""},
+		"level 1 by the merchant": {func(r *trace.ReviewRequest, role *trace.Role, f *LotReviewFacts) {
+			level1(r)
+			f.Reviewer, f.Product.Merchant, *role = "store-01", "store-01", trace.RoleMerchant
+		}, "", ""},
 		"level 2 by a farm":       {func(_ *trace.ReviewRequest, role *trace.Role, _ *LotReviewFacts) { *role = trace.RoleFarm }, trace.CodeForbidden, ""},
 		"level 2 with a panel":    {func(r *trace.ReviewRequest, _ *trace.Role, _ *LotReviewFacts) { r.Panel = 5 }, trace.CodeInvalid, ""},
 		"level 2 by the author":   {func(_ *trace.ReviewRequest, _ *trace.Role, f *LotReviewFacts) { f.Reviewer = "lab-01" }, trace.CodeOwnLot, ""},
@@ -347,6 +359,7 @@ func TestReviews(t *testing.T) {
 			err := CheckReview(r, role)
 			var record *trace.Review
 			if err == nil {
+				f.Role = role
 				record, err = ReviewLot(r, *f)
 			}
 			require.Equal(t, c.code, trace.CodeOf(err), "%v", err)
@@ -374,4 +387,6 @@ func TestWithPassedKeepsTheNewestOfEachLevel(t *testing.T) {
 	levels = WithPassed(levels, trace.PassedReview{Level: 1, Review: "a"})
 	levels = WithPassed(levels, trace.PassedReview{Level: 2, Review: "c"})
 	require.Equal(t, []trace.PassedReview{{Level: 1, Review: "a"}, {Level: 2, Review: "c"}}, levels.Passed)
+	require.Equal(t, levels.Passed[:1], WithFailed(levels, 2).Passed)
+	require.Empty(t, WithFailed(levels, 1).Passed)
 }

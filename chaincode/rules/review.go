@@ -13,6 +13,7 @@ const leastPanel = 3
 // LotReviewFacts is what the chain knows when a lot is reviewed.
 type LotReviewFacts struct {
 	Reviewer trace.PartyID
+	Role     trace.Role // of the reviewer
 	Today    trace.Date
 	Batch    *trace.Batch
 	Made     trace.Time // zero while the lot is not made
@@ -28,7 +29,7 @@ type LotReviewFacts struct {
 }
 
 // CheckReview checks a review's form and whether the role may review at its level:
-// 1 is asked for by anybody the method is for, 2 written by a lab, 3 by the panel.
+// 1 is asked for by the lot's own or a lab (ReviewLot), 2 written by a lab, 3 by the panel.
 func CheckReview(r *trace.ReviewRequest, role trace.Role) error {
 	panel := r.Panel != 0 || r.Satisfied != 0
 	opinion := r.Pass || r.Note != "" || !r.Document.IsZero()
@@ -87,6 +88,9 @@ func ReviewLot(r *trace.ReviewRequest, f LotReviewFacts) (*trace.Review, error) 
 		Note: r.Note, Document: r.Document, Panel: r.Panel, Satisfied: r.Satisfied,
 	}
 	if r.Level == 1 {
+		if err := mayAsk(f); err != nil {
+			return nil, err
+		}
 		record.Checks = firstLevel(f)
 		record.Pass = !slices.ContainsFunc(record.Checks, func(c trace.ReviewCheck) bool { return !c.Pass })
 		return record, nil
@@ -107,6 +111,15 @@ func ReviewLot(r *trace.ReviewRequest, f LotReviewFacts) (*trace.Review, error) 
 		}
 	}
 	return record, nil
+}
+
+// mayAsk: who asks for level 1 chooses the inspection it looks at. A stranger could name
+// one of another lot and so write a failed review onto a competitor's page.
+func mayAsk(f LotReviewFacts) error {
+	if f.Role == trace.RoleLab || f.Reviewer == f.Batch.Party || f.Reviewer == f.Product.Merchant {
+		return nil
+	}
+	return trace.Errorf(trace.CodeForbidden, "a review of level 1 of lot %s is asked for by its producer %s, its product's merchant or a lab, not by %s", f.Batch.LotID, f.Batch.Party, f.Reviewer)
 }
 
 // mayReviewInspection: the reviewer is a lab accredited for what was inspected, and
@@ -178,6 +191,12 @@ func passedReview(levels trace.ReviewLevels, level int) *trace.PassedReview {
 		}
 	}
 	return nil
+}
+
+// WithFailed takes a level's passed review back, and the levels that built on it: the
+// newest review of a level is the one that counts.
+func WithFailed(levels trace.ReviewLevels, level int) trace.ReviewLevels {
+	return trace.ReviewLevels{Passed: slices.DeleteFunc(slices.Clone(levels.Passed), func(p trace.PassedReview) bool { return p.Level >= level })}
 }
 
 // WithPassed puts a passed review in its level's place.

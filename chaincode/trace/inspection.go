@@ -147,8 +147,8 @@ type Supersession struct {
 	By Key `json:"by"`
 }
 
-// ReviewLevels is a lot's balance of reviews: the newest passed one of each level,
-// which the next level builds on.
+// ReviewLevels is a lot's balance of reviews: the newest one of each level if it
+// passed, which the next level builds on.
 type ReviewLevels struct {
 	Passed []PassedReview `json:"passed"` // at most one of a level, by level
 }
