@@ -148,7 +148,7 @@ func (d *Desk) orderCodes(w http.ResponseWriter, r *http.Request, v visit) {
 	}
 	if err != nil {
 		problem := d.refusal(v.lang, err)
-		status := api.Status(problem.Code)
+		status := statusOf(problem.Code)
 		if problem.Retry {
 			body.Order, status = &plan, http.StatusOK
 		}

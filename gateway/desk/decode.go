@@ -149,7 +149,20 @@ func (d *decoder) number(v reflect.Value, m member, name, text string) {
 		}
 		return
 	}
+	if m.typ == reflect.TypeFor[trace.MicroDegrees]() {
+		n = coarse(n)
+	}
 	v.SetInt(n)
+}
+
+// coarse rounds a coordinate to 0.01°, about a kilometre, as the ledger keeps positions.
+func coarse(microDegrees int64) int64 {
+	const step = 10_000
+	half := int64(step / 2)
+	if microDegrees < 0 {
+		half = -half
+	}
+	return (microDegrees + half) / step * step
 }
 
 // scaled reads text × units, which must be a whole number.

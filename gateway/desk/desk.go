@@ -195,5 +195,5 @@ func (d *Desk) refusal(l Language, err error) *refusal {
 // refuse answers with a page that says why not.
 func (d *Desk) refuse(w http.ResponseWriter, r *http.Request, v visit, err error) {
 	problem := d.refusal(v.lang, err)
-	d.show(w, r, api.Status(problem.Code), v, "refused", page{Title: words{"未能完成", "Not done"}, Refusal: problem})
+	d.show(w, r, statusOf(problem.Code), v, "refused", page{Title: words{"未能完成", "Not done"}, Refusal: problem})
 }

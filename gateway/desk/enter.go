@@ -168,7 +168,7 @@ func (d *Desk) showRefusedForm(w http.ResponseWriter, r *http.Request, v visit, 
 		problem.Field, problem.FieldName = f.Label, f.Name
 		body.Problems = []fieldProblem{{f.Name, f.Label, problem.Text}}
 	}
-	d.showForm(w, r, api.Status(problem.Code), v, m, values, body, problem)
+	d.showForm(w, r, statusOf(problem.Code), v, m, values, body, problem)
 }
 
 func fieldProblems(l Language, m trace.Method, errs []fieldError) []fieldProblem {

@@ -242,9 +242,9 @@ func labelOfGoods(name string) (fieldLabel, bool) {
 	case "point":
 		return label("北斗位置", "Position")
 	case "latitude":
-		return label("纬度", "Latitude", "如 30.205", "like 30.205")
+		return label("纬度", "Latitude", "如 30.205；上链取整到 0.01°", "like 30.205; kept to 0.01°")
 	case "longitude":
-		return label("经度", "Longitude", "如 103.512", "like 103.512")
+		return label("经度", "Longitude", "如 103.512；上链取整到 0.01°", "like 103.512; kept to 0.01°")
 	case "lot":
 		return label("批号", "Lot", "最多 20 个字母、数字或符号", "at most 20 letters, digits or symbols")
 	case "presale":

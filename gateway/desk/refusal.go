@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"net/http"
 	"strings"
 
 	"traceledger/chaincode/trace"
@@ -24,6 +25,14 @@ type refusal struct {
 	// Doubt: it may be recorded. Retry: the same request may succeed later.
 	Doubt, Retry bool
 	Transaction  string
+}
+
+// statusOf is the HTTP status of a code, the desk's own among them.
+func statusOf(code trace.Code) int {
+	if code == CodeCSRF {
+		return http.StatusForbidden
+	}
+	return api.Status(code)
 }
 
 // meaning says what a code means to the person at the desk.

@@ -106,7 +106,7 @@ func (d *Desk) upload(w http.ResponseWriter, r *http.Request, v visit) {
 	status := http.StatusOK
 	if err != nil {
 		p.Refusal = d.refusal(v.lang, err)
-		status = api.Status(p.Refusal.Code)
+		status = statusOf(p.Refusal.Code)
 		if p.Refusal.Retry {
 			status = http.StatusOK
 		}
