@@ -48,7 +48,7 @@ func actionSubject(r *trace.TakeActionRequest) trace.Subject {
 
 // actionFacts loads what an action is decided by and the key it sets.
 func (s *submission) actionFacts(r *trace.TakeActionRequest) (f rules.ActionFacts, target trace.Key, err error) {
-	f = rules.ActionFacts{By: s.Caller.Party, Now: s.Now, Action: s.key}
+	f = rules.ActionFacts{By: s.Caller.Party, Role: s.Caller.Role, Now: s.Now, Action: s.key}
 	if err := s.actionTarget(r); err != nil {
 		return f, "", err
 	}
@@ -67,8 +67,15 @@ func (s *submission) actionFacts(r *trace.TakeActionRequest) (f rules.ActionFact
 		}
 		target = state.ActionStateKey(f.Undone.Kind, f.Undone.Lot, f.Undone.Codes, f.Undone.GTIN)
 	}
-	f.Current, err = state.GetRecall(s.Ledger, target)
-	return f, target, err
+	if f.Current, err = state.GetRecall(s.Ledger, target); err != nil || f.Current == nil {
+		return f, target, err
+	}
+	current, err := state.GetAction(s.Ledger, f.Current.Action)
+	if err != nil || current == nil {
+		return f, target, err
+	}
+	f.CurrentBy = current.Role
+	return f, target, nil
 }
 
 // actionTarget refuses an action on a lot or product that does not exist.
@@ -112,6 +119,9 @@ func (s *submission) reinstatementFacts(r *trace.TakeActionRequest, f *rules.Act
 			return err
 		}
 	}
-	f.Review, err = state.GetReview(s.Ledger, r.Review)
+	if f.Review, err = state.GetReview(s.Ledger, r.Review); err != nil || r.Lot == nil {
+		return err
+	}
+	f.Levels, err = state.GetReviewLevels(s.Ledger, *r.Lot)
 	return err
 }

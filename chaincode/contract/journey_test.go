@@ -429,4 +429,14 @@ func TestRecallAndReinstatementOnTheLedger(t *testing.T) {
 	j.Regulator().Refused(trace.CodeForbidden, "enforcement:TakeAction", &lift)
 	desk.Must("enforcement:TakeAction", &lift)
 	require.False(t, contracttest.Value[trace.Recall](j.Ledger, state.DelistProductKey(lot.GTIN)).Active)
+
+	// The regulator is not kept out by a delisting of the platform, which cannot lift the regulator's.
+	again := *delist
+	again.Write = j.Write()
+	off = desk.Must("enforcement:TakeAction", &again)
+	again.Write = j.Write()
+	j.Regulator().Must("enforcement:TakeAction", &again)
+	lift.Write, lift.Undoes = j.Write(), off.Record
+	desk.Refused(trace.CodeState, "enforcement:TakeAction", &lift)
+	require.True(t, contracttest.Value[trace.Recall](j.Ledger, state.DelistProductKey(lot.GTIN)).Active)
 }

@@ -87,8 +87,9 @@ func checkBasis(r *trace.TakeActionRequest, today trace.Date) error {
 
 // ActionFacts is what the chain knows of an action's target.
 type ActionFacts struct {
-	By  trace.PartyID
-	Now trace.Time
+	By   trace.PartyID
+	Role trace.Role
+	Now  trace.Time
 	// Action is the key under which this action is recorded.
 	Action trace.Key
 	// Pack is the status of the pack of the request's codes, nil without codes.
@@ -96,11 +97,14 @@ type ActionFacts struct {
 	// Current is what holds of the target now for this kind of action (for a
 	// reinstatement: for the kind it undoes), nil when nothing ever did.
 	Current *trace.Recall
+	// CurrentBy is the role that took the action in force, "" when none is.
+	CurrentBy trace.Role
 	// The rest belongs to a reinstatement.
 	Undone       *trace.Action
 	Inspection   *trace.Inspection
 	SupersededBy trace.Key // what took the inspection's place
 	Review       *trace.Review
+	Levels       trace.ReviewLevels // of the lot
 }
 
 // TakeAction decides an action whose form is checked and gives what holds of its
@@ -111,7 +115,10 @@ func TakeAction(r *trace.TakeActionRequest, f ActionFacts) (trace.Recall, error)
 	}
 	active := f.Current != nil && f.Current.Active
 	if r.Kind != trace.ActionReinstate {
-		if active {
+		// The regulator's word replaces the platform's: otherwise the platform could keep
+		// the regulator from delisting by being first, and lift its own at will.
+		takesOver := f.Role == trace.RoleRegulator && f.CurrentBy == trace.RoleConsumerDesk
+		if active && !takesOver {
 			return trace.Recall{}, trace.Errorf(trace.CodeState, "a %s is in force since %s by %s", r.Kind, f.Current.Since, f.Current.Action)
 		}
 		return trace.Recall{Active: true, Action: f.Action, Since: f.Now}, nil
@@ -183,8 +190,13 @@ func passedAfter(r *trace.TakeActionRequest, f ActionFacts) error {
 		return trace.Errorf(trace.CodeReview, "inspection %s: its sample was taken at %s, the lot was recalled at %s", r.Inspection, i.SampledAt, since)
 	}
 	v := f.Review
-	if v == nil || v.Level != 2 || !v.Pass || v.LotID != *r.Lot || v.Inspection != r.Inspection || v.Recorded < since {
-		return trace.Errorf(trace.CodeReview, "review %q: a recalled lot needs a review of level 2 of inspection %s passed after the recall", r.Review, r.Inspection)
+	if v == nil || v.Level != 2 || !v.Pass || v.LotID != *r.Lot || v.Inspection != r.Inspection || v.Recorded < since || !standsAt(f.Levels, 2, r.Review) {
+		return trace.Errorf(trace.CodeReview, "review %q: a recalled lot needs a review of level 2 of inspection %s passed after the recall, with no later one failed", r.Review, r.Inspection)
 	}
 	return nil
+}
+
+func standsAt(levels trace.ReviewLevels, level int, review trace.Key) bool {
+	passed := passedReview(levels, level)
+	return passed != nil && passed.Review == review
 }

@@ -89,6 +89,7 @@ func TestTakeAction(t *testing.T) {
 		i.f.Undone = &trace.Action{Head: trace.Head{Party: "regulator-01", Recorded: recalled}, Kind: trace.ActionRecall, Lot: &lot}
 		i.f.Inspection = &trace.Inspection{Head: trace.Head{Recorded: now - 10}, Lot: &lot, Judgement: trace.JudgedPass, SampledAt: now - 20}
 		i.f.Review = &trace.Review{Head: trace.Head{Recorded: now - 5}, LotID: lot, Level: 2, Pass: true, Inspection: "fact/i"}
+		i.f.Levels = trace.ReviewLevels{Passed: []trace.PassedReview{{Level: 2, Review: "fact/r"}}}
 	}
 	then := func(change func(*input)) func(*input) {
 		return func(i *input) {
@@ -112,19 +113,28 @@ func TestTakeAction(t *testing.T) {
 		"lot and product":              {func(i *input) { i.r.GTIN = lot.GTIN }, trace.CodeInvalid, false},
 		"delist codes":                 {func(i *input) { i.r.Kind, i.r.Codes = trace.ActionDelist, codes }, trace.CodeInvalid, false},
 		"unknown kind":                 {func(i *input) { i.r.Kind = "scold" }, trace.CodeInvalid, false},
-		"recall twice":                 {func(i *input) { i.f.Current = &trace.Recall{Active: true} }, trace.CodeState, false},
-		"codes of another lot":         {func(i *input) { i.r.Codes, i.f.Pack = codes, &trace.PackStatus{Count: 9} }, trace.CodeState, false},
-		"codes beyond the pack":        {func(i *input) { i.r.Codes, i.f.Pack = codes, pack(); i.f.Pack.Count = 8 }, trace.CodeInvalid, false},
-		"codes of no pack":             {func(i *input) { i.r.Codes = codes }, trace.CodeNotFound, false},
-		"no basis":                     {func(i *input) { i.r.Basis = nil }, trace.CodeBasis, false},
-		"a law without article":        {func(i *input) { i.r.Basis[0].Article = "" }, trace.CodeBasis, false},
-		"a law of today":               {func(i *input) { i.r.Basis[0].Effective = now.Date() }, "", true},
-		"eleven laws":                  {func(i *input) { i.r.Basis = make([]trace.LegalBasis, 11) }, trace.CodeTooLarge, false},
-		"a law of tomorrow":            {func(i *input) { i.r.Basis[0].Effective = now.Date() + 1 }, trace.CodeBasis, false},
-		"no causes":                    {func(i *input) { i.r.Causes = nil }, trace.CodeBasis, false},
-		"a cause twice":                {func(i *input) { i.r.Causes = []trace.Key{"a", "a"} }, trace.CodeInvalid, false},
-		"no reason":                    {func(i *input) { i.r.Reason = "" }, trace.CodeMissing, false},
-		"recall with a rectification":  {func(i *input) { i.r.Rectification = trace.DigestOf(nil) }, trace.CodeInvalid, false},
+		"delist what the platform delisted": {func(i *input) {
+			i.r.Kind, i.f.Current, i.f.CurrentBy = trace.ActionDelist, &trace.Recall{Active: true}, trace.RoleConsumerDesk
+		}, "", true},
+		"delist what the regulator delisted": {func(i *input) {
+			i.r.Kind, i.role, i.f.Current, i.f.CurrentBy = trace.ActionDelist, trace.RoleConsumerDesk, &trace.Recall{Active: true}, trace.RoleRegulator
+		}, trace.CodeState, false},
+		"delist twice": {func(i *input) {
+			i.r.Kind, i.f.Current, i.f.CurrentBy = trace.ActionDelist, &trace.Recall{Active: true}, trace.RoleRegulator
+		}, trace.CodeState, false},
+		"recall twice":                {func(i *input) { i.f.Current = &trace.Recall{Active: true} }, trace.CodeState, false},
+		"codes of another lot":        {func(i *input) { i.r.Codes, i.f.Pack = codes, &trace.PackStatus{Count: 9} }, trace.CodeState, false},
+		"codes beyond the pack":       {func(i *input) { i.r.Codes, i.f.Pack = codes, pack(); i.f.Pack.Count = 8 }, trace.CodeInvalid, false},
+		"codes of no pack":            {func(i *input) { i.r.Codes = codes }, trace.CodeNotFound, false},
+		"no basis":                    {func(i *input) { i.r.Basis = nil }, trace.CodeBasis, false},
+		"a law without article":       {func(i *input) { i.r.Basis[0].Article = "" }, trace.CodeBasis, false},
+		"a law of today":              {func(i *input) { i.r.Basis[0].Effective = now.Date() }, "", true},
+		"eleven laws":                 {func(i *input) { i.r.Basis = make([]trace.LegalBasis, 11) }, trace.CodeTooLarge, false},
+		"a law of tomorrow":           {func(i *input) { i.r.Basis[0].Effective = now.Date() + 1 }, trace.CodeBasis, false},
+		"no causes":                   {func(i *input) { i.r.Causes = nil }, trace.CodeBasis, false},
+		"a cause twice":               {func(i *input) { i.r.Causes = []trace.Key{"a", "a"} }, trace.CodeInvalid, false},
+		"no reason":                   {func(i *input) { i.r.Reason = "" }, trace.CodeMissing, false},
+		"recall with a rectification": {func(i *input) { i.r.Rectification = trace.DigestOf(nil) }, trace.CodeInvalid, false},
 
 		"reinstate":                       {reinstate, "", false},
 		"reinstate nothing":               {then(func(i *input) { i.r.Undoes = "" }), trace.CodeMissing, false},
@@ -145,6 +155,7 @@ func TestTakeAction(t *testing.T) {
 		"review of level 1":               {then(func(i *input) { i.f.Review.Level = 1 }), trace.CodeReview, false},
 		"review not passed":               {then(func(i *input) { i.f.Review.Pass = false }), trace.CodeReview, false},
 		"review of another inspection":    {then(func(i *input) { i.f.Review.Inspection = "fact/j" }), trace.CodeReview, false},
+		"review taken back":               {then(func(i *input) { i.f.Levels = trace.ReviewLevels{} }), trace.CodeReview, false},
 		"review before the recall":        {then(func(i *input) { i.f.Review.Recorded = recalled - 1 }), trace.CodeReview, false},
 		"a delisting needs no inspection": {then(func(i *input) {
 			i.f.Undone.Kind, i.f.Inspection, i.f.Review = trace.ActionDelist, nil, nil
@@ -162,6 +173,7 @@ func TestTakeAction(t *testing.T) {
 			err := CheckAction(i.r, i.role, now.Date())
 			var holds trace.Recall
 			if err == nil {
+				i.f.Role = i.role
 				holds, err = TakeAction(i.r, *i.f)
 			}
 			require.Equal(t, c.code, trace.CodeOf(err), "%v", err)
