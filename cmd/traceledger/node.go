@@ -188,7 +188,10 @@ func (n *node) routes(pages, desks http.Handler, metrics *prometheus.Registry) h
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	r.UseRawPath = true
-	r.Use(gin.Recovery())
+	// No redirect to the path with or without a last slash: it would go where the header
+	// X-Forwarded-Prefix says, into caches too.
+	r.RedirectTrailingSlash = false
+	r.Use(n.recovered)
 	n.api.Mount(r)
 	r.GET("/metrics", gin.WrapH(promhttp.HandlerFor(metrics, promhttp.HandlerOpts{})))
 	r.GET("/healthz", n.health)

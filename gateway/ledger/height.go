@@ -11,7 +11,7 @@ func (c *Client) Height(ctx context.Context, id Identity) (uint64, error) {
 	var failed error
 	for try := range len(c.routes.all) {
 		route := c.routes.pick(try)
-		height, err := c.height(id, route)
+		height, err := c.height(ctx, id, route)
 		if err == nil || ctx.Err() != nil {
 			return height, errors.Join(err, ctx.Err())
 		}

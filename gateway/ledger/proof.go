@@ -29,7 +29,7 @@ func (c *Client) prove(id Identity, route *route, p *prepared) (end ending, prov
 	if err != nil {
 		return ending{}, false, err
 	}
-	height, err := c.height(id, route)
+	height, err := c.height(c.ctx, id, route)
 	if err != nil {
 		return ending{}, false, err
 	}
@@ -76,9 +76,9 @@ func (c *Client) inspect(block *common.Block, transactionID string, reads map[st
 }
 
 // height asks for the number of blocks the peer behind route has.
-func (c *Client) height(id Identity, route *route) (uint64, error) {
+func (c *Client) height(ctx context.Context, id Identity, route *route) (uint64, error) {
 	options := []client.ProposalOption{client.WithArguments(c.cfg.Channel)}
-	raw, err := c.evaluateAt(c.ctx, route, id, "qscc", "GetChainInfo", options)
+	raw, err := c.evaluateAt(ctx, route, id, "qscc", "GetChainInfo", options)
 	if err != nil {
 		return 0, err
 	}

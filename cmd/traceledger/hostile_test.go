@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/stretchr/testify/require"
+
+	"traceledger/chaincode/trace"
+	"traceledger/gateway/api"
+)
+
+// TestNobodyChoosesWhereARedirectGoes: the address of a mistyped route is not made from
+// headers that a stranger set and a cache may keep.
+func TestNobodyChoosesWhereARedirectGoes(t *testing.T) {
+	h := newHouse(t)
+	h.start("serve")
+	for _, path := range []string{"/v1/me/", "/metrics/", "/healthz/"} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.base+path, nil)
+		require.NoError(t, err)
+		request.Header.Set("X-Forwarded-Prefix", "/evil")
+		response, err := http.DefaultTransport.RoundTrip(request)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, http.StatusNotFound, response.StatusCode, path)
+		require.Empty(t, response.Header.Get("Location"), path)
+	}
+}
+
+// TestAPanicTellsNoSecrets: the caller gets a problem, the log a place and no cookie.
+func TestAPanicTellsNoSecrets(t *testing.T) {
+	var log bytes.Buffer
+	n := &node{logger: slog.New(slog.NewTextHandler(&log, nil))}
+	r := gin.New()
+	r.Use(n.recovered)
+	r.GET("/broken/:id", func(*gin.Context) { panic("a row is missing") })
+	request := httptest.NewRequest(http.MethodGet, "/broken/7", nil)
+	request.Header.Set("Cookie", "desk-session=SECRET")
+	request.Header.Set("Authorization", "Bearer SECRET")
+	answer := httptest.NewRecorder()
+	r.ServeHTTP(answer, request)
+	require.Equal(t, http.StatusInternalServerError, answer.Code)
+	require.Equal(t, "application/problem+json", answer.Header().Get("Content-Type"))
+	var p api.Problem
+	require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &p))
+	require.Equal(t, api.CodeInternal, p.Code)
+	require.NotContains(t, answer.Body.String(), "row is missing")
+	require.Contains(t, log.String(), "a row is missing")
+	require.NotContains(t, log.String(), "SECRET")
+}
+
+// TestStopLetsWritesFinish: a write under way when the house is told to stop is
+// answered, and what was answered is there after the start.
+func TestStopLetsWritesFinish(t *testing.T) {
+	h := newHouse(t, trace.RoleRegulator, trace.RoleFactory)
+	h.start("serve")
+	h.furnish()
+	body, err := json.Marshal(lotRequest(trace.TimeOf(time.Now())-3_600_000, "SLOW-1"))
+	require.NoError(t, err)
+	address := strings.TrimPrefix(h.base, "http://")
+	conn, err := net.Dial("tcp", address)
+	require.NoError(t, err)
+	defer conn.Close()
+	request, err := http.NewRequest(http.MethodPost, h.base+"/v1/batches", bytes.NewReader(body))
+	require.NoError(t, err)
+	request.Header.Set("Authorization", "Bearer "+h.tokens[trace.RoleFactory])
+	request.Header.Set("Idempotency-Key", "slow-1")
+	var whole bytes.Buffer
+	require.NoError(t, request.Write(&whole))
+	_, err = conn.Write(whole.Next(whole.Len() - 10))
+	require.NoError(t, err)
+	require.NoError(t, h.cmd.Process.Signal(syscall.SIGTERM))
+	require.Eventually(t, func() bool {
+		other, err := net.Dial("tcp", address)
+		if err == nil {
+			other.Close()
+		}
+		return err != nil
+	}, 10*time.Second, 10*time.Millisecond, "it still takes connections")
+	_, err = conn.Write(whole.Bytes())
+	require.NoError(t, err)
+	response, err := http.ReadResponse(bufio.NewReader(conn), request)
+	require.NoError(t, err)
+	content, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusCreated, response.StatusCode, string(content))
+	var written api.Written
+	require.NoError(t, json.Unmarshal(content, &written))
+	h.gone()
+
+	h.start("serve")
+	h.checkAcknowledged(map[string]string{"SLOW-1": written.Transaction})
+}
