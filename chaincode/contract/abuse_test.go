@@ -148,3 +148,26 @@ func TestAFailedReviewTakesAPassedOneBack(t *testing.T) {
 	j.secondLab.Refused(trace.CodeReview, "inspection:Review", review(2, true))
 	require.Empty(t, contracttest.Value[trace.ReviewLevels](j.Ledger, state.ReviewLevelsKey(j.lot)).Passed)
 }
+
+// One harvest is labelled once: goods that carry codes do not go into another lot that
+// would label them again, and goods that went into another lot get no codes here.
+func TestGoodsAreLabelledOnce(t *testing.T) {
+	k := contracttest.StartKiwifruit(contracttest.Start(t))
+	first := k.Batch("FIRST", 10)
+	k.ActivatePack("PACK0001", 6, first)
+	sorted := func(lot trace.LotNumber, boxes int64) *trace.RegisterBatchRequest {
+		r := k.BatchRequest(lot, boxes)
+		r.Plot, r.Inputs = "", []trace.Input{{LotID: first, Quantity: r.Quantity}}
+		return r
+	}
+	k.Farm.Refused(trace.CodeInputs, "origin:RegisterBatch", sorted("SECOND", 5))
+	taker, _ := packer(k)
+	k.Farm.Refused(trace.CodeInputs, "origin:ReleaseInput", &trace.ReleaseInputRequest{
+		Write: k.Write(), LotID: first, Taker: taker.Party, Quantity: trace.Quantity{Amount: 5 * contracttest.BoxGrams, Unit: trace.Gram},
+	})
+	k.Farm.Must("origin:RegisterBatch", sorted("SECOND", 3))
+	k.IssuePack("PACK0002", 2)
+	k.Farm.Refused(trace.CodeTooManyCodes, "code:ActivatePack", &trace.ActivatePackRequest{Write: k.Write(), Pack: "PACK0002", LotID: first})
+	k.ActivatePack("PACK0003", 1, first)
+	k.ActivatePack("PACK0004", 3, trace.LotID{GTIN: k.Product, Lot: "SECOND"})
+}

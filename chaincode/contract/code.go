@@ -54,7 +54,11 @@ func (c *Code) ActivatePack(ctx *Context, argument string) (string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := s.lineNotRecalled(lot.Batch); err != nil {
+		taken, err := state.GetBatchInputs(s.Ledger, r.LotID)
+		if err != nil {
+			return nil, err
+		}
+		if err := firstOf(rules.UsedOnce(lot, product, bound, taken, trace.CodeTooManyCodes), s.lineNotRecalled(lot.Batch)); err != nil {
 			return nil, err
 		}
 		s.put(state.PackStatusKey(r.Pack), next)

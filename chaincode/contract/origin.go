@@ -164,7 +164,7 @@ func (s *submission) takeInputs(r *trace.RegisterBatchRequest, product *trace.Pr
 		return nil, err
 	}
 	parents := make([]*trace.Batch, 0, len(r.Inputs))
-	for _, in := range r.Inputs {
+	for i, in := range r.Inputs {
 		parent, err := s.lot(in.LotID)
 		if err != nil {
 			return nil, err
@@ -172,7 +172,10 @@ func (s *submission) takeInputs(r *trace.RegisterBatchRequest, product *trace.Pr
 		if parent.Batch == nil {
 			return nil, trace.Errorf(trace.CodeNotFound, "input %s is not registered", in.LotID)
 		}
-		if err := s.takeInput(in, parent, r.Made); err != nil {
+		if err := s.notRecalled(in.LotID); err != nil {
+			return nil, err
+		}
+		if err := s.takeInput(in, parent, of[i], r.Made); err != nil {
 			return nil, err
 		}
 		parents = append(parents, parent.Batch)
@@ -186,7 +189,7 @@ func (s *submission) takeInputs(r *trace.RegisterBatchRequest, product *trace.Pr
 
 // takeInput takes from the caller's own lot, or from what its producer released to the
 // caller.
-func (s *submission) takeInput(in trace.Input, parent rules.Lot, made trace.Time) error {
+func (s *submission) takeInput(in trace.Input, parent rules.Lot, product *trace.Product, made trace.Time) error {
 	if parent.Batch.Party == s.Caller.Party {
 		taken, err := state.GetBatchInputs(s.Ledger, in.LotID)
 		if err != nil {
@@ -196,7 +199,7 @@ func (s *submission) takeInput(in trace.Input, parent rules.Lot, made trace.Time
 			return err
 		}
 		s.put(state.BatchInputsKey(in.LotID), taken)
-		return nil
+		return s.usedOnce(parent, product, taken)
 	}
 	released, err := state.GetInputRelease(s.Ledger, in.LotID, s.Caller.Party)
 	if err != nil {
@@ -207,6 +210,15 @@ func (s *submission) takeInput(in trace.Input, parent rules.Lot, made trace.Time
 	}
 	s.put(state.InputReleaseKey(in.LotID, s.Caller.Party), released)
 	return nil
+}
+
+// usedOnce refuses to take goods out of a lot that carry codes.
+func (s *submission) usedOnce(lot rules.Lot, product *trace.Product, taken trace.TakenQuantity) error {
+	bound, err := state.GetBatchCodes(s.Ledger, lot.Batch.LotID)
+	if err != nil {
+		return err
+	}
+	return rules.UsedOnce(lot, product, bound, taken, trace.CodeInputs)
 }
 
 // ReleaseInput lets another producer use a quantity of the caller's lot as input.
@@ -236,7 +248,11 @@ func (o *Origin) ReleaseInput(ctx *Context, argument string) (string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := s.lineNotRecalled(facts.Lot.Batch); err != nil {
+		product, err := s.product(r.GTIN)
+		if err != nil {
+			return nil, err
+		}
+		if err := firstOf(s.lineNotRecalled(facts.Lot.Batch), s.usedOnce(facts.Lot, product, taken)); err != nil {
 			return nil, err
 		}
 		s.put(state.BatchInputsKey(r.LotID), taken)

@@ -56,6 +56,19 @@ func ActivatePack(r *trace.ActivatePackRequest, by trace.PartyID, status *trace.
 	return next, trace.BoundItems{Count: bound.Count + status.Count}, nil
 }
 
+// UsedOnce refuses a lot whose goods would be used twice: with codes on them, and in
+// other lots, where they could get codes again. Both balances are as they would be
+// afterwards; code is what the refusal says.
+func UsedOnce(lot Lot, product *trace.Product, bound trace.BoundItems, taken trace.TakenQuantity, code trace.Code) error {
+	held := lot.Quantity()
+	coded := bound.Count * product.NetContent.Amount // at most the lot's quantity, by ActivatePack
+	if over := coded + taken.Amount - held.Amount; over > 0 {
+		return trace.Errorf(code, "lot %s has %d %s: %d would carry codes and %d be in other lots or released, %d too many",
+			lot.Batch.LotID, held.Amount, held.Unit, coded, taken.Amount, over)
+	}
+	return nil
+}
+
 // ItemsOf is how many whole items a complete lot has.
 func ItemsOf(lot Lot, product *trace.Product) int64 {
 	return lot.Quantity().Amount / product.NetContent.Amount

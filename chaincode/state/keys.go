@@ -54,8 +54,8 @@ const (
 // key conflict and one is retried; that is the purpose. Everything else is written
 // once.
 const (
-	// The quantity a lot gave to other lots, and the items of it that have a code:
-	// two keys, so that taking inputs and activating codes do not conflict.
+	// The quantity a lot gave to other lots, and the items of it that have a code.
+	// Whoever writes one reads the other: together they are at most the lot.
 	KindBatchInputs = "balance/inputs" // {gtin}/{lot}: trace.TakenQuantity
 	KindBatchCodes  = "balance/codes"  // {gtin}/{lot}: trace.BoundItems
 	// What a lot's producer released to one other producer, and what that one took:
