@@ -26,7 +26,7 @@ func notShownRows() []lineRow {
 		{LineIncomplete, "arrival", "the last shipment of this pack has not arrived", inTransit},
 		{LineIncomplete, "temperature", "a cold chain is claimed and a shipment has no temperature", noTemperature},
 		{LineIncomplete, "telemetry-gap", "a cold chain is claimed and the temperatures have a gap longer than the allowance", telemetryGaps},
-		{LineIncomplete, "telemetry-chain", "segments of readings do not chain, or list only part of what they found", telemetryChain},
+		{LineIncomplete, "telemetry-chain", "a device's segments of readings do not chain, lack one between others (whatever other devices cover), or list only part of what they found", telemetryChain},
 	}
 }
 
@@ -118,7 +118,7 @@ func telemetryGaps(f *PageFacts) []Reason {
 
 func telemetryChain(f *PageFacts) []Reason {
 	return telemetry(f, func(j *JourneyFindings) (Reason, bool) {
-		return Reason{Zh: "部分运输读数（前后不衔接或未列全）", En: "some of the transport readings (they do not chain, or are not all listed)", Keys: j.Unchained}, len(j.Unchained) > 0 || j.Cut
+		return Reason{Zh: "部分运输读数（缺段、前后不衔接或未列全）", En: "some of the transport readings (segments are missing, do not chain, or are not all listed)", Keys: j.Unchained}, len(j.Unchained) > 0 || len(j.Missing) > 0 || j.Cut
 	})
 }
 

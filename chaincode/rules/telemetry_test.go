@@ -137,6 +137,12 @@ func TestJourneyShowsWhatIsMissing(t *testing.T) {
 	require.Empty(t, f.Gaps)
 	require.EqualValues(t, 75*60, f.ExcursionSeconds)
 	require.Len(t, f.Excursions, 2)
+	require.NotEmpty(t, f.Missing)
+
+	// But who keeps a device's readings back is not "good" for another device's.
+	facts := goodFacts()
+	facts.Journey.Findings = []JourneyFindings{{Measured: 1, Missing: f.Missing}}
+	require.Equal(t, LineIncomplete, VerdictLine(facts).Level)
 
 	// Nothing at the beginning and the end is a gap, too.
 	f = FindJourney(shipment, arrived, segments[1:len(segments)-1])
