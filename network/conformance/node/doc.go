@@ -1,0 +1,8 @@
+// Package node holds the proof that a ledger's TLS port serves the stock Fabric
+// gateway client for Node.js as well as the one for Go: client.mjs submits, evaluates
+// and reads chaincode and block events, and the test of this package runs it, with the
+// exact client versions of package-lock.json, against the embedded ledger.
+//
+// There is no Go code to import here. The test needs the programs node (18.12 or
+// newer) and npm; client packages are installed once into the user's cache.
+package node
