@@ -45,6 +45,8 @@ func kindOf(kind string) (recordKind, bool) {
 		return recordKind{words{"批次", "Lot"}, newOf[trace.Batch], "origin:RegisterBatch"}, true
 	case state.KindCompletion:
 		return recordKind{words{"批次补全", "Lot completed"}, newOf[trace.Completion], "origin:CompleteBatch"}, true
+	case state.FactRelease:
+		return recordKind{words{"放行原料批次", "Lot released as input"}, newOf[trace.InputRelease], "origin:ReleaseInput"}, true
 	case state.FactLog:
 		return recordKind{words{"农事或生产记录", "Log entry"}, newOf[trace.LogEntry], "origin:AddLogEntry"}, true
 	case state.FactCertificate:

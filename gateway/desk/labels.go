@@ -259,6 +259,8 @@ func labelOfGoods(name string) (fieldLabel, bool) {
 		return label("投入的原料批次", "Lots it was made from")
 	case "materials":
 		return label("采购的原料", "Bought materials")
+	case "taker":
+		return label("使用方编号", "Taker", "可用它作原料的生产者", "the producer that may use it")
 	case "supplier":
 		return label("供应商编号", "Supplier")
 	case "season":
@@ -413,6 +415,8 @@ func labelOfFindings(name string) (fieldLabel, bool) {
 // labelOfRecords goes on with what the contracts add to records.
 func labelOfRecords(name string) (fieldLabel, bool) {
 	switch name {
+	case "items":
+		return label("项目", "Items")
 	case "org":
 		return label("机构", "Organisation")
 	case "of":

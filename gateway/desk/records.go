@@ -128,12 +128,52 @@ func (d *Desk) lines(l Language, records []index.Record) []line {
 			What: kindName(rec.Kind).in(l), About: about(rec.Key), Path: recordPath(rec.Key), Recorded: clock(rec.Recorded),
 			Claimed: clock(rec.Claimed), Block: rec.Block, By: string(rec.Party),
 		}
+		if said := gist(l, rec); said != "" {
+			n.About = said + " · " + n.About
+		}
 		if len(rec.CorrectedBy) > 0 {
 			n.Mark = "corrected"
 		}
 		out = append(out, n)
 	}
 	return out
+}
+
+// gist is what tells records of one kind apart in a list, "" where their key does.
+func gist(l Language, rec index.Record) string {
+	var said struct {
+		Activity  trace.Activity      `json:"activity"`
+		Note      string              `json:"note"`
+		Judgement trace.Judgement     `json:"judgement"`
+		Outcome   trace.ReviewOutcome `json:"outcome"`
+		Device    trace.DeviceID      `json:"device"`
+		Pack      trace.PackID        `json:"pack"`
+		Kind      trace.ActionKind    `json:"kind"`
+		Text      string              `json:"text"`
+	}
+	switch rec.Kind {
+	case state.FactLog, state.FactInspection, state.FactVerdictReview, state.FactBinding, state.FactActivation, state.FactPackChange, state.FactAction, state.FactVerdict:
+	default:
+		return ""
+	}
+	if json.Unmarshal(rec.Value, &said) != nil {
+		return "" // a list stays readable; the record's own page tells
+	}
+	switch rec.Kind {
+	case state.FactLog:
+		return strings.TrimSpace(chosen(l, said.Activity) + " " + said.Note)
+	case state.FactInspection:
+		return chosen(l, said.Judgement)
+	case state.FactVerdictReview:
+		return chosen(l, said.Outcome)
+	case state.FactBinding:
+		return string(said.Device)
+	case state.FactAction:
+		return chosen(l, said.Kind)
+	case state.FactVerdict:
+		return said.Text
+	}
+	return string(said.Pack)
 }
 
 // about is what a record's key says to people: its subject or natural id.
@@ -217,7 +257,8 @@ func (b *recordBody) read(v visit, rec index.Record) error {
 	b.Raw = string(raw)
 	value := newRecord(rec.Kind)
 	if value == nil {
-		return nil
+		b.Value, err = describeVersions(v.lang, rec)
+		return err
 	}
 	if err := json.Unmarshal(rec.Value, value); err != nil {
 		return err
@@ -235,6 +276,30 @@ func (b *recordBody) read(v visit, rec index.Record) error {
 		b.Correct = "/desk/" + string(v.role) + "/new/" + formName(m) + "?" + url.Values{"corrects": {string(rec.Key)}}.Encode()
 	}
 	return nil
+}
+
+// describeVersions writes out a standard, whose value lists its versions.
+func describeVersions(l Language, rec index.Record) ([]shown, error) {
+	var list any
+	switch rec.Kind {
+	case state.KindLimit:
+		list = new([]trace.Limit)
+	case state.KindInterval:
+		list = new([]trace.Interval)
+	case state.KindYieldCeiling:
+		list = new([]trace.YieldCeiling)
+	default:
+		return nil, nil
+	}
+	if err := json.Unmarshal(rec.Value, list); err != nil {
+		return nil, err
+	}
+	versions := reflect.ValueOf(list).Elem()
+	rows := make([]table, versions.Len())
+	for i := range rows {
+		rows[i].Items = describe(l, versions.Index(i))
+	}
+	return []shown{{Label: words{"各版本", "Versions"}.in(l), Table: &rows}}, nil
 }
 
 // publicPage is the shoppers' page that shows a record: its lot's or its product's.

@@ -1,0 +1,100 @@
+package desk
+
+import (
+	"encoding/json"
+	"net/url"
+	"reflect"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"traceledger/chaincode/state"
+	"traceledger/chaincode/trace"
+)
+
+// eachMember visits the fields of a type and of everything within it.
+func eachMember(t reflect.Type, visit func(member)) {
+	for _, m := range members(t) {
+		visit(m)
+		if w := m.widget(); w == widgetGroup || w == widgetList {
+			eachMember(m.structType(), visit)
+		}
+	}
+}
+
+func TestEveryFieldIsNamed(t *testing.T) {
+	for _, m := range trace.Methods() {
+		eachMember(reflect.TypeOf(m.NewRequest()).Elem(), func(f member) {
+			l, known := labelOf(f.owner, f.name)
+			require.True(t, known && l.name.zh != "" && l.name.en != "", "%s: %s.%s has no label", m.Transaction(), f.owner, f.name)
+		})
+	}
+	for _, kind := range []string{
+		state.KindParty, state.FactStanding, state.KindLicence, state.KindRevocation, state.KindAccreditation, state.KindProduct, state.KindPlot,
+		state.KindBatch, state.KindCompletion, state.FactRelease, state.FactLog, state.FactCertificate, state.KindCodePack, state.FactActivation, state.FactPackChange,
+		state.FactInspection, state.FactReview, state.KindSSCC, state.KindShipment, state.FactHandover, state.FactArrival, state.FactBinding,
+		state.KindSegment, state.KindRule, state.FactVerdict, state.FactVerdictReview, state.FactAction,
+	} {
+		record := newRecord(kind)
+		require.NotNil(t, record, kind)
+		for _, f := range described(reflect.TypeOf(record).Elem()) {
+			_, known := labelOf(f.owner, f.name)
+			require.True(t, known, "%s: %s.%s has no label", kind, f.owner, f.name)
+		}
+	}
+}
+
+// What a form was opened on is what it sends.
+func TestFillIsTheInverseOfDecode(t *testing.T) {
+	half := trace.Decimal(50_000)
+	lot := trace.LotID{GTIN: "09520000100018", Lot: "PJ261018-A"}
+	for _, request := range []any{
+		&trace.ReportInspectionRequest{
+			Write:  trace.Write{Claimed: 1_790_000_000_000, Corrects: "fact/lot/x", CorrectionReason: "抄错"},
+			Sample: trace.SampleLot, Lot: &lot, SampledAt: 1_790_000_000_000, ReportedAt: 1_790_000_001_500, CertificateNumber: "R-1",
+			Certificate: trace.DigestOf([]byte("r")),
+			Items: []trace.InspectionItem{
+				{Substance: "spinosad", Method: "GB", Result: trace.ResultNumber, Value: &half, Unit: "mg/kg"},
+				{Substance: "asbestos", Method: "GB", Result: trace.ResultNotDetected},
+			},
+		},
+		&trace.RegisterBatchRequest{
+			LotID: lot, Write: trace.Write{Claimed: 1_790_000_000_000}, Place: "四川蒲江", Point: trace.Point{Latitude: 30_210_000, Longitude: -103_510_000},
+			Plot: "plot-01", Made: 1_790_000_000_000, Quantity: trace.Quantity{Amount: 9_600_500, Unit: trace.Gram},
+			Materials: []trace.Material{{Name: "肥", Supplier: "supplier-01"}},
+		},
+		&trace.RegisterProductRequest{
+			Write: trace.Write{Claimed: 1_790_000_000_000}, GTIN: lot.GTIN, Name: "果", Category: trace.CategoryFruit, Commodity: "kiwifruit",
+			NetContent: trace.Quantity{Amount: 1, Unit: trace.Piece}, Ingredients: []string{"甲", "乙"}, LicenceNumber: "L", Producer: "farm-01",
+			Transport: &trace.TemperatureRange{Minimum: -1_850, Maximum: 0}, DefrostSeconds: 90, ShelfLifeDays: 120, HighRisk: true,
+		},
+		&trace.IssueCertificateRequest{Write: trace.Write{Claimed: 1_790_000_000_000}, LotID: lot, Basis: []trace.CertificateBasis{trace.BasisOwnTest, trace.BasisDeclaration}, IssuedOn: 20_000},
+		&trace.ArriveRequest{Write: trace.Write{Claimed: 1_790_000_000_000}, Shipment: "ship-01", At: 1_790_000_000_000, Place: trace.Place{Name: "杭州"}, BadGoods: 160},
+	} {
+		values := url.Values{}
+		fill(values, reflect.ValueOf(request).Elem(), "")
+		back := reflect.New(reflect.TypeOf(request).Elem())
+		d := &decoder{values: values}
+		d.request(back.Elem(), "")
+		require.Empty(t, d.errors, "%T", request)
+		want, err := json.Marshal(request)
+		require.NoError(t, err)
+		got, err := json.Marshal(back.Interface())
+		require.NoError(t, err)
+		require.JSONEq(t, string(want), string(got))
+	}
+}
+
+func TestTheFieldOfARefusal(t *testing.T) {
+	form := buildForm(Chinese, trace.RoleFarm, &trace.RegisterPlotRequest{}, url.Values{}, nil)
+	for message, name := range map[string]string{
+		`plot "X" must be lower-case letters`: "plot", "area 0 must be positive": "area", "point: latitude 1": "point.latitude",
+		"claimed 2030-01-01T00:00:00Z lies after now": "claimed",
+	} {
+		f, found := fieldOf(message, form.all)
+		require.True(t, found, message)
+		require.Equal(t, name, f.Name)
+	}
+	_, found := fieldOf("nothing of the form", form.all)
+	require.False(t, found)
+}
