@@ -267,3 +267,41 @@ func TestCodesAreOrderedAndPrinted(t *testing.T) {
 	p.get("/desk/farm/codes/KF261018/labels?first=1&last=3&format=png")
 	require.Equal(t, http.StatusRequestEntityTooLarge, p.status)
 }
+
+func TestAVerdictIsReviewedFromTheList(t *testing.T) {
+	h := open(t)
+	h.load(t, "monitor/verdicts.xlsx")
+	p := h.signedIn(t, "reviewer-demo-01", trace.RoleReviewer)
+	p.get("/desk/reviewer/verdicts")
+	_, link, found := strings.Cut(p.page, `href="/desk/reviewer/new/verdict-reviews?`)
+	require.True(t, found, p.page)
+	link, _, _ = strings.Cut(link, `"`)
+	p.get("/desk/reviewer/new/verdict-reviews?" + unescape(link))
+	values := url.Values{"csrf": {p.field("csrf")}, "nonce": {p.field("nonce")}, "verdict": {p.field("verdict")}, "outcome": {"overturned"}, "claimed": {p.field("claimed")}, "do": {"check"}}
+	require.True(t, strings.HasPrefix(values.Get("verdict"), "fact/"), p.page)
+	p.send("/desk/reviewer/new/verdict-reviews", values)
+	require.Equal(t, http.StatusBadRequest, p.status, "overturning needs a reason")
+	values.Set("reason", "复核录音，原话是引用")
+	p.send("/desk/reviewer/new/verdict-reviews", values)
+	again := p.again()
+	again.Set("do", "confirm")
+	p.send("/desk/reviewer/new/verdict-reviews", again)
+	require.Contains(t, p.page, "已在账本上", p.page)
+}
+
+func TestARecordIsCorrectedFromItsPage(t *testing.T) {
+	h := open(t)
+	h.load(t, "kiwifruit/season-record.xlsx")
+	p := h.signedIn(t, "farm-pujiang-01", trace.RoleFarm)
+	_, rest, found := strings.Cut(p.page, `href="/desk/record/fact`)
+	require.True(t, found, p.page)
+	path, _, _ := strings.Cut(rest, `"`)
+	p.get("/desk/record/fact" + unescape(path))
+	require.Equal(t, http.StatusOK, p.status)
+	_, link, found := strings.Cut(p.page, `href="/desk/farm/new/log-entries?`)
+	require.True(t, found, p.page)
+	link, _, _ = strings.Cut(link, `"`)
+	p.get("/desk/farm/new/log-entries?" + unescape(link))
+	require.Contains(t, p.page, `name="corrects" value="fact/plot/`)
+	require.Contains(t, p.page, `name="plot" value="plot-fuxing-08"`, "the form opens on what it corrects")
+}
