@@ -83,6 +83,9 @@ func lineCases() []lineCase {
 		{"inspection-failed", func(f *PageFacts) {
 			f.Inspections = append(f.Inspections, InspectionFact{Key: "fact/inspection/2", Judgement: trace.JudgedFail})
 		}},
+		{"ancestor-failed", func(f *PageFacts) {
+			f.FailedAncestors = []AncestorFact{{Lot: trace.LotID{GTIN: "09520000100018", Lot: "B"}, Inspection: "fact/inspection/3"}}
+		}},
 		{"verdict-violation", verdict(trace.LevelViolation)},
 		{"excursion", finding(func(j *JourneyFindings) { j.Excursions, j.ExcursionSeconds = []JourneyBreach{excursion}, 601 })},
 		{"custody-broken", func(f *PageFacts) { f.Journey.Custody = CustodyBroken }},

@@ -11,6 +11,7 @@ func warningRows() []lineRow {
 	return []lineRow{
 		{LineWarning, "recalled-some-packs", "lot page: a run of the lot's codes is recalled", someRecalled},
 		{LineWarning, "inspection-failed", "an inspection failed and no later one supersedes it", inspectionsFailed},
+		{LineWarning, "ancestor-failed", "a lot that this lot was made from, or its plot and season, failed an inspection and no later one supersedes it", ancestorsFailed},
 		{LineWarning, "verdict-violation", "a monitor's verdict of level violation is open", openVerdicts(trace.LevelViolation)},
 		{LineWarning, "excursion", "the journey's time outside the transport range is above the product's allowance (0: any)", excursions},
 		{LineWarning, "custody-broken", "a step of custody does not join the one before", custodyBroken},
@@ -40,6 +41,18 @@ func inspectionsFailed(f *PageFacts) []Reason {
 		if i.Judgement == trace.JudgedFail && !i.Superseded {
 			out = append(out, Reason{Zh: "检验不合格", En: "an inspection failed", Keys: keys(i.Key)})
 		}
+	}
+	return out
+}
+
+// ancestorsFailed: goods that failed do not become good by being packed anew.
+func ancestorsFailed(f *PageFacts) []Reason {
+	var out []Reason
+	for _, a := range f.FailedAncestors {
+		out = append(out, Reason{
+			Zh: "本批次所用的原料批次 " + string(a.Lot.Lot) + " 检验不合格", En: "lot " + string(a.Lot.Lot) + ", which this one was made from, failed an inspection",
+			Keys: keys(a.Inspection),
+		})
 	}
 	return out
 }

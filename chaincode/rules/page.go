@@ -73,6 +73,9 @@ type PageFacts struct {
 
 	// Inspections are the lot's and its plot and season's, in chain order.
 	Inspections []InspectionFact
+	// FailedAncestors are the failed inspections of the lots that this one was made
+	// from, and of their plots and seasons, that nothing superseded.
+	FailedAncestors []AncestorFact
 	// Reviews are the lot's, in chain order.
 	Reviews  []ReviewFact
 	HighRisk bool // the product needs a passed review of level 2
@@ -144,6 +147,12 @@ type InspectionFact struct {
 	Sample     trace.SampleKind
 	Judgement  trace.Judgement
 	Superseded bool // a later inspection, or a correction, takes its place
+}
+
+// AncestorFact is a failed inspection of a lot that this one was made from.
+type AncestorFact struct {
+	Lot        trace.LotID
+	Inspection trace.Key
 }
 
 // ReviewFact is one review.

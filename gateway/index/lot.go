@@ -172,6 +172,9 @@ func (s *story) lotRelatives(l *Lot) error {
 		if r.Recall, err = value[trace.Recall](s, state.RecallLotKey(id)); err != nil {
 			return err
 		}
+		if r.Failed, err = s.failures(id, r.Batch); err != nil {
+			return err
+		}
 		if r.Batch != nil {
 			for _, m := range r.Batch.Record.Materials {
 				s.name(m.Supplier)
@@ -189,6 +192,45 @@ func (s *story) lotRelatives(l *Lot) error {
 		}
 	}
 	return nil
+}
+
+// failures reads which inspections of a lot, and of its plot and season, failed and
+// still stand. batch is nil where the chain does not hold it.
+func (s *story) failures(id trace.LotID, batch *Typed[trace.Batch]) ([]trace.Key, error) {
+	subjects := []trace.Subject{state.LotSubject(id)}
+	if batch != nil && batch.Record.Plot != "" {
+		made := batch.Record.Made
+		completion, err := value[trace.Completion](s, state.CompletionKey(id))
+		if err != nil {
+			return nil, err
+		}
+		if completion != nil {
+			made = completion.Made
+		}
+		subjects = append(subjects, state.PlotSubject(batch.Record.Party, batch.Record.Plot, made.Date().Year()))
+	}
+	var out []trace.Key
+	for _, subject := range subjects {
+		of, err := s.factsOf(subject)
+		if err != nil {
+			return nil, err
+		}
+		inspections, err := s.inspections(of)
+		if err != nil {
+			return nil, err
+		}
+		for _, i := range inspections {
+			if i.Record.Judgement == trace.JudgedFail && !i.replaced() {
+				out = append(out, i.Provenance.Key)
+			}
+		}
+	}
+	return out, nil
+}
+
+// replaced tells whether a later inspection, or a correction, took its place.
+func (i *Inspection) replaced() bool {
+	return len(i.SupersededBy) > 0 || len(i.Provenance.CorrectedBy) > 0
 }
 
 // lotParties reads every party named so far. Reading one names others (who admitted

@@ -293,3 +293,25 @@ func dumpOf(t testing.TB, x *index.Index) string {
 	require.NoError(t, x.Dump(&out))
 	return out.String()
 }
+
+// A lot that failed does not become good by being packed anew under another name.
+func TestAFailedParentShowsOnItsChildren(t *testing.T) {
+	s := newTale(t)
+	child := trace.LotID{GTIN: s.lot.GTIN, Lot: "CHILD"}
+	s.then(s.batch(child, s.lot))
+	failures := func() []rules.AncestorFact {
+		facts, found, err := s.PageFacts(child, "", 0, day(2026, 10, 20))
+		require.NoError(t, err)
+		require.True(t, found)
+		return facts.FailedAncestors
+	}
+	before := s.Version(child)
+	require.Empty(t, failures())
+	bad, key := s.inspect(s.lot, trace.JudgedFail, "")
+	s.then(bad)
+	require.Equal(t, []rules.AncestorFact{{Lot: s.lot, Inspection: key}}, failures())
+	require.Greater(t, s.Version(child), before, "the child's page changed")
+	retest, _ := s.inspect(s.lot, trace.JudgedPass, key)
+	s.then(retest)
+	require.Empty(t, failures())
+}

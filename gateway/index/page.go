@@ -85,8 +85,13 @@ func (l *Lot) facts(journey *Journey, legs []Leg, today trace.Date) rules.PageFa
 	for _, i := range l.Inspections {
 		f.Inspections = append(f.Inspections, rules.InspectionFact{
 			Key: i.Provenance.Key, Sample: i.Record.Sample, Judgement: i.Record.Judgement,
-			Superseded: len(i.SupersededBy) > 0 || len(i.Provenance.CorrectedBy) > 0,
+			Superseded: i.replaced(),
 		})
+	}
+	for _, a := range l.Ancestors {
+		for _, failed := range a.Failed {
+			f.FailedAncestors = append(f.FailedAncestors, rules.AncestorFact{Lot: a.ID, Inspection: failed})
+		}
 	}
 	for _, r := range l.Reviews {
 		f.Reviews = append(f.Reviews, rules.ReviewFact{

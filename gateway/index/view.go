@@ -111,6 +111,9 @@ type Relative struct {
 	ID     trace.LotID         `json:"id"`
 	Batch  *Typed[trace.Batch] `json:"batch,omitempty"`  // nil where the chain does not hold it
 	Recall *trace.Recall       `json:"recall,omitempty"` // nil if never recalled
+	// Failed are the failed inspections of the lot, and of its plot and season, that
+	// nothing superseded or corrected.
+	Failed []trace.Key `json:"failed,omitempty"`
 	// Direct tells an input from an input's input.
 	Direct bool `json:"direct"`
 }
