@@ -79,10 +79,10 @@ func (h *house) command(name string, args ...string) string {
 }
 
 // start runs a sub-command that serves and returns once it is ready.
-func (h *house) start(command string) { h.startPrinting(command) }
+func (h *house) start(command string, args ...string) { h.startPrinting(command, args...) }
 
 // startPrinting is start, with what the process has printed by then.
-func (h *house) startPrinting(command string) string {
+func (h *house) startPrinting(command string, args ...string) string {
 	h.t.Helper()
 	var printed lineBuffer
 	path, err := binary()
@@ -92,7 +92,7 @@ func (h *house) startPrinting(command string) string {
 	address := listener.Addr().String()
 	require.NoError(h.t, listener.Close())
 	h.base, h.errors = "http://"+address, &bytes.Buffer{}
-	h.cmd = exec.Command(path, command, "-data", h.data, "-addr", address)
+	h.cmd = exec.Command(path, append([]string{command, "-data", h.data, "-addr", address}, args...)...)
 	h.cmd.Stdout, h.cmd.Stderr = &printed, h.errors
 	h.cmd.Env = append(os.Environ(), "TRACELEDGER_REQUESTS_PER_SECOND=100000")
 	h.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

@@ -1,0 +1,283 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/stretchr/testify/require"
+
+	"traceledger/chaincode/trace"
+	"traceledger/gateway/api"
+	"traceledger/gateway/ledger"
+)
+
+// roles are a ledger, a gateway and a scanner, each a process of its own.
+type roles struct {
+	ledger, gateway, scanner *house
+	ledgerAddress            string
+}
+
+// startRoles sets the three up as docs/roles.md tells an operator to.
+func startRoles(t *testing.T) *roles {
+	r := &roles{ledger: newHouse(t), gateway: newHouse(t), scanner: newHouse(t), ledgerAddress: freeAddress(t)}
+	for _, e := range []struct {
+		role  trace.Role
+		party string
+		to    *house
+	}{
+		{trace.RoleScanner, readerParty, r.gateway},
+		{trace.RoleRegulator, operatorParty, r.gateway},
+		{trace.RoleRegulator, "the-regulator", r.gateway},
+		{trace.RoleFactory, "the-factory", r.gateway},
+		{trace.RoleScanner, readerParty, r.scanner},
+	} {
+		r.ledger.command("enrol", "-role", string(e.role), "-party", e.party, "-to", filepath.Join(e.to.data, "wallet"))
+	}
+	r.startLedger()
+	connection := filepath.Join(r.ledger.data, connectionName)
+
+	gateway := r.gateway.configure(Config{Connection: connection})
+	for role, party := range map[trace.Role]string{trace.RoleRegulator: "the-regulator", trace.RoleFactory: "the-factory", trace.RoleScanner: readerParty} {
+		printed := r.gateway.command("token", "-config", gateway, "-make", string(role), "-role", string(role), "-party", party)
+		r.gateway.tokens[role] = strings.TrimSpace(printed)
+	}
+	r.gateway.start("gateway", "-config", gateway)
+
+	tokenFile := filepath.Join(r.scanner.data, "gateway.token")
+	require.NoError(t, os.WriteFile(tokenFile, []byte(r.gateway.tokens[trace.RoleScanner]+"\n"), 0o600))
+	r.scanner.start("scanner", "-config", r.scanner.configure(Config{
+		Connection: afterADeadPeer(t, connection),
+		FilesFrom:  []FilesFrom{{Base: r.gateway.base, TokenFile: tokenFile}},
+	}))
+	return r
+}
+
+func (r *roles) startLedger() { r.ledger.start("ledger", "-ledger-addr", r.ledgerAddress) }
+
+// send posts any JSON and reads the answer and its status.
+func (h *house) send(role trace.Role, path, key string, body, into any) int {
+	h.t.Helper()
+	content, err := json.Marshal(body)
+	require.NoError(h.t, err)
+	request, err := http.NewRequestWithContext(h.t.Context(), http.MethodPost, h.base+path, bytes.NewReader(content))
+	require.NoError(h.t, err)
+	request.Header.Set("Authorization", "Bearer "+h.tokens[role])
+	request.Header.Set("Idempotency-Key", key)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(h.t, err)
+	defer response.Body.Close()
+	require.NoError(h.t, json.NewDecoder(response.Body).Decode(into))
+	return response.StatusCode
+}
+
+// configure writes a role's YAML file, with what the test sets and defaults elsewhere.
+func (h *house) configure(set Config) string {
+	h.t.Helper()
+	cfg := defaultConfig()
+	cfg.Connection, cfg.FilesFrom = set.Connection, set.FilesFrom
+	content, err := yaml.Marshal(cfg)
+	require.NoError(h.t, err)
+	path := filepath.Join(h.t.TempDir(), "role.yaml")
+	require.NoError(h.t, os.WriteFile(path, content, 0o600))
+	return path
+}
+
+func freeAddress(t *testing.T) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+// afterADeadPeer is a connection file whose preferred peer answers nobody.
+func afterADeadPeer(t *testing.T, path string) string {
+	connection, err := readConnection(path)
+	require.NoError(t, err)
+	dead := connection.Peers[0]
+	dead.Address = freeAddress(t)
+	connection.Peers = append([]Peer{dead}, connection.Peers...)
+	path = filepath.Join(t.TempDir(), connectionName)
+	require.NoError(t, connection.write(path))
+	return path
+}
+
+// TestRoles writes through a gateway and scans at a scanner, kills the ledger under
+// writers, and demands that all go on when it is back: every request is done once, or
+// was answered with a code that says to try again, and is then done once.
+func TestRoles(t *testing.T) {
+	r := startRoles(t)
+	r.gateway.furnish()
+	made := trace.TimeOf(time.Now()) - 3_600_000
+	r.gateway.must(trace.RoleFactory, "/batches", "A1", lotRequest(made, "A1"))
+	code := r.order("A1", 300)
+	r.scanned(t, code)
+
+	w := r.write(t, made)
+	w.wait(t, 100)
+	r.ledger.kill()
+	r.scanned(t, code) // pages need no ledger
+	r.refusedForNow(t, made, "OUTAGE")
+	r.startLedger()
+	acknowledged, unsettled := w.end(t)
+	require.GreaterOrEqual(t, len(acknowledged), 100)
+	for _, lot := range append(unsettled, "OUTAGE") {
+		acknowledged[lot] = r.settle(t, made, lot).Transaction
+	}
+	r.gateway.checkAcknowledged(acknowledged)
+	require.Equal(t, len(acknowledged)+1, r.gateway.countLots(), "nothing is lost, nothing doubled")
+	r.gateway.must(trace.RoleFactory, "/batches", "A2", lotRequest(made, "A2"))
+	r.scanned(t, r.order("A2", 10))
+
+	for _, h := range []*house{r.scanner, r.gateway, r.ledger} {
+		var health struct {
+			Notice string `json:"notice"`
+		}
+		require.Equal(t, http.StatusOK, h.get("", "/healthz", &health))
+		require.Equal(t, oneProcessNotice, health.Notice)
+		require.Equal(t, http.StatusOK, h.get("", "/readyz", nil))
+		require.Contains(t, string(fetch(t, h.base+"/metrics", "*/*")), "process_resident_memory_bytes")
+		h.stop()
+	}
+	require.Contains(t, r.ledger.command("verify"), "verified")
+	require.Equal(t, r.gateway.command("dump"), r.scanner.command("dump"), "both read models are the same")
+}
+
+// order makes a pack of codes for a lot and gives the path of its first code.
+func (r *roles) order(lot string, count int) string {
+	t := r.gateway.t
+	t.Helper()
+	var made api.CodesMade
+	status := r.gateway.send(trace.RoleFactory, "/v1/code-orders", "codes-"+lot,
+		api.CodeOrder{Count: int64(count), Lot: &trace.LotID{GTIN: "09520000200015", Lot: trace.LotNumber(lot)}}, &made)
+	require.Equal(t, http.StatusCreated, status)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.gateway.base+"/v1/code-packs/"+string(made.Pack)+"/codes?first=1&last=1", nil)
+	require.NoError(t, err)
+	request.Header.Set("Authorization", "Bearer "+r.gateway.tokens[trace.RoleFactory])
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	rows, err := csv.NewReader(response.Body).ReadAll()
+	require.NoError(t, err)
+	address, err := url.Parse(rows[1][2])
+	require.NoError(t, err)
+	return address.EscapedPath()
+}
+
+// scanned waits until the scanner shows the code, checked against the leaf file that
+// it had to fetch from the gateway.
+func (r *roles) scanned(t *testing.T, code string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.scanner.base+code, nil)
+		require.NoError(t, err)
+		request.Header.Set("Accept", "application/json")
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		defer response.Body.Close()
+		var page struct {
+			CodeChecked bool `json:"codeChecked"`
+		}
+		require.NoError(t, json.NewDecoder(response.Body).Decode(&page))
+		return response.StatusCode == http.StatusOK && page.CodeChecked
+	}, 40*time.Second, 200*time.Millisecond, code)
+}
+
+// writers register lots until they are told to end.
+type writers struct {
+	stop  context.CancelFunc
+	group sync.WaitGroup
+
+	mu           sync.Mutex
+	acknowledged map[string]string // lot → transaction
+	unsettled    []string          // answered with a code that says to try again
+	broken       []string          // answered otherwise
+}
+
+// write starts eight of them.
+func (r *roles) write(t *testing.T, made trace.Time) *writers {
+	ctx, stop := context.WithCancel(t.Context())
+	w := &writers{stop: stop, acknowledged: map[string]string{}}
+	for writer := range 8 {
+		w.group.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				lot := fmt.Sprintf("W%d-%d", writer, i)
+				// Told to end, a writer still waits for its last answer.
+				written, refusal, err := r.gateway.post(context.WithoutCancel(ctx), trace.RoleFactory, "/batches", lot, lotRequest(made, lot))
+				w.mu.Lock()
+				switch {
+				case err != nil:
+					w.broken = append(w.broken, err.Error())
+				case refusal == nil:
+					w.acknowledged[lot] = written.Transaction
+				case refusal.Retriable:
+					w.unsettled = append(w.unsettled, lot)
+				default:
+					w.broken = append(w.broken, refusal.Detail)
+				}
+				w.mu.Unlock()
+			}
+		})
+	}
+	return w
+}
+
+// wait returns once so many lots are acknowledged.
+func (w *writers) wait(t *testing.T, lots int) {
+	require.Eventually(t, func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return len(w.acknowledged) >= lots
+	}, time.Minute, 5*time.Millisecond)
+}
+
+// end stops the writers and gives what was acknowledged and what is to be repeated.
+func (w *writers) end(t *testing.T) (acknowledged map[string]string, unsettled []string) {
+	w.stop()
+	w.group.Wait()
+	require.Empty(t, w.broken)
+	return w.acknowledged, w.unsettled
+}
+
+func mayTryAgain(t require.TestingT, refusal *api.Problem) {
+	require.Contains(t, []trace.Code{ledger.CodeLedgerUnavailable, ledger.CodeOutcomeUnknown}, refusal.Code, refusal.Detail)
+	require.Contains(t, []int{http.StatusServiceUnavailable, http.StatusAccepted}, refusal.Status)
+	require.True(t, refusal.Retriable)
+}
+
+// refusedForNow demands that a request during the outage is answered, retriable.
+func (r *roles) refusedForNow(t *testing.T, made trace.Time, lot string) {
+	t.Helper()
+	_, refusal, err := r.gateway.post(t.Context(), trace.RoleFactory, "/batches", lot, lotRequest(made, lot))
+	require.NoError(t, err)
+	require.NotNil(t, refusal)
+	mayTryAgain(t, refusal)
+}
+
+// settle repeats a request as its client would, until it is done.
+func (r *roles) settle(t *testing.T, made trace.Time, lot string) (written api.Written) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		var refusal *api.Problem
+		var err error
+		written, refusal, err = r.gateway.post(t.Context(), trace.RoleFactory, "/batches", lot, lotRequest(made, lot))
+		require.NoError(t, err)
+		if refusal != nil {
+			mayTryAgain(t, refusal)
+		}
+		return refusal == nil
+	}, 2*time.Minute, 200*time.Millisecond, lot)
+	return written
+}
