@@ -190,6 +190,19 @@ func (s ShipmentID) Validate() error { return validName("shipment", string(s)) }
 // Validate checks the form.
 func (d DeviceID) Validate() error { return validName("device", string(d)) }
 
+// hidesText tells characters that make a text read otherwise than it is stored: controls
+// but the line feed, line and paragraph separators, bidirectional embeddings, overrides
+// and isolates, zero-width space, byte order mark.
+func hidesText(r rune) bool {
+	switch {
+	case r == '\n':
+		return false
+	case r < 0x20, r >= 0x7f && r <= 0x9f, r >= 0x2028 && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0x200b, r == 0xfeff:
+		return true
+	}
+	return false
+}
+
 // ValidText checks that s is UTF-8 without control characters, not empty when
 // required, and at most most characters long. name appears in the error.
 func ValidText(name, s string, required bool, most int) error {
@@ -206,7 +219,7 @@ func ValidText(name, s string, required bool, most int) error {
 		return Errorf(CodeTooLarge, "%s has %d characters, at most %d", name, n, most)
 	}
 	for _, r := range s {
-		if r < 0x20 && r != '\n' || r == 0x7f || r == '\u202e' || r == '\ufeff' {
+		if hidesText(r) {
 			return Errorf(CodeInvalid, "%s contains the control character U+%04X", name, r)
 		}
 	}
