@@ -1,6 +1,7 @@
 package contract_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -170,4 +171,57 @@ func TestGoodsAreLabelledOnce(t *testing.T) {
 	k.Farm.Refused(trace.CodeTooManyCodes, "code:ActivatePack", &trace.ActivatePackRequest{Write: k.Write(), Pack: "PACK0002", LotID: first})
 	k.ActivatePack("PACK0003", 1, first)
 	k.ActivatePack("PACK0004", 3, trace.LotID{GTIN: k.Product, Lot: "SECOND"})
+}
+
+// The two balances of one lot are written by different methods: writers of either see
+// each other, also when they come at once.
+func TestLabellingAndTakingAtOnce(t *testing.T) {
+	k := contracttest.StartKiwifruit(contracttest.Start(t))
+	lot := k.Batch("LOT", 10)
+	type step struct {
+		transaction string
+		request     any
+	}
+	var steps []step
+	for i := range 4 {
+		pack := trace.PackID(fmt.Sprintf("PACK000%d", i))
+		k.IssuePack(pack, 3)
+		child := k.BatchRequest(trace.LotNumber(fmt.Sprintf("CHILD-%d", i)), 3)
+		child.Plot, child.Inputs = "", []trace.Input{{LotID: lot, Quantity: child.Quantity}}
+		steps = append(steps,
+			step{"code:ActivatePack", &trace.ActivatePackRequest{Write: k.Write(), Pack: pack, LotID: lot}},
+			step{"origin:RegisterBatch", child})
+	}
+	codes := make(chan trace.Code, len(steps))
+	for _, s := range steps {
+		go func() {
+			for {
+				_, err := k.Farm.Submit(s.transaction, s.request)
+				if code := trace.CodeOf(err); err == nil || code != "" {
+					codes <- code
+					return
+				}
+			}
+		}()
+	}
+	done := 0
+	for range steps {
+		switch code := <-codes; code {
+		case "", trace.CodeAlreadyRecorded:
+			done++
+		default:
+			require.Contains(t, []trace.Code{trace.CodeInputs, trace.CodeTooManyCodes}, code)
+		}
+	}
+	require.Equal(t, 3, done)
+	bound := contracttest.Value[trace.BoundItems](k.Ledger, state.BatchCodesKey(lot))
+	taken := contracttest.Value[trace.TakenQuantity](k.Ledger, state.BatchInputsKey(lot))
+	var total int64
+	if bound != nil {
+		total += bound.Count * contracttest.BoxGrams
+	}
+	if taken != nil {
+		total += taken.Amount
+	}
+	require.EqualValues(t, 9*contracttest.BoxGrams, total)
 }
