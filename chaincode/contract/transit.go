@@ -82,7 +82,8 @@ func (t *Transit) Dispatch(ctx *Context, argument string) (string, error) {
 	})
 }
 
-// mayDispatch checks the parties: a licensed carrier, and a consignee who is admitted.
+// mayDispatch checks the parties: a licensed carrier, and a consignee who is admitted and
+// not suspended today.
 func (s *submission) mayDispatch(r *trace.DispatchRequest) error {
 	if err := rules.DepartedInTime(r.Departed, s.Now); err != nil {
 		return err
@@ -90,14 +91,11 @@ func (s *submission) mayDispatch(r *trace.DispatchRequest) error {
 	if err := s.mayCarry(r.Departed); err != nil {
 		return err
 	}
-	consignee, err := state.GetParty(s.Ledger, r.Consignee)
+	consignee, err := s.supplier(trace.Material{Supplier: r.Consignee})
 	if err != nil {
 		return err
 	}
-	if consignee == nil {
-		return trace.Errorf(trace.CodeUnknownParty, "consignee %s is not in the registry", r.Consignee)
-	}
-	return nil
+	return rules.PartyMayAct(r.Consignee, consignee.Party, consignee.Standing, s.Today)
 }
 
 func (s *submission) mayCarry(at trace.Time) error {
