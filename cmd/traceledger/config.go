@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"strconv"
 
@@ -46,6 +47,11 @@ type Config struct {
 	// FilesFrom are gateways from which files are fetched that are not kept here, asked
 	// in this order. Role scanner.
 	FilesFrom []FilesFrom `yaml:"filesFrom"`
+	// TrustedProxies are the reverse proxies in front of the public pages, "10.0.0.0/8" or
+	// "127.0.0.1": the last address in X-Forwarded-For that is none of theirs is the
+	// shopper's. Without them all shoppers behind a proxy are one, share its allowance of
+	// requests, and are counted as one phone.
+	TrustedProxies []string `yaml:"trustedProxies"`
 	// RequestsPerSecond is what one token may ask of the REST interface, on average; it
 	// may ask twice that at once. Environment: TRACELEDGER_REQUESTS_PER_SECOND.
 	RequestsPerSecond float64 `yaml:"requestsPerSecond"`
@@ -126,6 +132,9 @@ func readConfig(name string, args []string, more func(*flag.FlagSet)) (Config, e
 	if cfg.RequestsPerSecond <= 0 {
 		return Config{}, fmt.Errorf("requestsPerSecond must be above 0, is %g", cfg.RequestsPerSecond)
 	}
+	if _, err := cfg.proxies(); err != nil {
+		return Config{}, err
+	}
 	if _, _, err := net.SplitHostPort(cfg.Address); err != nil {
 		return Config{}, fmt.Errorf("address %q is not host:port", cfg.Address)
 	}
@@ -163,4 +172,21 @@ func (c Config) checkRole(name string) error {
 		}
 	}
 	return nil
+}
+
+// proxies reads TrustedProxies.
+func (c Config) proxies() ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, text := range c.TrustedProxies {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			address, err := netip.ParseAddr(text)
+			if err != nil {
+				return nil, fmt.Errorf("trustedProxies: %q is neither an address nor a prefix like 10.0.0.0/8", text)
+			}
+			prefix = netip.PrefixFrom(address, address.BitLen())
+		}
+		out = append(out, prefix)
+	}
+	return out, nil
 }

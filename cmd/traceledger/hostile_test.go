@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -101,4 +102,40 @@ func TestStopLetsWritesFinish(t *testing.T) {
 
 	h.start("serve")
 	h.checkAcknowledged(map[string]string{"SLOW-1": written.Transaction})
+}
+
+// TestReadyTellsTheTruth: a house that was ready and can write no more says so.
+func TestReadyTellsTheTruth(t *testing.T) {
+	cfg := defaultConfig()
+	cfg.Address, cfg.Data, cfg.LogLevel = "127.0.0.1:0", t.TempDir(), "error"
+	told, stop := context.WithCancel(t.Context())
+	err := serve(told, cfg, io.Discard, func(_ context.Context, n *node, _ string) error {
+		n.ready.Store(true)
+		ask := func() (int, string) {
+			answer := httptest.NewRecorder()
+			n.handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+			return answer.Code, answer.Body.String()
+		}
+		status, body := ask()
+		require.Equal(t, http.StatusOK, status, body)
+		require.NoError(t, n.engine.(*embeddedEngine).conn.Close())
+		status, body = ask()
+		require.Equal(t, http.StatusServiceUnavailable, status, body)
+		require.Contains(t, body, "ledger")
+		stop()
+		return nil
+	})
+	require.NoError(t, err)
+}
+
+func TestTrustedProxies(t *testing.T) {
+	cfg := defaultConfig()
+	cfg.TrustedProxies = []string{"127.0.0.1", "10.0.0.0/8", "fd00::/8"}
+	proxies, err := cfg.proxies()
+	require.NoError(t, err)
+	require.Len(t, proxies, 3)
+	require.Equal(t, 32, proxies[0].Bits())
+	cfg.TrustedProxies = []string{"proxy.example"}
+	_, err = cfg.proxies()
+	require.ErrorContains(t, err, "proxy.example")
 }

@@ -86,7 +86,11 @@ func openNode(cfg Config, eng engine, logger *slog.Logger) (n *node, err error) 
 	}); err != nil {
 		return n, err
 	}
-	pages, err := scanner.New(scanner.Config{Index: n.index, Files: n.store.Files(), Scans: n.store.Scans(), BaseURL: cfg.PublicBase, Logger: logger, Metrics: metrics})
+	proxies, err := cfg.proxies()
+	if err != nil {
+		return n, err
+	}
+	pages, err := scanner.New(scanner.Config{Index: n.index, Files: n.store.Files(), Scans: n.store.Scans(), BaseURL: cfg.PublicBase, Logger: logger, Metrics: metrics, TrustedProxies: proxies})
 	if err != nil {
 		return n, err
 	}
@@ -220,13 +224,29 @@ func (n *node) health(c *gin.Context) {
 	c.JSON(status, body)
 }
 
-// readiness answers 200 once everything that was to be loaded is loaded and shown.
+// readiness answers 200 once everything that was to be loaded is loaded and shown, and
+// for as long as writes can be made: with the disk failed or the ledger out of reach,
+// requests are better sent elsewhere.
 func (n *node) readiness(c *gin.Context) {
-	if !n.ready.Load() {
-		c.JSON(http.StatusServiceUnavailable, gin.H{"status": "loading"})
+	ctx, cancel := context.WithTimeout(c.Request.Context(), 2*time.Second)
+	defer cancel()
+	status := "ready"
+	switch {
+	case !n.ready.Load():
+		status = "loading"
+	case n.store.Healthy() != nil:
+		status = "disk failed"
+	default:
+		if _, err := n.ledger.Height(ctx, n.reader); err != nil {
+			n.logger.Warn("not ready: the ledger does not answer", "error", err)
+			status = "ledger out of reach"
+		}
+	}
+	if status != "ready" {
+		c.JSON(http.StatusServiceUnavailable, gin.H{"status": status})
 		return
 	}
-	c.JSON(http.StatusOK, gin.H{"status": "ready", "height": n.index.Height()})
+	c.JSON(http.StatusOK, gin.H{"status": status, "height": n.index.Height()})
 }
 
 // server is an HTTP server with the limits that uploads and long lists need.

@@ -285,7 +285,11 @@ func openPublic(cfg Config, eng engine, logger *slog.Logger) (p *public, err err
 	if p.puller, err = newPuller(p.store.Files(), cfg.FilesFrom, logger, p.metrics); err != nil {
 		return p, err
 	}
-	p.pages, err = scanner.New(scanner.Config{Index: p.index, Files: p.puller, Scans: p.store.Scans(), BaseURL: cfg.PublicBase, Logger: logger, Metrics: p.metrics})
+	proxies, err := cfg.proxies()
+	if err != nil {
+		return p, err
+	}
+	p.pages, err = scanner.New(scanner.Config{Index: p.index, Files: p.puller, Scans: p.store.Scans(), BaseURL: cfg.PublicBase, Logger: logger, Metrics: p.metrics, TrustedProxies: proxies})
 	return p, err
 }
 
