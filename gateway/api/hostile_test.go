@@ -14,6 +14,7 @@ import (
 	"traceledger/gateway/api"
 	"traceledger/gateway/api/apitest"
 	"traceledger/gateway/ledger"
+	"traceledger/gateway/store"
 )
 
 // TestAStrangersOrderOfCodesMakesNothing: a role that issues no packs is refused before
@@ -103,4 +104,37 @@ func TestDoubtIsNoRefusal(t *testing.T) {
 		require.True(t, later.NotSent)
 		require.False(t, later.Unknown)
 	}
+}
+
+// broken is a ledger on a gateway whose disk failed.
+type broken struct {
+	api.Ledger
+	err error
+}
+
+func (b broken) Submit(context.Context, ledger.Identity, ledger.Call) (ledger.Receipt, error) {
+	return ledger.Receipt{}, b.err
+}
+
+// TestAFailedDiskNamesNoPaths: callers learn what is known, not where things lie.
+func TestAFailedDiskNamesNoPaths(t *testing.T) {
+	h, k, token := farm(t)
+	cause := trace.Errorf(store.CodeFailed, "rows of /srv/data/store: write 000007.log: no space left")
+	for _, err := range []error{cause, trace.Errorf(ledger.CodeOutbox, "the transaction could not be put into the outbox and was not sent: %v", cause)} {
+		h.API.Ledger = broken{h.API.Ledger, err}
+		status, _, answer := h.Call(http.MethodPost, "/v1/batches", token, "lot-1", apitest.Body(t, k.BatchRequest("A", 10)))
+		require.Equal(t, http.StatusInternalServerError, status)
+		require.Equal(t, trace.CodeOf(err), problem(t, answer).Code)
+		require.NotContains(t, string(answer), "/srv")
+		require.NotEmpty(t, problem(t, answer).Detail)
+	}
+}
+
+// TestADryRunIsBounded: a dry run asks the chain about every row, as a confirmation does.
+func TestADryRunIsBounded(t *testing.T) {
+	h, _, token := farm(t)
+	h.API.Limits.SheetWrites = 1
+	status, _, answer := h.Call(http.MethodPost, "/v1/sheets?name=lots.csv", token, "", []byte(twoLots))
+	require.Equal(t, http.StatusRequestEntityTooLarge, status, string(answer))
+	require.Equal(t, trace.CodeTooLarge, problem(t, answer).Code)
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/ledger"
@@ -73,6 +74,16 @@ func problemOf(err error, logger *slog.Logger) Problem {
 	if !errors.As(err, &coded) {
 		logger.Error("request failed", "error", err)
 		coded = trace.Errorf(CodeInternal, "the server failed; the log has the details")
+	}
+	switch coded.Code {
+	case store.CodeDamaged, store.CodeFailed:
+		// Their texts name files and folders of this machine.
+		logger.Error("the store failed", "error", err)
+		coded = trace.Errorf(coded.Code, "the server's disk failed; its log has the details. Repeat a write with the same Idempotency-Key once it is mended")
+	case ledger.CodeOutbox:
+		logger.Error("the outbox failed", "error", err)
+		said, _, _ := strings.Cut(coded.Message, ": ")
+		coded = trace.Errorf(coded.Code, "%s", said)
 	}
 	status := Status(coded.Code)
 	p := Problem{

@@ -205,6 +205,9 @@ func (a *API) DryRun(ctx context.Context, who Caller, up SheetUpload) (SheetPlan
 	if err != nil {
 		return SheetPlan{}, err
 	}
+	if err := a.fits(plan); err != nil {
+		return SheetPlan{}, err
+	}
 	out := SheetPlan{Hash: up.Hash.String(), Kind: plan.Kind, Title: plan.Summary.Title, Ready: plan.Ready(), RowErrors: plan.Errors, ErrorsCut: plan.ErrorsCut}
 	waiting := false // a row before this one is not recorded yet
 	for _, p := range plan.Requests {
@@ -274,8 +277,8 @@ func (a *API) Confirm(ctx context.Context, who Caller, up SheetUpload) (SheetRes
 	if !plan.Ready() {
 		return SheetResult{}, trace.Errorf(CodeRowErrors, "the sheet has %d row errors; the dry run lists them", len(plan.Errors)+plan.ErrorsCut)
 	}
-	if n := len(plan.Requests) + len(plan.Segments); n > a.Limits.SheetWrites {
-		return SheetResult{}, trace.Errorf(trace.CodeTooLarge, "the sheet makes %d records, at most %d; split it", n, a.Limits.SheetWrites)
+	if err := a.fits(plan); err != nil {
+		return SheetResult{}, err
 	}
 	out := SheetResult{Hash: up.Hash.String(), Complete: true}
 	for _, p := range plan.Requests {
@@ -290,6 +293,14 @@ func (a *API) Confirm(ctx context.Context, who Caller, up SheetUpload) (SheetRes
 		a.settle(&out, row, func(row *RowOutcome) error { return a.anchor(ctx, who, s, row) })
 	}
 	return out, nil
+}
+
+// fits bounds what one sheet may ask of the chain, simulated or for good.
+func (a *API) fits(plan *sheet.Plan) error {
+	if n := len(plan.Requests) + len(plan.Segments); n > a.Limits.SheetWrites {
+		return trace.Errorf(trace.CodeTooLarge, "the sheet makes %d records, at most %d; split it", n, a.Limits.SheetWrites)
+	}
+	return nil
 }
 
 // settle runs one row unless an earlier one was refused, and notes its outcome.
