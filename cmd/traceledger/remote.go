@@ -23,11 +23,12 @@ import (
 // maxMessage is the largest message a Fabric peer takes or sends.
 const maxMessage = 100 << 20
 
-// How a vanished peer is noticed. A host that disappears without a word is found by
-// TCP's own probes within about half a minute; a process that hangs while its host
-// still answers, by gRPC's, which may not be more frequent than five minutes unless
-// the server allows it. Calls have deadlines of their own, much shorter, and go to
-// the next peer.
+// How a vanished peer is noticed. A host that disappears without a word is found within
+// about half a minute: by TCP's own probes on an idle connection, by what stays
+// unacknowledged for pingTimeout on a busy one. A process that hangs while its host
+// still answers is found by gRPC's pings, which a server that says nothing else allows
+// every five minutes at most. Calls have deadlines of their own, much shorter, and go
+// to the next peer.
 const (
 	probeIdle   = 15 * time.Second
 	probeEvery  = 5 * time.Second

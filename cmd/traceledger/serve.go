@@ -20,8 +20,8 @@ func runServe(ctx context.Context, args []string, out io.Writer) error {
 }
 
 // serve opens everything, the ledger too unless the configuration names one elsewhere,
-// listens, and runs until ctx ends. load, if any, runs once
-// the house answers, and readiness waits for it.
+// listens, and runs until ctx ends. load, if any, runs once the house answers, and
+// readiness waits for it.
 func serve(ctx context.Context, cfg Config, out io.Writer, load func(ctx context.Context, n *node, base string) error) error {
 	logger, err := logTo(cfg.LogLevel)
 	if err != nil {
@@ -52,11 +52,11 @@ func serve(ctx context.Context, cfg Config, out io.Writer, load func(ctx context
 	answer(ctx, group, n.server(), listener, cfg)
 	group.Go(func() error { return n.run(ctx) })
 	if inProcess, ok := eng.(*embeddedEngine); ok && cfg.LedgerAddress != "" {
-		certificate, err := tls.LoadX509KeyPair(cfg.TLSCertificate, cfg.TLSKey)
-		if err != nil {
-			return err
-		}
 		group.Go(func() error {
+			certificate, err := tls.LoadX509KeyPair(cfg.TLSCertificate, cfg.TLSKey)
+			if err != nil {
+				return err
+			}
 			return inProcess.serveClients(ctx, cfg.LedgerAddress, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
 		})
 	}
