@@ -62,7 +62,7 @@ type Config struct {
 type API struct {
 	Config
 	limiter  *limiter
-	turns    chan struct{} // held while large work is done, see heavy
+	turns    *turns
 	codes    *codes.Factory
 	document []byte
 }
@@ -86,7 +86,7 @@ func New(cfg Config) (*API, error) {
 		return nil, err
 	}
 	return &API{
-		Config: cfg, limiter: newLimiter(cfg.Limits.PerSecond, cfg.Limits.Burst), turns: make(chan struct{}, cfg.Limits.Heavy),
+		Config: cfg, limiter: newLimiter(cfg.Limits.PerSecond, cfg.Limits.Burst), turns: newTurns(cfg.Limits.Heavy),
 		codes: codes.NewFactory(cfg.Store.Contacts(), time.Now), document: document,
 	}, nil
 }

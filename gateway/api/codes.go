@@ -118,7 +118,7 @@ func mayIssue(who Caller) error {
 
 // makePack makes a pack's codes and keeps the list of their leaves.
 func (a *API) makePack(ctx context.Context, who Caller, pack trace.PackID, count int64) (made codes.Pack, file store.File, err error) {
-	err = a.heavy(ctx, func() error {
+	err = a.heavy(ctx, who.Token.Party, func() error {
 		if made, err = a.codes.Make(pack, count); err != nil {
 			return err
 		}

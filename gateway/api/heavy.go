@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"traceledger/chaincode/trace"
@@ -12,17 +13,42 @@ import (
 // an answer has to be written.
 const heavyWait = 20 * time.Second
 
-// heavy does work that may take a hundred megabytes and more than a second – a
-// workbook, a million codes, ten thousand labels – of which few run at once: without
-// a bound, one token's requests would take all memory of everybody's gateway.
-func (a *API) heavy(ctx context.Context, work func() error) error {
+// turns are held while work is done that may take a hundred megabytes and more than a
+// second – a workbook, a million codes, ten thousand labels. Few run at once: without
+// a bound, one token's requests would take all memory of everybody's gateway. One party
+// gets half of the turns at most, so that it holds up nobody but itself.
+type turns struct {
+	all chan struct{}
+	mu  sync.Mutex
+	own map[string]chan struct{} // by party; as many as parties with tokens
+}
+
+func newTurns(n int) *turns {
+	return &turns{all: make(chan struct{}, n), own: map[string]chan struct{}{}}
+}
+
+func (t *turns) of(party string) chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	own := t.own[party]
+	if own == nil {
+		own = make(chan struct{}, max(1, cap(t.all)/2))
+		t.own[party] = own
+	}
+	return own
+}
+
+// heavy does a party's large work when its turn comes.
+func (a *API) heavy(ctx context.Context, party string, work func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, heavyWait)
 	defer cancel()
-	select {
-	case a.turns <- struct{}{}:
-	case <-ctx.Done():
-		return trace.Errorf(ledger.CodeBusy, "%d large requests are under way already; nothing was done, try again in a moment", cap(a.turns))
+	for _, turn := range []chan struct{}{a.turns.of(party), a.turns.all} {
+		select {
+		case turn <- struct{}{}:
+		case <-ctx.Done():
+			return trace.Errorf(ledger.CodeBusy, "%d large requests are under way already; nothing was done, try again in a moment", len(turn))
+		}
+		defer func() { <-turn }()
 	}
-	defer func() { <-a.turns }()
 	return work()
 }

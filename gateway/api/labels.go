@@ -18,6 +18,7 @@ import (
 
 // CodeRun is a run of a pack's codes that a caller may print. Only CodeRun makes one.
 type CodeRun struct {
+	party       string // whose it is
 	pack        trace.PackID
 	lot         *trace.LotID // nil while the pack is not bound
 	first, last int64
@@ -49,7 +50,7 @@ func (a *API) CodeRun(who Caller, typed string, first, last int64) (CodeRun, err
 	if first < 1 || last > known.Status.Count || first > last {
 		return CodeRun{}, trace.Errorf(trace.CodeInvalid, "items %d to %d are not within 1 to %d", first, last, known.Status.Count)
 	}
-	return CodeRun{pack: pack, lot: known.Status.Lot, first: first, last: last}, nil
+	return CodeRun{party: who.Token.Party, pack: pack, lot: known.Status.Lot, first: first, last: last}, nil
 }
 
 func (r CodeRun) atMost(most int64) error {
@@ -105,7 +106,7 @@ func (a *API) Labels(r CodeRun, layoutName, format string) (media string, conten
 		return "", nil, err
 	}
 	var out bytes.Buffer
-	err = a.heavy(context.Background(), func() error {
+	err = a.heavy(context.Background(), r.party, func() error {
 		media, err = a.draw(&out, r, layout, format)
 		return err
 	})

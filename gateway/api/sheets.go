@@ -365,7 +365,7 @@ func (a *API) anchor(ctx context.Context, who Caller, s sheet.PlannedSegment, ro
 
 // parse reads the kept files of an upload.
 func (a *API) parse(ctx context.Context, who Caller, up SheetUpload) (plan *sheet.Plan, err error) {
-	err = a.heavy(ctx, func() error {
+	err = a.heavy(ctx, who.Token.Party, func() error {
 		plan, err = a.parseNow(who, up)
 		return err
 	})
