@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"traceledger/chaincode/rules"
+	"traceledger/chaincode/state"
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/codes"
 	"traceledger/gateway/store"
@@ -76,7 +77,7 @@ func (a *API) Order(ctx context.Context, who Caller, key string, order CodeOrder
 	if err := a.ownOrNew(who, pack); err != nil {
 		return CodesMade{}, err
 	}
-	if err := a.mayBind(who, pack, order); err != nil {
+	if err := a.MayBind(who, pack, order); err != nil {
 		return CodesMade{}, err
 	}
 	made, file, err := a.makePack(ctx, who, pack, order.Count)
@@ -129,11 +130,21 @@ func (a *API) makePack(ctx context.Context, who Caller, pack trace.PackID, count
 	return made, file, err
 }
 
-// mayBind judges an order that names a lot by what the read model shows, so that what
+// taken is how much of a lot is in other lots or released to others.
+func (a *API) taken(lot trace.LotID) (trace.TakenQuantity, error) {
+	var taken trace.TakenQuantity
+	record, found, err := a.Index.Record(state.BatchInputsKey(lot))
+	if err != nil || !found {
+		return taken, err
+	}
+	return taken, json.Unmarshal(record.Value, &taken)
+}
+
+// MayBind judges an order that names a lot by what the read model shows, so that what
 // the chain would refuse to bind is not issued first: such an order makes its pack and
 // binds it, or makes nothing. The chain still decides; of two orders at once for the
 // last items of a lot, one may end as a pack that waits for another lot.
-func (a *API) mayBind(who Caller, pack trace.PackID, order CodeOrder) error {
+func (a *API) MayBind(who Caller, pack trace.PackID, order CodeOrder) error {
 	if order.Lot == nil {
 		return nil
 	}
@@ -171,7 +182,15 @@ func (a *API) mayBind(who Caller, pack trace.PackID, order CodeOrder) error {
 		claimed = trace.TimeOf(time.Now())
 	}
 	request := &trace.ActivatePackRequest{Write: trace.Write{Claimed: claimed}, Pack: pack, LotID: *order.Lot}
-	if _, _, err = rules.ActivatePack(request, status.Owner, &status, lot, &story.Product.Record, bound); err != nil {
+	_, bound, err = rules.ActivatePack(request, status.Owner, &status, lot, &story.Product.Record, bound)
+	if err != nil {
+		return err
+	}
+	taken, err := a.taken(*order.Lot)
+	if err != nil {
+		return err
+	}
+	if err := rules.UsedOnce(lot, &story.Product.Record, bound, taken, trace.CodeTooManyCodes); err != nil {
 		return err
 	}
 	lots, recalls := []trace.LotID{story.ID}, []*trace.Recall{story.Recall}

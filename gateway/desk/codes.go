@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"traceledger/chaincode/rules"
 	"traceledger/chaincode/state"
@@ -200,9 +199,7 @@ func (d *Desk) planOrder(v visit, values url.Values) (api.CodeOrder, orderPlan, 
 	plan.Left = plan.Items - plan.Bound
 	// The pack does not exist yet, so the chain cannot simulate its activation: the
 	// contract's own rule is asked instead.
-	_, _, err = rules.ActivatePack(&trace.ActivatePackRequest{Write: trace.Write{Claimed: trace.TimeOf(time.Now())}, LotID: id}, v.party,
-		&trace.PackStatus{State: trace.PackIssued, Count: count, Owner: v.party}, made, &lot.Product.Record, trace.BoundItems{Count: plan.Bound})
-	return order, plan, err
+	return order, plan, d.API.MayBind(v.caller, "", order)
 }
 
 func (d *Desk) confirmOrder(r *http.Request, v visit, order api.CodeOrder, nonce string, body *codesBody) error {
