@@ -28,6 +28,7 @@ import (
 type roles struct {
 	ledger, gateway, scanner *house
 	ledgerAddress            string
+	tokenFile                string // of the gateway's, for the scanner; not there yet
 }
 
 // startRoles sets the three up as docs/roles.md tells an operator to.
@@ -56,11 +57,10 @@ func startRoles(t *testing.T) *roles {
 	}
 	r.gateway.start("gateway", "-config", gateway)
 
-	tokenFile := filepath.Join(r.scanner.data, "gateway.token")
-	require.NoError(t, os.WriteFile(tokenFile, []byte(r.gateway.tokens[trace.RoleScanner]+"\n"), 0o600))
+	r.tokenFile = filepath.Join(r.scanner.data, "gateway.token")
 	r.scanner.start("scanner", "-config", r.scanner.configure(Config{
 		Connection: afterADeadPeer(t, connection),
-		FilesFrom:  []FilesFrom{{Base: r.gateway.base, TokenFile: tokenFile}},
+		FilesFrom:  []FilesFrom{{Base: r.gateway.base, TokenFile: r.tokenFile}},
 	}))
 	return r
 }
@@ -123,13 +123,17 @@ func TestRoles(t *testing.T) {
 	made := trace.TimeOf(time.Now()) - 3_600_000
 	r.gateway.must(trace.RoleFactory, "/batches", "A1", lotRequest(made, "A1"))
 	code := r.order("A1", 300)
-	r.scanned(t, code)
+	r.waitForScan(t, code, false) // its leaf file is not here
+	require.NoError(t, os.WriteFile(r.tokenFile, []byte(r.gateway.tokens[trace.RoleScanner]+"\n"), 0o600))
+	r.waitForScan(t, code, true)
 
 	w := r.write(t, made)
 	w.wait(t, 100)
 	r.ledger.kill()
-	r.scanned(t, code) // pages need no ledger
+	r.waitForScan(t, code, true) // pages need no ledger
 	r.refusedForNow(t, made, "OUTAGE")
+	require.Equal(t, http.StatusServiceUnavailable, r.gateway.get("", "/readyz", nil), "writes are better sent elsewhere")
+	require.Equal(t, http.StatusOK, r.scanner.get("", "/readyz", nil))
 	r.startLedger()
 	acknowledged, unsettled := w.end(t)
 	require.GreaterOrEqual(t, len(acknowledged), 100)
@@ -139,7 +143,7 @@ func TestRoles(t *testing.T) {
 	r.gateway.checkAcknowledged(acknowledged)
 	require.Equal(t, len(acknowledged)+1, r.gateway.countLots(), "nothing is lost, nothing doubled")
 	r.gateway.must(trace.RoleFactory, "/batches", "A2", lotRequest(made, "A2"))
-	r.scanned(t, r.order("A2", 10))
+	r.waitForScan(t, r.order("A2", 10), true)
 
 	for _, h := range []*house{r.scanner, r.gateway, r.ledger} {
 		var health struct {
@@ -176,22 +180,16 @@ func (r *roles) order(lot string, count int) string {
 	return address.EscapedPath()
 }
 
-// scanned waits until the scanner shows the code, checked against the leaf file that
-// it had to fetch from the gateway.
-func (r *roles) scanned(t *testing.T, code string) {
+// waitForScan waits until the scanner shows the code's page, with the code checked
+// against its leaf file, which has to be fetched from the gateway, or not yet.
+func (r *roles) waitForScan(t *testing.T, code string, checked bool) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.scanner.base+code, nil)
-		require.NoError(t, err)
-		request.Header.Set("Accept", "application/json")
-		response, err := http.DefaultClient.Do(request)
-		require.NoError(t, err)
-		defer response.Body.Close()
 		var page struct {
-			CodeChecked bool `json:"codeChecked"`
+			CodeChecked *bool `json:"codeChecked"`
 		}
-		require.NoError(t, json.NewDecoder(response.Body).Decode(&page))
-		return response.StatusCode == http.StatusOK && page.CodeChecked
+		status := r.scanner.get("", code, &page)
+		return status == http.StatusOK && page.CodeChecked != nil && *page.CodeChecked == checked
 	}, 40*time.Second, 200*time.Millisecond, code)
 }
 
