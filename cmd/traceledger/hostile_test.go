@@ -139,3 +139,19 @@ func TestTrustedProxies(t *testing.T) {
 	_, err = cfg.proxies()
 	require.ErrorContains(t, err, "proxy.example")
 }
+
+// TestDeskIsThere: the address that the house prints is served, and without a sign-in
+// shows the form only.
+func TestDeskIsThere(t *testing.T) {
+	h := newHouse(t)
+	h.start("serve")
+	for path, want := range map[string]int{"/desk": http.StatusOK, "/desk/farm": http.StatusUnauthorized, "/desk/file/" + strings.Repeat("0", 64): http.StatusUnauthorized} {
+		response, err := http.Get(h.base + path)
+		require.NoError(t, err)
+		content, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, want, response.StatusCode, path)
+		require.Contains(t, string(content), `name="token"`, path)
+	}
+}

@@ -201,15 +201,19 @@ func (n *node) routes(pages, desks http.Handler, metrics *prometheus.Registry) h
 	r.GET("/healthz", n.health)
 	r.GET("/readyz", n.readiness)
 	r.NoRoute(func(c *gin.Context) {
-		// A program that mistypes a route is not shown a shopper's page.
-		if path := c.Request.URL.Path; path == "/v1" || strings.HasPrefix(path, "/v1/") {
+		switch path := c.Request.URL.Path; {
+		case below(path, "/v1"): // a program that mistypes a route is not shown a shopper's page
 			n.api.NoSuchRoute(c)
-			return
+		case below(path, "/desk"):
+			desks.ServeHTTP(c.Writer, c.Request)
+		default:
+			pages.ServeHTTP(c.Writer, c.Request)
 		}
-		pages.ServeHTTP(c.Writer, c.Request)
 	})
 	return r
 }
+
+func below(path, root string) bool { return path == root || strings.HasPrefix(path, root+"/") }
 
 // health answers 200 while writes can be made durable.
 func (n *node) health(c *gin.Context) {
