@@ -305,7 +305,7 @@ func readReleases(p *parser, rows []*row) {
 		q := &trace.ReleaseInputRequest{LotID: r.lot(), Taker: r.party("taker")}
 		q.Quantity = r.lotQuantity("quantity", "unit", q.GTIN)
 		q.Claimed = r.moment("released")
-		p.add(r, stepRelease, "origin:ReleaseInput", q, fmt.Sprintf("%s → %s %d %s", q.LotID, q.Taker, q.Quantity.Amount, q.Quantity.Unit))
+		p.add(r, stepRelease, "origin:ReleaseInput", q, fmt.Sprintf("%s → %s %s", q.LotID, q.Taker, written(q.Quantity)))
 	}
 }
 
@@ -324,7 +324,7 @@ func (p *parser) planBatches() {
 		}
 		about := q.LotID.String()
 		if q.Quantity.Amount > 0 {
-			about += fmt.Sprintf(" %d %s", q.Quantity.Amount, q.Quantity.Unit)
+			about += " " + written(q.Quantity)
 		}
 		p.add(b.row, stepBatch, "origin:RegisterBatch", q, about)
 	}

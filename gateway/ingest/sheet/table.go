@@ -177,7 +177,7 @@ func categories() []choice {
 // Columns that many tables share.
 
 func gtinColumn(n need) column {
-	return column{key: "gtin", zh: "商品条码", en: "GTIN", also: []string{"条码", "GTIN14", "商品编码"}, need: n, hint: "8、12、13 或 14 位数字，末位是校验码", example: "09520000100018"}
+	return column{key: "gtin", zh: "商品条码", en: "GTIN", also: []string{"条码", "GTIN14", "商品编码", "商品编号"}, need: n, hint: "8、12、13 或 14 位数字，末位是校验码", example: "09520000100018"}
 }
 
 func lotColumn(n need) column {

@@ -36,12 +36,14 @@ type KindTitle struct {
 // Template makes the empty workbook of a kind: a sheet per table with its headers,
 // hints on the headers and drop-downs, one example of each table, and instructions.
 func Template(kind Kind) ([]byte, error) {
+	var known []string
 	for _, f := range forms() {
 		if f.kind == kind {
 			return f.workbook()
 		}
+		known = append(known, string(f.kind))
 	}
-	return nil, trace.Errorf(trace.CodeNotFound, "there is no template of kind %q", string(kind))
+	return nil, trace.Errorf(trace.CodeNotFound, "there is no template of kind %q; there are: %s", string(kind), strings.Join(known, ", "))
 }
 
 func (f form) workbook() ([]byte, error) {

@@ -1,6 +1,7 @@
 package sheet
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -127,6 +128,35 @@ func unitOf(s string) (quantityUnit, bool) {
 }
 
 const unitHint = "单位可填 克、千克、kg、斤、吨、毫升、升、件、支、箱"
+
+// written shows a quantity of the ledger as people write it: in kilograms or litres
+// from one upwards, in the ledger's own unit below.
+func written(q trace.Quantity) string {
+	large := ""
+	switch q.Unit {
+	case trace.Gram:
+		large = "kg"
+	case trace.Millilitre:
+		large = "L"
+	}
+	if large == "" || q.Amount < 1_000 {
+		return grouped(q.Amount) + " " + string(q.Unit)
+	}
+	s := grouped(q.Amount / 1_000)
+	if rest := q.Amount % 1_000; rest > 0 {
+		s += "." + strings.TrimRight(fmt.Sprintf("%03d", rest), "0")
+	}
+	return s + " " + large
+}
+
+// grouped writes a number that is not negative with a comma every three digits.
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
 
 // parseQuantity reads an amount with its unit from one cell, or from two.
 func parseQuantity(s, unit string) (trace.Quantity, bool, *fault) {

@@ -142,3 +142,15 @@ func TestResults(t *testing.T) {
 		require.False(t, r.failed, s)
 	}
 }
+
+func TestWrittenQuantities(t *testing.T) {
+	for want, q := range map[string]trace.Quantity{
+		"9,600 kg":                         {Amount: 9_600_000, Unit: trace.Gram},
+		"1,234.005 kg":                     {Amount: 1_234_005, Unit: trace.Gram},
+		"999 g":                            {Amount: 999, Unit: trace.Gram},
+		"1.5 L":                            {Amount: 1_500, Unit: trace.Millilitre},
+		"1,000,000 " + string(trace.Piece): {Amount: 1_000_000, Unit: trace.Piece},
+	} {
+		require.Equal(t, want, written(q))
+	}
+}
