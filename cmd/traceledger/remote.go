@@ -26,14 +26,13 @@ const maxMessage = 100 << 20
 // How a vanished peer is noticed. A host that disappears without a word is found within
 // about half a minute: by TCP's own probes on an idle connection, by what stays
 // unacknowledged for pingTimeout on a busy one. A process that hangs while its host
-// still answers is found by gRPC's pings, which a server that says nothing else allows
-// every five minutes at most. Calls have deadlines of their own, much shorter, and go
+// still answers is found by gRPC's pings. Calls have deadlines of their own, much shorter, and go
 // to the next peer.
 const (
 	probeIdle   = 15 * time.Second
 	probeEvery  = 5 * time.Second
 	probeCount  = 3
-	pingEvery   = 6 * time.Minute
+	pingEvery   = 75 * time.Second // Fabric peers allow one a minute
 	pingTimeout = 20 * time.Second
 )
 

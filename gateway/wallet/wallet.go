@@ -117,6 +117,10 @@ func (w *Wallet) write(path string, content []byte) error {
 		return err
 	}
 	_, err = f.Write(content)
+	if err == nil && w.fs == vfs.Default {
+		// The folder is its owner's alone already; this is for copies of it.
+		err = os.Chmod(path, 0o600)
+	}
 	if err == nil {
 		err = f.Sync()
 	}

@@ -227,6 +227,9 @@ func (l *Ledger) newServer(home string, options ...grpc.ServerOption) *grpc.Serv
 		grpc.InitialConnWindowSize(pipeBuffer),
 		// Close must not pull the store away from a call under way.
 		grpc.WaitForHandlers(true),
+		// Clients of a network keep their connections alive; gRPC's default would take
+		// that for abuse and cut them off.
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 30 * time.Second, PermitWithoutStream: true}),
 	)
 	server := grpc.NewServer(options...)
 	gateway.RegisterGatewayServer(server, &gatewayService{Ledger: l, home: home})
