@@ -142,23 +142,31 @@ func (b *builder) glanceJourney() {
 	b.shown("贮运条件", "Storage, transport", storage, "storage", "")
 
 	f := b.s.Facts.Journey
-	excursion, excursions, defrosts, segments := int64(0), 0, 0, 0
+	excursion, excursions, measured, gaps, silent := int64(0), 0, 0, int64(0), 0
 	for _, leg := range f.Findings {
 		excursion += leg.ExcursionSeconds
 		excursions += len(leg.Excursions)
-		defrosts += len(leg.Defrosts)
-		segments += leg.Segments
+		measured += leg.Measured
+		gaps += leg.GapSeconds
+		if leg.Measured == 0 {
+			silent++
+		}
 	}
 	value, mark := "", ""
 	switch {
-	case b.s.Journey == nil || segments == 0:
+	case b.s.Journey == nil || measured == 0:
 	case excursions > 0:
 		value = fmt.Sprintf(b.words("超出范围 %d 次，共 %s", "%d excursions, %s in all"), excursions, b.duration(excursion))
 		if excursion > f.ExcursionSeconds {
 			mark = "warn"
 		}
+	case gaps > 0 || silent > 0: // the line says what is missing; this must not say "throughout"
+		value = b.words("已有读数在规定范围内", "the readings on file are in range")
 	default:
 		value = b.words("全程在规定范围内", "in range throughout")
+	}
+	if measured > 0 && gaps > 0 && value != "" {
+		value += fmt.Sprintf(b.words("；中断共 %s", "; %s without readings"), b.duration(gaps))
 	}
 	b.shown("运输温湿度", "Temperature, humidity", value, "journey", mark)
 
@@ -176,9 +184,11 @@ func (b *builder) glanceJourney() {
 }
 
 func (b *builder) glanceStanding() {
+	// The facts behind the verdict line count: a lot's page shows no journey of its own,
+	// and its line still speaks of verdicts on the lot's shipments.
 	adverse := 0
-	for _, v := range b.v.Verdicts {
-		if v.Mark != "" {
+	for _, v := range b.s.Facts.Verdicts {
+		if !v.Overturned && (v.Level == trace.LevelWarning || v.Level == trace.LevelViolation) {
 			adverse++
 		}
 	}
@@ -195,7 +205,7 @@ func (b *builder) glanceStanding() {
 	case adverse > 0:
 		value, mark = fmt.Sprintf(b.words("%d 条不利判定", "%d adverse findings"), adverse), "warn"
 	}
-	if len(b.v.Verdicts)+len(b.v.Actions) == 0 {
+	if len(b.s.Facts.Verdicts)+len(b.v.Verdicts)+len(b.v.Actions) == 0 {
 		value = b.words("没有判定或处置记录", "none on file")
 	}
 	if b.v.Merchant != nil {

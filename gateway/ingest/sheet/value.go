@@ -161,6 +161,9 @@ func grouped(n int64) string {
 // parseQuantity reads an amount with its unit from one cell, or from two.
 func parseQuantity(s, unit string) (trace.Quantity, bool, *fault) {
 	number, own := splitUnit(s)
+	if _, known := unitOf(own); own != "" && unit != "" && !known {
+		return trace.Quantity{}, false, bad(trace.CodeInvalid, strconv.Quote(clip(s))+" is not a number", "应为数字，如 9600；请检查有没有把 0 写成字母 O，或把 1 写成字母 l")
+	}
 	if own != "" && unit != "" && fold(own) != fold(unit) {
 		return trace.Quantity{}, false, bad(trace.CodeInvalid, strconv.Quote(clip(s))+" and unit "+strconv.Quote(clip(unit))+" differ", "数量里写的单位与单位列不一致，请只保留一处")
 	}

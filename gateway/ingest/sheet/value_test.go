@@ -154,3 +154,15 @@ func TestWrittenQuantities(t *testing.T) {
 		require.Equal(t, want, written(q))
 	}
 }
+
+func TestLettersInANumberAreNotCalledAUnit(t *testing.T) {
+	for _, cell := range []string{"96OO", "9600O", "12l"} {
+		_, _, f := parseQuantity(cell, "斤")
+		require.NotNil(t, f)
+		if cell != "12l" { // a litre is a unit, and another one
+			require.Contains(t, f.text, "字母 O")
+		}
+	}
+	_, _, f := parseQuantity("9600kg", "斤")
+	require.Contains(t, f.text, "单位列不一致")
+}
