@@ -139,7 +139,11 @@ func (b *builder) label() {
 // sign remembers a record for the list of signatures and answers the short stamp
 // that stands under what it says.
 func (b *builder) sign(kind string, p index.Provenance) Stamp {
-	stamp := Stamp{By: b.partyName(p.Party), Recorded: Clock(p.Recorded), Corrected: len(p.CorrectedBy) > 0}
+	by := b.partyName(p.Party)
+	if by == string(p.Party) { // who admitted a party of this lot is not among its own
+		by = b.role(p.Role) + " " + by
+	}
+	stamp := Stamp{By: by, Recorded: Clock(p.Recorded), Corrected: len(p.CorrectedBy) > 0}
 	listed, known := b.signed[p.Key]
 	if !known {
 		listed = len(b.signed) < maxSigned
@@ -159,11 +163,11 @@ func (b *builder) sign(kind string, p index.Provenance) Stamp {
 	for i, msp := range p.Endorsers {
 		organisations[i] = b.organisation(msp)
 	}
-	by := Signer{Name: stamp.By, Organisation: b.organisation(p.MSP) + " · " + b.role(p.Role)}
-	n := slices.IndexFunc(b.v.Signed, func(s Signer) bool { return s.Name == by.Name && s.Organisation == by.Organisation })
+	signer := Signer{Name: by, Organisation: b.organisation(p.MSP) + " · " + b.role(p.Role)}
+	n := slices.IndexFunc(b.v.Signed, func(s Signer) bool { return s.Name == signer.Name && s.Organisation == signer.Organisation })
 	if n < 0 {
 		n = len(b.v.Signed)
-		b.v.Signed = append(b.v.Signed, by)
+		b.v.Signed = append(b.v.Signed, signer)
 	}
 	b.v.Signed[n].Records = append(b.v.Signed[n].Records, Signed{
 		Anchor: stamp.Anchor, Kind: kind, Claimed: Clock(p.Claimed), Recorded: stamp.Recorded, Transaction: p.TransactionID,

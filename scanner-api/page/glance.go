@@ -72,10 +72,10 @@ func (b *builder) glanceOrigin() {
 	steps := ""
 	if n := len(b.v.Log); n > 0 {
 		steps = fmt.Sprintf(b.words("%d 条", "%d entries"), n)
-		if lot.Plot == nil {
-			b.shown("生产记录", "Production log", steps, "log", "")
-			return
-		}
+	}
+	if lot.Plot == nil {
+		b.shown("生产记录", "Production log", steps, "log", "")
+		return
 	}
 	b.shown("生长与加工记录", "Growth log", steps, "log", "")
 }

@@ -165,6 +165,7 @@ func (b *builder) log() {
 		b.v.Log = append(b.v.Log, step)
 	}
 	b.v.LogShown = min(len(b.v.Log), logShown)
+	b.v.Grown = b.s.Lot.Plot != nil
 }
 
 func (b *builder) papers() {

@@ -59,6 +59,7 @@ type View struct {
 	Parents   []Relative
 	Log       []Step
 	LogShown  int     // entries before the fold
+	Grown     bool    // the lot comes from a plot, so its log is one of growth
 	Papers    []Paper // compliance certificates
 	Filing    string  // filing or registration number of the product
 	Tests     []Test
