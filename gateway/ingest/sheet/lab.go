@@ -114,7 +114,7 @@ func itemTable() table {
 		{key: "method", zh: "检测方法", en: "Method", also: []string{"检验方法", "方法"}, need: required, example: "GB 23200.121-2021"},
 		{key: "result", zh: "结果", en: "Result", also: []string{"检验结果", "检测结果", "实测值"}, need: required, hint: "数值、<定量限、未检出 或 检出", example: "<0.01"},
 		{key: "lod", zh: "检出限", en: "Limit of detection", also: []string{"定量限", "LOD", "LOQ"}, hint: "未检出时可填"},
-		{key: "unit", zh: "单位", en: "Unit", hint: "如 mg/kg;须与限量标准一致", example: "mg/kg"},
+		{key: "unit", zh: "单位", en: "Unit", hint: "如 mg/kg；须与限量标准一致", example: "mg/kg"},
 		{key: "form", zh: "结果形式", en: "Result form", choices: resultKinds(), hint: "空着由系统判断；文字结果请填 定性"},
 	}}
 }

@@ -183,7 +183,7 @@ func (r *row) gtin(key string) trace.GTIN {
 	hint := "应为 8、12、13 或 14 位数字"
 	err := g.Validate()
 	if trace.CodeOf(err) == trace.CodeCheckDigit {
-		hint = fmt.Sprintf("末位校验码不对，应为 %c;请核对包装上的条码", trace.CheckDigit(s[:13]))
+		hint = fmt.Sprintf("末位校验码不对，应为 %c；请核对包装上的条码", trace.CheckDigit(s[:13]))
 	}
 	r.invalid(key, err, hint)
 	return g

@@ -176,7 +176,7 @@ func parseQuantity(s, unit string) (trace.Quantity, bool, *fault) {
 		return trace.Quantity{}, false, f
 	}
 	if own == "" {
-		return trace.Quantity{}, false, bad(trace.CodeMissing, "the unit is missing", "缺少单位;"+unitHint)
+		return trace.Quantity{}, false, bad(trace.CodeMissing, "the unit is missing", "缺少单位；"+unitHint)
 	}
 	u, ok := unitOf(own)
 	if !ok {
