@@ -87,8 +87,8 @@ type BatchConfig struct {
 	// transaction still gets a block of its own.
 	MaxBytes int
 	// MaxLinger is how long a block waits for company after its first
-	// transaction; default 0: it starts as soon as the block before is durable,
-	// which under load gathers many transactions to a sync all the same.
+	// transaction; default 0: it starts as soon as the block before is durable, but
+	// a few milliseconds later while blocks hold several transactions anyway.
 	MaxLinger time.Duration
 	// AbsoluteMaxBytes is the largest envelope accepted; default 99 MiB. It is
 	// fixed when the directory is created.

@@ -12,7 +12,7 @@ import (
 
 const (
 	// storeCache and storeMemtable keep an idle process small.
-	storeCache    = 32 << 20
+	storeCache    = 64 << 20
 	storeMemtable = 16 << 20
 )
 

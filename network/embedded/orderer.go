@@ -39,6 +39,7 @@ type orderingNode struct {
 	failure error
 
 	// Owned by run.
+	company    int    // transactions in the last block
 	previous   []byte // header hash of the last block
 	commitHash []byte
 }
@@ -163,9 +164,10 @@ func (o *orderingNode) fail(err error) {
 func (o *orderingNode) gather(first *validation.Checked) (txs []*validation.Checked, rest *validation.Checked) {
 	txs = append(txs, first)
 	size := len(first.Raw)
+	defer func() { o.company = len(txs) }()
 	var linger <-chan time.Time
-	if o.batch.MaxLinger > 0 {
-		timer := time.NewTimer(o.batch.MaxLinger)
+	if wait := o.linger(); wait > 0 {
+		timer := time.NewTimer(wait)
 		defer timer.Stop()
 		linger = timer.C
 	}
@@ -180,6 +182,22 @@ func (o *orderingNode) gather(first *validation.Checked) (txs []*validation.Chec
 		txs = append(txs, tx)
 	}
 	return txs, nil
+}
+
+// Under load a block costs more than waiting for company: its own signature, batch and
+// sync are shared by the transactions in it. Somebody who submits one after the other
+// finds blocks of one before it, and never waits.
+const (
+	loadedCompany = 3                    // transactions in the block before that mean load
+	loadedLinger  = 5 * time.Millisecond // about what a sync takes
+)
+
+// linger is how long the block to be waits for company.
+func (o *orderingNode) linger() time.Duration {
+	if o.batch.MaxLinger == 0 && o.company >= loadedCompany {
+		return loadedLinger
+	}
+	return o.batch.MaxLinger
 }
 
 // next takes one transaction, waiting for it only as long as linger.
