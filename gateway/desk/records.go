@@ -11,6 +11,7 @@ import (
 
 	"traceledger/chaincode/state"
 	"traceledger/chaincode/trace"
+	"traceledger/gateway/api"
 	"traceledger/gateway/index"
 	"traceledger/gateway/ingest/sheet"
 	"traceledger/gateway/store"
@@ -343,6 +344,10 @@ func (d *Desk) file(w http.ResponseWriter, r *http.Request, v visit) {
 		return
 	}
 	defer content.Close()
+	if err := api.MayRead(v.caller, content.File); err != nil {
+		d.refuse(w, r, v, err)
+		return
+	}
 	w.Header().Set("Content-Type", content.About.MediaType)
 	w.Header().Set("Content-Disposition", `attachment; filename="`+hash.String()[:16]+`"`)
 	http.ServeContent(w, r, "", time.Time{}, content)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -456,4 +457,28 @@ func BenchmarkReadings(b *testing.B) {
 		require.Len(b, p.Segments, 10)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*10_000), "ns/row")
+}
+
+// TestSheetsSharingOnePartShareTheBound: what a workbook unpacks to is bounded over all
+// its sheets, also where they name the same part again and again.
+func TestSheetsSharingOnePartShareTheBound(t *testing.T) {
+	var file bytes.Buffer
+	archive := zip.NewWriter(&file)
+	part := func(name, content string) {
+		w, err := archive.Create(name)
+		require.NoError(t, err)
+		_, err = io.WriteString(w, content)
+		require.NoError(t, err)
+	}
+	sheets, relations := "", ""
+	for i := range 8 {
+		sheets += fmt.Sprintf(`<sheet name="s%d" sheetId="%d" r:id="r%d"/>`, i, i+1, i)
+		relations += fmt.Sprintf(`<Relationship Id="r%d" Type="worksheet" Target="worksheets/sheet1.xml"/>`, i)
+	}
+	part("xl/workbook.xml", `<workbook xmlns:r="r"><sheets>`+sheets+`</sheets></workbook>`)
+	part("xl/_rels/workbook.xml.rels", `<Relationships>`+relations+`</Relationships>`)
+	part("xl/worksheets/sheet1.xml", `<worksheet><sheetData>`+strings.Repeat("<row/>", 3<<20)+`</sheetData></worksheet>`)
+	require.NoError(t, archive.Close())
+	_, err := sheet.Parse("bomb.xlsx", file.Bytes(), sheet.Options{})
+	require.Equal(t, trace.CodeTooLarge, trace.CodeOf(err))
 }

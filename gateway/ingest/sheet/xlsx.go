@@ -35,7 +35,7 @@ func readXLSX(data []byte) ([]grid, error) {
 	if len(archive.File) > maxEntries {
 		return nil, trace.Errorf(trace.CodeTooLarge, "the workbook has %d parts, at most %d – 工作簿内部文件过多", len(archive.File), maxEntries)
 	}
-	w := workbook{parts: make(map[string]*zip.File, len(archive.File))}
+	w := workbook{parts: make(map[string]*zip.File, len(archive.File)), left: maxUnpacked}
 	var unpacked uint64
 	for _, f := range archive.File {
 		unpacked += f.UncompressedSize64
@@ -53,6 +53,9 @@ type workbook struct {
 	date04  bool
 	rows    int
 	cells   int
+	// left is what may still be unpacked, of all parts together: many sheets that name
+	// one part unpack it as often.
+	left int64
 }
 
 func (w *workbook) read() ([]grid, error) {
@@ -133,18 +136,18 @@ func (w *workbook) open(part string) (io.ReadCloser, error) {
 	return struct {
 		io.Reader
 		io.Closer
-	}{&boundedReader{r, maxUnpacked}, r}, nil
+	}{&boundedReader{r, &w.left}, r}, nil
 }
 
-// boundedReader fails, rather than ends, beyond its bound.
+// boundedReader fails, rather than ends, beyond the bound it shares.
 type boundedReader struct {
 	from io.Reader
-	left int64
+	left *int64
 }
 
 func (b *boundedReader) Read(p []byte) (int, error) {
 	n, err := b.from.Read(p)
-	if b.left -= int64(n); b.left < 0 {
+	if *b.left -= int64(n); *b.left < 0 {
 		return 0, trace.Errorf(trace.CodeTooLarge, "the workbook unpacks to more than %d MB – 工作簿解压后过大", maxUnpacked>>20)
 	}
 	return n, err
