@@ -222,10 +222,19 @@ func (n *node) health(c *gin.Context) {
 		body["notice"] = oneProcessNotice
 	}
 	status := http.StatusOK
-	if err := n.store.Healthy(); err != nil {
+	if n.diskFailed() {
 		status, body["status"] = http.StatusServiceUnavailable, "disk failed"
 	}
 	c.JSON(status, body)
+}
+
+// diskFailed tells whether something could not be made durable, here or in a ledger
+// that runs in this process.
+func (n *node) diskFailed() bool {
+	if own, ok := n.engine.(interface{ Healthy() error }); ok && own.Healthy() != nil {
+		return true
+	}
+	return n.store.Healthy() != nil
 }
 
 // readiness answers 200 once everything that was to be loaded is loaded and shown, and
@@ -238,7 +247,7 @@ func (n *node) readiness(c *gin.Context) {
 	switch {
 	case !n.ready.Load():
 		status = "loading"
-	case n.store.Healthy() != nil:
+	case n.diskFailed():
 		status = "disk failed"
 	default:
 		if _, err := n.ledger.Height(ctx, n.reader); err != nil {

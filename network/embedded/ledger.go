@@ -237,6 +237,11 @@ func (l *Ledger) newServer(home string, options ...grpc.ServerOption) *grpc.Serv
 	return server
 }
 
+// Healthy returns nil while the ledger commits. Once a block could not be committed
+// it returns that failure for good: reads go on, writes are refused, and only a
+// restart can tell what is on the disk.
+func (l *Ledger) Healthy() error { return l.orderer.healthy() }
+
 // Serve answers clients on lis until the ledger is closed or lis fails. With a
 // nil config it serves without TLS, which belongs on a loopback address only.
 func (l *Ledger) Serve(lis net.Listener, config *tls.Config) error {

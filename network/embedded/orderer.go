@@ -256,3 +256,10 @@ func (o *orderingNode) commit(txs []*validation.Checked) error {
 	}
 	return nil
 }
+
+// healthy returns why the node stopped committing, nil while it commits.
+func (o *orderingNode) healthy() error {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	return o.failure
+}
