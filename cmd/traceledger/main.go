@@ -49,10 +49,10 @@ func commands() []command {
 }
 
 func main() {
-	// Requests make much short-lived garbage on a small live heap: collecting it a third
+	// Requests make much short-lived garbage on a small live heap: collecting it a fifth
 	// as often is worth some memory. GOGC in the environment decides otherwise.
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(300)
+		debug.SetGCPercent(500)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
