@@ -49,7 +49,7 @@ FUZZ := chaincode/trace:FuzzReadings chaincode/rules:FuzzSegment chaincode/rules
         gateway/index:FuzzEnvelope gateway/ingest/sheet:FuzzCSV gateway/ingest/sheet:FuzzXLSX \
         scanner-api:FuzzAddresses
 soak: packages fabric
-	$(GO) test -tags soak -timeout 120m -count 1 -run 'Soak|Mutation' -v ./cmd/traceledger
+	$(GO) test -tags soak -timeout 120m -count 1 -run 'Soak|Mutation' -v ./cmd/traceledger ./network/fabric
 	@for target in $(FUZZ); do echo "fuzz $$target"; \
 	  $(GO) test ./$${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x || exit 1; done
 

@@ -18,12 +18,10 @@ import (
 	"github.com/hyperledger/fabric-gateway/pkg/hash"
 	"github.com/hyperledger/fabric-gateway/pkg/identity"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 )
 
-// TestNetwork takes one network through its life: start, deploy, work, lose
-// nodes, upgrade, stop, start again from its folder.
+// TestNetwork takes one network through its life: start, deploy, work,
+// upgrade, stop, start again from its folder. Lost nodes are TestSoakFaults.
 func TestNetwork(t *testing.T) {
 	binaries, err := EnsureBinaries(t.Context())
 	require.NoError(t, err)
@@ -53,7 +51,6 @@ func TestNetwork(t *testing.T) {
 		_, err := Start(ctx, config)
 		require.ErrorContains(t, err, "another process runs the network in")
 	})
-	t.Run("Faults", func(t *testing.T) { testFaults(t, network) })
 	t.Run("Upgrade", func(t *testing.T) {
 		require.NoError(t, network.Deploy(ctx, Chaincode{
 			Name: "store", Version: "2", Binary: buildChaincode(t, "-s -w"), Policy: "OR('ProducerMSP.peer', 'LabMSP.peer')",
@@ -92,80 +89,6 @@ func TestNetwork(t *testing.T) {
 		other.Channel = "other"
 		_, err := Start(ctx, other)
 		require.ErrorContains(t, err, `holds a network with channel "trace", not "other"`)
-	})
-}
-
-// testFaults takes nodes away and gives them back. Nothing that was
-// acknowledged is lost, and what the client cannot know it is not told.
-func testFaults(t *testing.T, network *Network) {
-	ctx := t.Context()
-	restart := func(t *testing.T, names ...string) {
-		t.Helper()
-		for _, name := range names {
-			node, err := network.Node(name)
-			require.NoError(t, err)
-			require.NoError(t, node.Start(ctx))
-		}
-	}
-	kill := func(t *testing.T, names ...string) {
-		t.Helper()
-		for _, name := range names {
-			node, err := network.Node(name)
-			require.NoError(t, err)
-			node.Kill()
-			require.False(t, node.Running())
-		}
-	}
-	t.Run("Leader", func(t *testing.T) {
-		c := connect(t, network, "ProducerMSP", nil)
-		kill(t, "orderer1") // the first leader is the consenter with the lowest id
-		began := time.Now()
-		eventually(t, func() error { return c.write(ctx, "new-leader", "1") })
-		t.Logf("the channel went on after %s", time.Since(began).Round(100*time.Millisecond))
-		restart(t, "orderer1")
-	})
-	t.Run("OneOrdererOfFour", func(t *testing.T) {
-		c := connect(t, network, "ProducerMSP", nil)
-		kill(t, "orderer4")
-		// The gateway may not have found the former leader again yet.
-		eventually(t, func() error { return c.write(ctx, "three-orderers", "1") })
-		restart(t, "orderer4")
-	})
-	t.Run("TwoOrderersOfFour", func(t *testing.T) {
-		c := connect(t, network, "ProducerMSP", nil)
-		transaction := c.endorse(t, "two-orderers", "1")
-		kill(t, "orderer3", "orderer4")
-		_, err := transaction.Submit()
-		var submit *client.SubmitError
-		require.ErrorAs(t, err, &submit, "too few took it")
-		require.Equal(t, codes.Unavailable, status.Code(err))
-		restart(t, "orderer3", "orderer4")
-		// The two that were left have it all the same: it is committed without
-		// being sent again.
-		eventually(t, func() error {
-			value, err := c.tryRead("two-orderers")
-			if err == nil && value != "1" {
-				err = errors.New("not committed yet")
-			}
-			return err
-		})
-	})
-	t.Run("Peer", func(t *testing.T) {
-		c := connect(t, network, "CarrierMSP", nil)
-		kill(t, "CarrierMSP/peer")
-		err := c.write(ctx, "no-peer", "1")
-		require.Equal(t, codes.Unavailable, status.Code(err), "%v", err)
-		require.NoError(t, connect(t, network, "LabMSP", nil).write(ctx, "other-peers", "1"), "the others go on")
-		restart(t, "CarrierMSP/peer")
-		eventually(t, func() error { return c.write(ctx, "peer-back", "1") })
-		require.Equal(t, "1", c.read(t, "other-peers"), "it has caught up")
-	})
-	t.Run("Chaincode", func(t *testing.T) {
-		c := connect(t, network, "LabMSP", nil)
-		kill(t, "LabMSP/store")
-		eventually(t, func() error { return connect(t, network, "ProducerMSP", nil).write(ctx, "no-chaincode", "1") })
-		restart(t, "LabMSP/store")
-		eventually(t, func() error { return c.write(ctx, "chaincode-back", "1") })
 	})
 }
 
