@@ -102,3 +102,12 @@ func testFaults(t *testing.T, network *Network) {
 		eventually(t, func() error { return c.write(ctx, "chaincode-back", "1") })
 	})
 }
+
+func (c storeClient) endorse(t *testing.T, key, value string) *client.Transaction {
+	t.Helper()
+	proposal, err := c.contract.NewProposal("run", argument(step{"put", key, value}))
+	require.NoError(t, err)
+	transaction, err := proposal.Endorse()
+	require.NoError(t, err)
+	return transaction
+}

@@ -213,15 +213,6 @@ func (c storeClient) write(ctx context.Context, key, value string) error {
 	return err
 }
 
-func (c storeClient) endorse(t *testing.T, key, value string) *client.Transaction {
-	t.Helper()
-	proposal, err := c.contract.NewProposal("run", argument(step{"put", key, value}))
-	require.NoError(t, err)
-	transaction, err := proposal.Endorse()
-	require.NoError(t, err)
-	return transaction
-}
-
 func (c storeClient) read(t *testing.T, key string) string {
 	t.Helper()
 	value, err := c.tryRead(key)
