@@ -34,7 +34,7 @@ type engine interface {
 // embeddedEngine runs the ledger in this process.
 type embeddedEngine struct {
 	*embedded.Ledger
-	conn *grpc.ClientConn
+	conn grpc.ClientConnInterface
 }
 
 func openEmbedded(dir string, logger *slog.Logger) (*embeddedEngine, error) {
@@ -49,7 +49,7 @@ func openEmbedded(dir string, logger *slog.Logger) (*embeddedEngine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &embeddedEngine{Ledger: ledger, conn: ledger.Conn()}, nil
+	return &embeddedEngine{Ledger: ledger, conn: ledger.Direct()}, nil
 }
 
 func (e *embeddedEngine) Conns() ([]grpc.ClientConnInterface, error) {
@@ -65,14 +65,6 @@ func (e *embeddedEngine) Enrol(msp, name string, attributes map[string]string) (
 }
 
 func (e *embeddedEngine) OneProcess() bool { return true }
-
-func (e *embeddedEngine) Close() error {
-	err := e.conn.Close()
-	if closing := e.Ledger.Close(); closing != nil {
-		return closing
-	}
-	return err
-}
 
 // serveClients opens the ledger to stock clients until ctx ends.
 func (e *embeddedEngine) serveClients(ctx context.Context, address string, tlsConfig *tls.Config) error {

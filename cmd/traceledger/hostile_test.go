@@ -118,7 +118,7 @@ func TestReadyTellsTheTruth(t *testing.T) {
 		}
 		status, body := ask()
 		require.Equal(t, http.StatusOK, status, body)
-		require.NoError(t, n.engine.(*embeddedEngine).conn.Close())
+		require.NoError(t, n.engine.Close())
 		status, body = ask()
 		require.Equal(t, http.StatusServiceUnavailable, status, body)
 		require.Contains(t, body, "ledger")

@@ -16,16 +16,26 @@ import (
 	"traceledger/network/validation"
 )
 
-// TestEmbedded runs the suite against the embedded ledger as it is used.
-func TestEmbedded(t *testing.T) { testEmbedded(t, false) }
+// TestEmbedded runs the suite against the embedded ledger as clients of other
+// processes use it.
+func TestEmbedded(t *testing.T) {
+	testEmbedded(t, false, func(l *embedded.Ledger) Engine { return embeddedEngine{l} })
+}
+
+// TestEmbeddedDirect runs it as the services of the same process use the ledger.
+func TestEmbeddedDirect(t *testing.T) {
+	testEmbedded(t, false, func(l *embedded.Ledger) Engine { return directEngine{embeddedEngine{l}} })
+}
 
 // TestEmbeddedSeparateEndorsers runs it in the mode in which every organisation
 // simulates on its own.
-func TestEmbeddedSeparateEndorsers(t *testing.T) { testEmbedded(t, true) }
+func TestEmbeddedSeparateEndorsers(t *testing.T) {
+	testEmbedded(t, true, func(l *embedded.Ledger) Engine { return embeddedEngine{l} })
+}
 
-func testEmbedded(t *testing.T, separate bool) {
+func testEmbedded(t *testing.T, separate bool, engine func(*embedded.Ledger) Engine) {
 	ledger := openEmbedded(t, separate)
-	Run(t, embeddedEngine{ledger})
+	Run(t, engine(ledger))
 	require.NoError(t, ledger.Verify(t.Context()))
 }
 
@@ -77,8 +87,17 @@ type embeddedEngine struct{ ledger *embedded.Ledger }
 
 func (embeddedEngine) Name() string { return "embedded" }
 
-func (e embeddedEngine) Conn(_ *testing.T, mspID string) *grpc.ClientConn {
+func (e embeddedEngine) Conn(_ *testing.T, mspID string) grpc.ClientConnInterface {
 	return e.ledger.ConnTo(mspID)
+}
+
+// directEngine is the embedded ledger without HTTP/2 in between.
+type directEngine struct{ embeddedEngine }
+
+func (directEngine) Name() string { return "embedded, direct" }
+
+func (e directEngine) Conn(_ *testing.T, mspID string) grpc.ClientConnInterface {
+	return e.ledger.DirectTo(mspID)
 }
 
 func (e embeddedEngine) Enrol(t *testing.T, mspID, name string, attributes map[string]string, notAfter time.Time) (identity.Identity, identity.Sign) {

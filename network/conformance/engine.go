@@ -64,7 +64,7 @@ type Engine interface {
 	Name() string
 	// Conn is a connection to the gateway of an organisation. An engine that
 	// has one gateway for all returns that.
-	Conn(t *testing.T, mspID string) *grpc.ClientConn
+	Conn(t *testing.T, mspID string) grpc.ClientConnInterface
 	// Enrol issues an identity of an organisation, with attributes; a zero
 	// notAfter leaves its end to the engine.
 	Enrol(t *testing.T, mspID, name string, attributes map[string]string, notAfter time.Time) (identity.Identity, identity.Sign)

@@ -113,7 +113,7 @@ type fabricEngine struct{ network *fabric.Network }
 
 func (fabricEngine) Name() string { return "fabric" }
 
-func (e fabricEngine) Conn(t *testing.T, mspID string) *grpc.ClientConn {
+func (e fabricEngine) Conn(t *testing.T, mspID string) grpc.ClientConnInterface {
 	t.Helper()
 	conn, err := e.network.Conn(mspID)
 	require.NoError(t, err)

@@ -33,13 +33,13 @@ type member struct {
 	mspID    string
 	id       identity.Identity
 	sign     identity.Sign
-	conn     *grpc.ClientConn
+	conn     grpc.ClientConnInterface
 	gateway  *client.Gateway
 	network  *client.Network
 	contract *client.Contract
 }
 
-func newMember(t *testing.T, conn *grpc.ClientConn, id identity.Identity, sign identity.Sign) *member {
+func newMember(t *testing.T, conn grpc.ClientConnInterface, id identity.Identity, sign identity.Sign) *member {
 	t.Helper()
 	connection, err := client.Connect(id, client.WithSign(sign), client.WithHash(hash.SHA256), client.WithClientConnection(conn),
 		client.WithEvaluateTimeout(patience), client.WithEndorseTimeout(patience),

@@ -30,7 +30,11 @@ func (s *store) commit(b *common.Block, txs []*validation.Checked, out *validati
 		return fmt.Errorf("block %d: %w", w.number, err)
 	}
 	s.dropTransient(w.kept, w.number)
-	s.publish(b, w.places)
+	parsed := make([]*block.Transaction, len(txs))
+	for i, tx := range txs {
+		parsed[i] = tx.Transaction
+	}
+	s.publish(b, filterTransactions(parsed, out.Codes), w.places)
 	return nil
 }
 

@@ -40,7 +40,7 @@ func (d *deliverService) Deliver(stream peer.Deliver_DeliverServer) error {
 
 func (d *deliverService) DeliverFiltered(stream peer.Deliver_DeliverFilteredServer) error {
 	return d.serve(stream, func(b *common.Block, _ *validation.Identity) (*peer.DeliverResponse, error) {
-		filtered, err := filteredBlock(d.cfg.Channel, b)
+		filtered, err := d.filtered(b)
 		return &peer.DeliverResponse{Type: &peer.DeliverResponse_FilteredBlock{FilteredBlock: filtered}}, err
 	})
 }
@@ -188,15 +188,29 @@ func (d *deliverService) bounds(s *seek, info *orderer.SeekInfo) common.Status {
 	return common.Status_SUCCESS
 }
 
-// filteredBlock is a block without its contents: ids, codes and event names.
-func filteredBlock(channel string, b *common.Block) (*peer.FilteredBlock, error) {
+// filtered returns a block without its contents: as it was made when the block was
+// committed, or made anew from an older block.
+func (d *deliverService) filtered(b *common.Block) (*peer.FilteredBlock, error) {
+	number := b.GetHeader().GetNumber()
+	if known := d.store.recentFiltered(number); known != nil {
+		// The channel's name is added here: the store does not know it.
+		return &peer.FilteredBlock{ChannelId: d.cfg.Channel, Number: number, FilteredTransactions: known}, nil
+	}
 	flags, err := block.Flags(b)
 	if err != nil {
 		return nil, err
 	}
-	out := &peer.FilteredBlock{ChannelId: channel, Number: b.GetHeader().GetNumber()}
+	txs := make([]*block.Transaction, len(b.GetData().GetData()))
 	for i, raw := range b.GetData().GetData() {
-		tx := block.ParseTransaction(raw)
+		txs[i] = block.ParseTransaction(raw)
+	}
+	return &peer.FilteredBlock{ChannelId: d.cfg.Channel, Number: number, FilteredTransactions: filterTransactions(txs, flags)}, nil
+}
+
+// filterTransactions keeps of a block's transactions their ids, codes and event names.
+func filterTransactions(txs []*block.Transaction, flags []peer.TxValidationCode) []*peer.FilteredTransaction {
+	out := make([]*peer.FilteredTransaction, 0, len(txs))
+	for i, tx := range txs {
 		if tx.ChannelHeader == nil {
 			continue
 		}
@@ -214,9 +228,9 @@ func filteredBlock(channel string, b *common.Block) (*peer.FilteredBlock, error)
 			}
 			filtered.Data = &peer.FilteredTransaction_TransactionActions{TransactionActions: actions}
 		}
-		out.FilteredTransactions = append(out.FilteredTransactions, filtered)
+		out = append(out, filtered)
 	}
-	return out, nil
+	return out
 }
 
 // privateDataFor returns a block's private write sets, as far as the reader's

@@ -47,6 +47,7 @@ type Ledger struct {
 	closed  bool
 	servers []*grpc.Server
 	pipes   map[string]*bufconn.Listener
+	direct  directCalls
 	conns   []*grpc.ClientConn
 	serving sync.WaitGroup
 }
@@ -362,6 +363,7 @@ func (l *Ledger) Close() error {
 		s.Stop()
 	}
 	l.serving.Wait()
+	l.direct.close()
 	for _, m := range l.cfg.Organisations {
 		l.endorser.unhold(m)
 	}

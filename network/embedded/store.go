@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/ledger/rwset"
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -38,7 +39,7 @@ type store struct {
 	closed   bool
 	advanced chan struct{} // closed when current changes
 	waiting  map[string][]chan *place
-	recent   map[uint64]*common.Block
+	recent   map[uint64]recentBlock
 	oldest   uint64 // smallest block in recent
 	bytes    int    // size of recent
 
@@ -51,7 +52,7 @@ func newStore(db *database) (*store, error) {
 		db:        db,
 		advanced:  make(chan struct{}),
 		waiting:   map[string][]chan *place{},
-		recent:    map[uint64]*common.Block{},
+		recent:    map[uint64]recentBlock{},
 		transient: map[string]uint64{},
 	}
 	height, err := readHeight(db)
@@ -97,14 +98,20 @@ func (s *store) height() uint64 {
 	return s.current.height
 }
 
+// recentBlock is a block as streams want it.
+type recentBlock struct {
+	*common.Block
+	filtered []*peer.FilteredTransaction
+}
+
 // publish makes a committed block visible and wakes whoever waits for it.
-func (s *store) publish(b *common.Block, places map[string]*place) {
+func (s *store) publish(b *common.Block, filtered []*peer.FilteredTransaction, places map[string]*place) {
 	next := newView(s.db, b.GetHeader().GetNumber()+1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.current.release()
 	s.current = next
-	s.remember(b)
+	s.remember(recentBlock{b, filtered})
 	close(s.advanced)
 	s.advanced = make(chan struct{})
 	for id, p := range places {
@@ -116,15 +123,15 @@ func (s *store) publish(b *common.Block, places map[string]*place) {
 }
 
 // remember keeps the newest blocks at hand.
-func (s *store) remember(b *common.Block) {
+func (s *store) remember(b recentBlock) {
 	number := b.GetHeader().GetNumber()
 	if len(s.recent) == 0 {
 		s.oldest = number
 	}
 	s.recent[number] = b
-	s.bytes += sizeOf(b)
+	s.bytes += sizeOf(b.Block)
 	for s.bytes > recentBytes && s.oldest < number {
-		s.bytes -= sizeOf(s.recent[s.oldest])
+		s.bytes -= sizeOf(s.recent[s.oldest].Block)
 		delete(s.recent, s.oldest)
 		s.oldest++
 	}
@@ -147,7 +154,7 @@ func (s *store) awaitBlock(ctx context.Context, number uint64) (*common.Block, e
 		}
 		if b, ok := s.recent[number]; ok {
 			s.mu.Unlock()
-			return b, nil
+			return b.Block, nil
 		}
 		v, advanced := s.current, s.advanced
 		v.refs.Add(1)
@@ -163,6 +170,14 @@ func (s *store) awaitBlock(ctx context.Context, number uint64) (*common.Block, e
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// recentFiltered returns what is kept of a recent block's transactions for filtered
+// streams, nil for an older block.
+func (s *store) recentFiltered(number uint64) []*peer.FilteredTransaction {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.recent[number].filtered
 }
 
 // awaitTransaction returns where a transaction stands as soon as it is

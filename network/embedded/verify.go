@@ -126,7 +126,7 @@ func (r *replay) block(b *common.Block) error {
 	if err := w.batch.Commit(pebble.NoSync); err != nil {
 		return err
 	}
-	r.scratch.publish(b, w.places)
+	r.scratch.publish(b, nil, w.places)
 	return nil
 }
 
