@@ -67,7 +67,7 @@ func (c *Client) follow(ctx context.Context, id Identity, route *route, from uin
 
 // drain ends a block stream. The stock client's reader waits without limit for its
 // blocks to be taken, so what is still on the way has to be taken from it.
-func drain(cancel context.CancelFunc, blocks <-chan *common.Block) {
+func drain[B any](cancel context.CancelFunc, blocks <-chan B) {
 	cancel()
 	for range blocks {
 		// dropped: the stream was cancelled

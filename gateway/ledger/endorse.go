@@ -122,7 +122,9 @@ func (c *Client) endorseAt(route *route, id Identity, call Call) (*prepared, err
 	if p.transaction, err = signTransaction(transaction, id); err != nil {
 		return nil, err
 	}
-	p.status, err = signStatusRequest(route, id, c.cfg.Channel, p.transactionID)
+	if c.cfg.Reader == nil {
+		p.status, err = signStatusRequest(route, id, c.cfg.Channel, p.transactionID)
+	}
 	return p, err
 }
 
@@ -145,8 +147,9 @@ func signTransaction(transaction *client.Transaction, id Identity) ([]byte, erro
 	return proto.Marshal(message)
 }
 
-// signStatusRequest returns a signed question for a transaction's outcome. It is
-// kept with the transaction, so that Recover can ask without the caller's key.
+// signStatusRequest returns a signed question for a transaction's outcome. Where the
+// gateway has no identity of its own it is kept with the transaction, so that Recover
+// can ask without the caller's key.
 func signStatusRequest(route *route, id Identity, channel, transactionID string) ([]byte, error) {
 	certificate, err := identity.NewX509Identity(id.MSPID, id.Certificate)
 	if err != nil {

@@ -46,9 +46,11 @@ type Config struct {
 	Chaincode string // for example "trace"
 	Outbox    Outbox
 
-	// Reader is the gateway's own identity. It reads blocks for Recover when no
-	// caller's identity is at hand. Without it a transaction that the network no
-	// longer accepts stays unknown until its owner asks again.
+	// Reader is the gateway's own identity. It hears of commits for all callers, and
+	// asks and reads blocks for Recover when no caller's identity is at hand. Without
+	// it the commit status of every transaction is asked for with its caller's
+	// identity, and a transaction that the network no longer accepts stays unknown
+	// until its owner asks again.
 	Reader *Identity
 
 	// Resolve finds the receipt of a call whose record is on the chain already, when
@@ -70,6 +72,7 @@ type Config struct {
 
 	EndorseTimeout time.Duration // 15 s, also for each try to evaluate
 	SubmitTimeout  time.Duration // 5 s
+	CommitTimeout  time.Duration // 5 s; a commit not heard of by then is asked for
 	StatusTimeout  time.Duration // 30 s, for the first question after a submit
 	DoubtTimeout   time.Duration // 3 s, for each further one
 	AnswerTimeout  time.Duration // 60 s; a Submit that takes longer answers UnknownOutcome and goes on in the background
@@ -93,12 +96,15 @@ type Client struct {
 	flights map[string]*flight // by outbox key
 	closed  bool
 
-	work   sync.WaitGroup // flights
-	ctx    context.Context
-	cancel context.CancelFunc
+	commits commits
+
+	work      sync.WaitGroup // flights
+	listening sync.WaitGroup // the stream of commits
+	ctx       context.Context
+	cancel    context.CancelFunc
 }
 
-// New checks cfg and returns a client. It sends nothing: call Recover next, then
+// New checks cfg and returns a client. It submits nothing: call Recover next, then
 // serve.
 func New(cfg Config) (*Client, error) {
 	if len(cfg.Conns) == 0 || cfg.Channel == "" || cfg.Chaincode == "" || cfg.Outbox == nil {
@@ -114,7 +120,11 @@ func New(cfg Config) (*Client, error) {
 		cfg: cfg, logger: cfg.Logger, metrics: cfg.Metrics, now: cfg.Now, routes: routes,
 		slots:   make(chan struct{}, cfg.MaxInFlight),
 		flights: make(map[string]*flight),
+		commits: commits{waiting: make(map[string]chan ending)},
 		ctx:     ctx, cancel: cancel,
+	}
+	if reader := cfg.Reader; reader != nil {
+		c.listening.Go(func() { c.listen(*reader) })
 	}
 	return c, nil
 }
@@ -139,6 +149,7 @@ func (c *Client) Close() error {
 	}
 	c.cancel()
 	<-drained
+	c.listening.Wait()
 	return c.routes.close()
 }
 
@@ -158,6 +169,7 @@ func (cfg *Config) setDefaults() {
 	set(&cfg.Unreachable, 6)
 	set(&cfg.EndorseTimeout, 15*time.Second)
 	set(&cfg.SubmitTimeout, 5*time.Second)
+	set(&cfg.CommitTimeout, 5*time.Second)
 	set(&cfg.StatusTimeout, 30*time.Second)
 	set(&cfg.DoubtTimeout, 3*time.Second)
 	set(&cfg.AnswerTimeout, 60*time.Second)

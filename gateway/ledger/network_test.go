@@ -182,6 +182,22 @@ func (n *network) client(t testing.TB, s *store.Store, options ...func(*Config))
 	return c
 }
 
+// withReader gives a client an identity of its own, so that it hears of commits.
+func (n *network) withReader(cfg *Config) {
+	reader := n.enrol("PlatformMSP", "reader", map[string]string{"trace.party": "P-READER", "trace.role": "scanner"})
+	cfg.Reader = &reader
+}
+
+// awaitStream returns once the client follows the stream of commits.
+func awaitStream(t testing.TB, c *Client) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		c.commits.mu.Lock()
+		defer c.commits.mu.Unlock()
+		return c.commits.lost != nil
+	}, 10*time.Second, time.Millisecond)
+}
+
 func add(key, idempotencyKey string) Call {
 	return Call{Contract: "diary", Method: "Add", Arguments: []byte(key), IdempotencyKey: idempotencyKey}
 }

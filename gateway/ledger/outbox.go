@@ -33,7 +33,7 @@ type prepared struct {
 	transactionID string
 	after         uint64 // a block committed before the transaction existed
 	transaction   []byte // gateway.PreparedTransaction, signed
-	status        []byte // gateway.SignedCommitStatusRequest, signed
+	status        []byte // gateway.SignedCommitStatusRequest, signed; empty: whoever asks signs
 	result        []byte // what the contract returned to the endorsers
 }
 
@@ -57,6 +57,9 @@ func (p *prepared) row() []byte {
 	row := make([]byte, 0, len(p.transaction)+len(p.status)+len(p.result)+256)
 	row = appendHead(row, p.content, p.transactionID, p.after, p.result)
 	row = appendField(row, fieldTransaction, p.transaction)
+	if len(p.status) == 0 {
+		return row
+	}
 	return appendField(row, fieldStatus, p.status)
 }
 
@@ -98,7 +101,7 @@ func readPrepared(row []byte) (*prepared, error) {
 			p.status = value
 		}
 	})
-	if err == nil && (p.transactionID == "" || len(p.transaction) == 0 || len(p.status) == 0) {
+	if err == nil && (p.transactionID == "" || len(p.transaction) == 0) {
 		err = errRow
 	}
 	return p, err

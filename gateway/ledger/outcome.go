@@ -49,8 +49,8 @@ const proofEvery = 4
 // outcome brings a transaction onto the chain and finds out how it ended. It returns
 // an error only when the client stops. id is the caller's identity if it is at hand.
 //
-// First the transaction is sent and asked about once, or only asked about if an
-// earlier process may have sent it. After any doubt the same bytes go out again: the
+// First the transaction is sent and its commit heard of or asked for once, or only
+// asked for if an earlier process may have sent it. After any doubt the same bytes go out again: the
 // ledger keeps the first copy and marks others as duplicates, so this can repeat
 // nothing. If the network does not take them any more, the chain itself is read
 // (prove): that ends the doubt as soon as the transaction can no longer become
@@ -59,7 +59,13 @@ func (c *Client) outcome(p *prepared, id *Identity, sentBefore bool) (ending, er
 	route := c.routes.pick(0)
 	var lost error
 	if !sentBefore {
-		lost = c.transmit(route, p)
+		commit := c.commits.expect(p.transactionID)
+		defer commit.forget()
+		if lost = c.transmit(route, p); lost == nil {
+			if end, ok := commit.wait(c.ctx, c.cfg.CommitTimeout); ok {
+				return end, nil
+			}
+		}
 	}
 	patience := c.cfg.StatusTimeout
 	if sentBefore {
@@ -112,16 +118,30 @@ func (c *Client) transmit(route *route, p *prepared) error {
 	return err
 }
 
-// ask waits for the transaction's status. If the certificate that signed the kept
-// question does not count any more, the gateway's own identity asks.
+// errNobodyAsks: an outbox row without a signed question, and no identity to sign one.
+var errNobodyAsks = errors.New("neither the caller's identity nor the gateway's own is at hand to ask")
+
+// ask waits for the transaction's status, with the question that is kept, the
+// gateway's own identity or else the caller's. If the certificate that signed the kept
+// question does not count any more, one of the others asks.
 func (c *Client) ask(route *route, p *prepared, id *Identity, patience time.Duration) (ending, error) {
-	end, err := c.askWith(route, p.status, patience)
-	if code := status.Code(err); code != codes.PermissionDenied && code != codes.Unauthenticated || c.cfg.Reader == nil {
-		return end, err
+	denied := errNobodyAsks
+	if len(p.status) > 0 {
+		end, err := c.askWith(route, p.status, patience)
+		if code := status.Code(err); code != codes.PermissionDenied && code != codes.Unauthenticated {
+			return end, err
+		}
+		denied = err
 	}
-	request, signErr := signStatusRequest(route, *c.cfg.Reader, c.cfg.Channel, p.transactionID)
-	if signErr != nil {
-		return ending{}, errors.Join(err, signErr)
+	if c.cfg.Reader != nil {
+		id = c.cfg.Reader
+	}
+	if id == nil {
+		return ending{}, denied
+	}
+	request, err := signStatusRequest(route, *id, c.cfg.Channel, p.transactionID)
+	if err != nil {
+		return ending{}, errors.Join(denied, err)
 	}
 	return c.askWith(route, request, patience)
 }

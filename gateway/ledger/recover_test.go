@@ -31,16 +31,16 @@ func TestCrashAtEachStep(t *testing.T) {
 		"accepted, status not asked": {step{asking, false}, true},
 		"committed, status not seen": {step{asking, true}, true},
 	}
-	for name, crash := range cases {
+	run := func(name string, at step, outbox bool, options ...func(*Config)) {
 		t.Run(name, func(t *testing.T) {
 			disk := vfs.NewCrashableMem()
 			died := make(chan *vfs.MemFS, 1)
 			ctx, kill := context.WithCancel(background)
 			n.faults.set(func(method string, nth int, proceed func() error) error {
-				if method != crash.at.method || nth > 1 {
+				if method != at.method || nth > 1 {
 					return proceed()
 				}
-				if crash.at.carried {
+				if at.carried {
 					_ = proceed()
 				}
 				died <- disk.CrashClone(vfs.CrashCloneCfg{})
@@ -49,9 +49,9 @@ func TestCrashAtEachStep(t *testing.T) {
 			})
 			// The dying process cannot be stopped at an instruction. It is held at its
 			// next wait, and its disk is not the next one's.
-			c := n.client(t, openStore(t, disk), func(cfg *Config) {
+			c := n.client(t, openStore(t, disk), append(options, func(cfg *Config) {
 				cfg.Drain, cfg.Backoff = time.Nanosecond, Backoff{Base: time.Hour, Max: time.Hour}
-			})
+			})...)
 			_, err := c.Submit(ctx, n.farm, add(name, "key"))
 			require.Equal(t, CodeOutcomeUnknown, trace.CodeOf(err))
 			_ = c.Close()
@@ -60,11 +60,11 @@ func TestCrashAtEachStep(t *testing.T) {
 			s := openStore(t, <-died)
 			rows := 0
 			require.NoError(t, s.Outbox().Pending(func(string, []byte) error { rows++; return nil }))
-			require.Equal(t, crash.outbox, rows == 1)
-			c = n.client(t, s)
+			require.Equal(t, outbox, rows == 1)
+			c = n.client(t, s, options...)
 			require.NoError(t, c.Recover(background))
 			requireEmptyOutbox(t, s.Outbox())
-			if crash.outbox {
+			if outbox {
 				require.Equal(t, "1", n.value(name), "what was promised to the outbox is done")
 			}
 			receipt, err := c.Submit(background, n.farm, add(name, "key"))
@@ -75,6 +75,43 @@ func TestCrashAtEachStep(t *testing.T) {
 			require.NoError(t, c.Close())
 		})
 	}
+	for name, crash := range cases {
+		run(name, crash.at, crash.outbox)
+		if crash.at.method != asking { // whoever hears of commits does not ask
+			run(name+", commits heard", crash.at, crash.outbox, n.withReader)
+		}
+	}
+}
+
+// A row that holds no question of its caller's can be left to its caller.
+func TestRecoverWithoutAnybodyToAsk(t *testing.T) {
+	n := newNetwork(t)
+	disk := vfs.NewCrashableMem()
+	died := make(chan *vfs.MemFS, 1)
+	ctx, kill := context.WithCancel(background)
+	c := n.client(t, openStore(t, disk), n.withReader, func(cfg *Config) {
+		cfg.Drain, cfg.Backoff = time.Nanosecond, Backoff{Base: time.Hour, Max: time.Hour}
+	})
+	n.faults.set(func(method string, nth int, proceed func() error) error {
+		if method != submitting {
+			return proceed()
+		}
+		_ = proceed()
+		died <- disk.CrashClone(vfs.CrashCloneCfg{})
+		kill()
+		return gone
+	})
+	_, err := c.Submit(ctx, n.farm, add("page", "key"))
+	require.Equal(t, CodeOutcomeUnknown, trace.CodeOf(err))
+	_ = c.Close()
+	n.faults.set(nil)
+
+	c = n.client(t, openStore(t, <-died))
+	require.NoError(t, c.Recover(background), "nobody can ask, and nobody waits")
+	_, err = c.Submit(background, n.farm, add("page", "key"))
+	require.NoError(t, err)
+	require.Equal(t, 1, n.validWrites("page"))
+	require.NoError(t, c.Close())
 }
 
 // The answer is in the outbox but not synced when the power fails: asking again finds

@@ -175,10 +175,13 @@ func TestFaults(t *testing.T) {
 			return proceed()
 		},
 	}
-	for name, rule := range cases {
+	run := func(name string, rule func(method string, nth int, proceed func() error) error, options ...func(*Config)) {
 		t.Run(name, func(t *testing.T) {
 			s := openStore(t, vfs.NewMem())
-			c := n.client(t, s)
+			c := n.client(t, s, options...)
+			if c.cfg.Reader != nil {
+				awaitStream(t, c)
+			}
 			n.faults.set(rule)
 			receipt, err := c.Submit(background, n.farm, add(name, "key"))
 			require.NoError(t, err)
@@ -192,6 +195,10 @@ func TestFaults(t *testing.T) {
 			require.Equal(t, 1, n.validWrites(name))
 			requireEmptyOutbox(t, s.Outbox())
 		})
+	}
+	for name, rule := range cases {
+		run(name, rule)
+		run(name+", commits heard", rule, n.withReader)
 	}
 }
 

@@ -1,0 +1,162 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hyperledger/fabric-gateway/pkg/client"
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
+)
+
+// commits hears how transactions end from one stream of filtered blocks (transaction
+// ids and validation codes), opened by the gateway's own identity. A commit status
+// request for each transaction costs a signature here, its verification there and a
+// call that waits; the stream costs a few bytes a transaction.
+//
+// It is a short cut and nothing else: whenever the stream is not there, ends or stays
+// silent, the outcome is asked for by transaction id.
+type commits struct {
+	mu      sync.Mutex
+	lost    chan struct{}          // closed when the stream ends; nil while there is none
+	waiting map[string]chan ending // by transaction id; buffered for one
+}
+
+// expectation is one transaction that is about to be sent. Its zero value hears
+// nothing.
+type expectation struct {
+	commits *commits
+	id      string
+	ended   chan ending
+	lost    <-chan struct{}
+}
+
+// expect must be called before the transaction is sent, so that its block is one that
+// the stream has still to bring.
+func (s *commits) expect(id string) expectation {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lost == nil {
+		return expectation{}
+	}
+	e := expectation{commits: s, id: id, ended: make(chan ending, 1), lost: s.lost}
+	s.waiting[id] = e.ended
+	return e
+}
+
+// wait returns the transaction's ending unless the stream is lost, patience is at its
+// end, or ctx.
+func (e expectation) wait(ctx context.Context, patience time.Duration) (ending, bool) {
+	if e.commits == nil {
+		return ending{}, false
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case end := <-e.ended:
+		return end, true
+	case <-e.lost:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return ending{}, false
+}
+
+// forget ends an expectation; it may have been met.
+func (e expectation) forget() {
+	if e.commits == nil {
+		return
+	}
+	e.commits.mu.Lock()
+	defer e.commits.mu.Unlock()
+	delete(e.commits.waiting, e.id)
+}
+
+// begin and end frame the time in which the stream is followed.
+func (s *commits) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lost = make(chan struct{})
+}
+
+func (s *commits) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lost != nil {
+		close(s.lost)
+		s.lost = nil
+	}
+	clear(s.waiting)
+}
+
+// tell hands on what a block says. The ledger keeps the first copy of a transaction:
+// what it says of a duplicate says nothing about that.
+func (s *commits) tell(number uint64, transactions []*peer.FilteredTransaction) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range transactions {
+		if t.GetTxValidationCode() == peer.TxValidationCode_DUPLICATE_TXID {
+			continue
+		}
+		if ended, ok := s.waiting[t.GetTxid()]; ok {
+			ended <- ending{code: t.GetTxValidationCode(), block: number}
+			delete(s.waiting, t.GetTxid())
+		}
+	}
+}
+
+// listen follows the stream of filtered blocks until the client stops.
+func (c *Client) listen(reader Identity) {
+	for try := 0; ; try++ {
+		route := c.routes.pick(try)
+		heard, err := c.listenAt(route, reader)
+		if c.ctx.Err() != nil {
+			return
+		}
+		c.routes.report(route, err)
+		if heard {
+			try = 0
+		}
+		c.logger.Debug("the stream of commits ended; connecting again", "error", err)
+		if c.pause(c.ctx, try) != nil {
+			return
+		}
+	}
+}
+
+// listenAt follows one stream from the newest block that there is: when that arrives,
+// every block that comes into being later will.
+func (c *Client) listenAt(route *route, reader Identity) (heard bool, err error) {
+	height, err := c.height(c.ctx, reader, route)
+	if err != nil {
+		return false, err
+	}
+	gw, err := connect(route, reader)
+	if err != nil {
+		return false, err
+	}
+	defer gw.Close()
+	next := max(height, 1) - 1
+	ctx, cancel := context.WithCancel(c.ctx)
+	blocks, err := gw.GetNetwork(c.cfg.Channel).FilteredBlockEvents(ctx, client.WithStartBlock(next))
+	if err != nil {
+		cancel()
+		return false, err
+	}
+	defer drain(cancel, blocks)
+	defer c.commits.end()
+	for block := range blocks {
+		if block.GetNumber() != next {
+			return heard, fmt.Errorf("expected block %d and got %d", next, block.GetNumber())
+		}
+		if !heard {
+			c.commits.begin()
+			heard = true
+		}
+		c.saw(next)
+		c.commits.tell(next, block.GetFilteredTransactions())
+		next++
+	}
+	return heard, nil
+}
