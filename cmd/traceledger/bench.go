@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/pprof"
 	"slices"
 	"strings"
 )
@@ -32,7 +33,10 @@ type benchmark struct {
 
 func benchmarks() []benchmark {
 	return []benchmark{
-		{[]string{"submit-1", "submit-16", "submit-64", "submit-256"}, benchSubmit},
+		{[]string{"submit-1"}, benchSubmit(1)},
+		{[]string{"submit-16"}, benchSubmit(16)},
+		{[]string{"submit-64"}, benchSubmit(64)},
+		{[]string{"submit-256"}, benchSubmit(256)},
 		{[]string{"segments"}, benchSegments},
 		{[]string{"reindex"}, benchReindex},
 		{[]string{"codes-prove"}, benchCodesProve},
@@ -47,8 +51,20 @@ func runBench(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	only := flags.String("only", "", "one figure")
 	runs := flags.Int("runs", 3, "runs of each, of which the median is printed")
+	profile := flags.String("cpuprofile", "", "file for a profile of the processor time, as go tool pprof reads it")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *profile != "" {
+		file, err := os.Create(*profile)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		if err := pprof.StartCPUProfile(file); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
 	}
 	matched := false
 	for _, b := range benchmarks() {
