@@ -23,8 +23,7 @@ const (
 
 // The workbook is read straight from its XML (ISO/IEC 29500-1, SpreadsheetML)
 // instead of through excelize: row streaming there does not tell a formula from its
-// cached value, and asking cell by cell is quadratic in the rows. Writing
-// (template.go) uses excelize.
+// cached value, and asking cell by cell is quadratic in the rows.
 
 // readXLSX gives a grid per worksheet in workbook order.
 func readXLSX(data []byte) ([]grid, error) {
