@@ -88,6 +88,9 @@ func (h *house) configure(set Config) string {
 	h.t.Helper()
 	cfg := defaultConfig()
 	cfg.Connection, cfg.FilesFrom = set.Connection, set.FilesFrom
+	if set.FilesWait != 0 {
+		cfg.FilesWait, cfg.FilesWaitingMB = set.FilesWait, set.FilesWaitingMB
+	}
 	content, err := yaml.Marshal(cfg)
 	require.NoError(h.t, err)
 	path := filepath.Join(h.t.TempDir(), "role.yaml")

@@ -53,7 +53,7 @@ func Status(code trace.Code) int {
 	case trace.CodeAlreadyExists, trace.CodeAlreadyRecorded, trace.CodeState, trace.CodeRecalled, trace.CodeRebind,
 		trace.CodeCustody, trace.CodeSequence, ledger.CodeKeyReused, ledger.CodeConflict:
 		return http.StatusConflict
-	case trace.CodeTooLarge, store.CodeFileTooLarge:
+	case trace.CodeTooLarge, store.CodeFileTooLarge, store.CodeUploadQuota:
 		return http.StatusRequestEntityTooLarge
 	case CodeRateLimited:
 		return http.StatusTooManyRequests

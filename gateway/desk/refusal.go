@@ -46,6 +46,8 @@ func meaning(code trace.Code) words {
 		return words{"同一字段填了两次", "A field is given twice"}
 	case trace.CodeTooLarge, store.CodeFileTooLarge:
 		return words{"内容过大或过长", "Too large or too long"}
+	case store.CodeUploadQuota:
+		return words{"尚未被任何记录引用的文件太多，请先提交记录，或等候清理", "Too many files here that no record names yet; record them first, or wait until they are removed"}
 	case trace.CodeMissing:
 		return words{"缺少必填内容", "Something needed is missing"}
 	case trace.CodeInvalid:
