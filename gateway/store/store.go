@@ -73,7 +73,7 @@ type Store struct {
 	filesKept    time.Duration
 	waitingBytes int64
 
-	lock   io.Closer
+	lock io.Closer
 
 	failure atomic.Pointer[error] // set once, when a write to the disk failed
 
