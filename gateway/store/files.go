@@ -82,7 +82,7 @@ func openFiles(s *Store, state directoryState) (*Files, error) {
 	if state != complete {
 		return f, f.create()
 	}
-	return f, errors.Join(f.check(), f.emptyIncoming(), f.countWaiting())
+	return f, errors.Join(f.emptyIncoming(), f.countWaiting())
 }
 
 func folder(firstByte int) string { return hex.EncodeToString([]byte{byte(firstByte)}) }

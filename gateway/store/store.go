@@ -115,6 +115,11 @@ func (s *Store) open(cfg Config) error {
 	if err != nil {
 		return err
 	}
+	if state == complete { // before the rows, which opening changes
+		if err := (&Files{store: s}).check(); err != nil {
+			return err
+		}
+	}
 	if err := s.openRows(cfg, state); err != nil {
 		return err
 	}
