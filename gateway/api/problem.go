@@ -43,7 +43,7 @@ func Status(code trace.Code) int {
 	case trace.CodeMalformed, trace.CodeUnknownField, trace.CodeDuplicateField, trace.CodeMissing,
 		trace.CodeInvalid, trace.CodeCheckDigit, CodeNoIdempotencyKey:
 		return http.StatusBadRequest
-	case CodeUnauthenticated, trace.CodeNoIdentity, store.CodeTokenUnknown, store.CodeTokenExpired, store.CodeTokenRevoked:
+	case CodeUnauthenticated, trace.CodeNoIdentity, store.CodeTokenUnknown, store.CodeTokenExpired, store.CodeTokenRevoked, ledger.CodeCertificate:
 		return http.StatusUnauthorized
 	case trace.CodeForbidden, trace.CodeWrongOrg, trace.CodeUnknownParty, trace.CodePartySuspended,
 		trace.CodeLicence, trace.CodeNotAccredited, trace.CodeOwnLot:

@@ -60,6 +60,8 @@ func meaning(code trace.Code) words {
 		return words{"此角色属于另一机构", "The role belongs to another organisation"}
 	case trace.CodeNoIdentity:
 		return words{"证书里没有角色或主体", "The certificate carries no role or party"}
+	case ledger.CodeCertificate:
+		return words{"账本不接受此身份的证书（已过期或不属于该机构），请重新签发", "The ledger does not take this identity's certificate, expired or not its organisation's; have it issued again"}
 	case trace.CodeUnknownParty:
 		return words{"主体未在登记册中，请先由监管部门登记", "The party is not in the registry; the regulator admits it first"}
 	case trace.CodePartySuspended:
