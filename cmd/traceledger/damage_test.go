@@ -62,6 +62,7 @@ func TestDamagedData(t *testing.T) {
 		{"ledger: what it is gone", remove("ledger/FORMAT"), []string{"ledger", "damaged"}},
 		{"ledger: all of it gone", remove("ledger"), []string{"ledger is missing", "restore"}},
 		{"store: a bit of a table", flipLargest("store/rows/*.sst"), []string{"store", "DATA_DAMAGED"}},
+		{"store: a bit of what is largest", flipLargest("store/rows/*"), []string{"store", "DATA_DAMAGED"}},
 		{"store: a table gone", remove("store/rows/*.sst"), []string{"store", "DATA_DAMAGED"}},
 		{"store: what it is gone", remove("store/STORE"), []string{"store", "DATA_DAMAGED"}},
 		{"store: a folder of files gone", remove("store/files/7f"), []string{"store", "DATA_DAMAGED", "7f"}},
