@@ -45,6 +45,9 @@ type node struct {
 
 // openNode opens what is on disk and wires the services. Close it.
 func openNode(cfg Config, eng engine, logger *slog.Logger) (n *node, err error) {
+	if cfg.FilesWait == 0 { // not read from anywhere: never take it for "remove at once"
+		cfg.FilesWait = store.FilesKept
+	}
 	n = &node{cfg: cfg, logger: logger, engine: eng}
 	defer func() {
 		if err != nil {
