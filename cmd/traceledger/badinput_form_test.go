@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -83,6 +84,13 @@ func (b *badHouse) refusedByChain(t *testing.T, sign string, query url.Values, c
 	var plan api.SheetPlan
 	require.NoError(t, json.Unmarshal(answer, &plan))
 	require.Empty(t, plan.RowErrors)
+	shown := slices.IndexFunc(plan.Rows, func(row api.PlannedRow) bool { return row.Check == api.CheckRefused })
+	if shown >= 0 { // a row that needs an earlier one of the file is judged once that is recorded
+		require.Equal(t, code, plan.Rows[shown].Code, plan.Rows[shown].Detail)
+		requireHelpful(t, plan.Rows[shown].Detail, nil)
+	} else {
+		require.True(t, slices.ContainsFunc(plan.Rows, func(row api.PlannedRow) bool { return row.Check == api.CheckLater }), "the dry run promises what the chain refuses: %+v", plan.Rows)
+	}
 	status, _, answer = b.send(t, http.MethodPost, "/v1/sheets/"+plan.Hash+"/confirmation?"+query.Encode(), sign, nil, nil)
 	require.Equal(t, http.StatusOK, status, string(answer))
 	var result api.SheetResult

@@ -7,8 +7,11 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/goccy/go-yaml"
+
+	"traceledger/gateway/store"
 )
 
 // Config of every role. A YAML file sets it, the environment overrides the
@@ -55,6 +58,12 @@ type Config struct {
 	// RequestsPerSecond is what one token may ask of the REST interface, on average; it
 	// may ask twice that at once. Environment: TRACELEDGER_REQUESTS_PER_SECOND.
 	RequestsPerSecond float64 `yaml:"requestsPerSecond"`
+	// FilesWait is how long an upload may wait for a record that names it ("168h"); then
+	// it is removed. What a record on the chain names stays. Roles with a gateway.
+	FilesWait time.Duration `yaml:"filesWait"`
+	// FilesWaitingMB is how many mebibytes of such uploads one party may have waiting; more
+	// are refused. 0 is no bound. Roles with a gateway.
+	FilesWaitingMB int64 `yaml:"filesWaitingMB"`
 	// LogLevel is debug, info, warn or error. Environment: TRACELEDGER_LOG.
 	LogLevel string `yaml:"logLevel"`
 }
@@ -72,7 +81,7 @@ func roleDefaults(name string) Config {
 }
 
 func defaultConfig() Config {
-	return Config{Address: "127.0.0.1:8080", Data: "data", RequestsPerSecond: 200, LogLevel: "warn"}
+	return Config{Address: "127.0.0.1:8080", Data: "data", RequestsPerSecond: 200, FilesWait: store.FilesKept, FilesWaitingMB: 1024, LogLevel: "warn"}
 }
 
 // readConfig parses the flags of a command and merges file and environment.
@@ -131,6 +140,9 @@ func readConfig(name string, args []string, more func(*flag.FlagSet)) (Config, e
 	}
 	if cfg.RequestsPerSecond <= 0 {
 		return Config{}, fmt.Errorf("requestsPerSecond must be above 0, is %g", cfg.RequestsPerSecond)
+	}
+	if cfg.FilesWait < time.Second || cfg.FilesWaitingMB < 0 {
+		return Config{}, fmt.Errorf("filesWait must be at least 1s, is %s; filesWaitingMB at least 0, is %d", cfg.FilesWait, cfg.FilesWaitingMB)
 	}
 	if _, err := cfg.proxies(); err != nil {
 		return Config{}, err

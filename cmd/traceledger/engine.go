@@ -3,8 +3,12 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 
 	"google.golang.org/grpc"
@@ -37,7 +41,11 @@ type embeddedEngine struct {
 	conn grpc.ClientConnInterface
 }
 
+// openEmbedded opens the ledger in a data directory, or founds it in one that is new.
 func openEmbedded(dir string, logger *slog.Logger) (*embeddedEngine, error) {
+	if err := refuseLostLedger(dir); err != nil {
+		return nil, err
+	}
 	chaincode, err := contract.New()
 	if err != nil {
 		return nil, err
@@ -50,6 +58,21 @@ func openEmbedded(dir string, logger *slog.Logger) (*embeddedEngine, error) {
 		return nil, err
 	}
 	return &embeddedEngine{Ledger: ledger, conn: ledger.Direct()}, nil
+}
+
+// refuseLostLedger keeps a new ledger from being founded beside data that belong to
+// another: one that was lost, or one that runs elsewhere.
+func refuseLostLedger(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, "ledger")); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, beside := range []string{"store", "index"} {
+		if _, err := os.Stat(filepath.Join(dir, beside)); err == nil {
+			return fmt.Errorf("ledger: %s is missing, and %s belongs to one: restore it; if the ledger runs elsewhere, name its connection file; to begin anew, take an empty data directory",
+				filepath.Join(dir, "ledger"), filepath.Join(dir, beside))
+		}
+	}
+	return nil
 }
 
 func (e *embeddedEngine) Conns() ([]grpc.ClientConnInterface, error) {

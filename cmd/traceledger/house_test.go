@@ -66,16 +66,26 @@ func newHouse(t *testing.T, roles ...trace.Role) *house {
 	return h
 }
 
-// command runs a sub-command on the stopped house's data.
+// command runs a sub-command on the house's data.
 func (h *house) command(name string, args ...string) string {
+	h.t.Helper()
+	out, errs, err := h.try(name, args...)
+	require.NoError(h.t, err, errs)
+	return out
+}
+
+// try is command for one that may fail: what it prints, what it says, how it ends.
+func (h *house) try(name string, args ...string) (printed, said string, err error) {
 	h.t.Helper()
 	path, err := binary()
 	require.NoError(h.t, err)
+	ctx, cancel := context.WithTimeout(h.t.Context(), time.Minute)
+	defer cancel()
 	var out, errs bytes.Buffer
-	cmd := exec.Command(path, append([]string{name, "-data", h.data}, args...)...)
+	cmd := exec.CommandContext(ctx, path, append([]string{name, "-data", h.data}, args...)...)
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	require.NoError(h.t, cmd.Run(), errs.String())
-	return out.String()
+	err = cmd.Run()
+	return out.String(), errs.String(), err
 }
 
 // start runs a sub-command that serves and returns once it is ready.

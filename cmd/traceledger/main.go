@@ -5,7 +5,7 @@
 //	ledger  the embedded ledger alone, for stock Fabric clients over TLS
 //	gateway REST interface, desks and pages, on a ledger elsewhere
 //	scanner the public pages alone, on a ledger elsewhere
-//	enrol   issue an identity of a stopped ledger into a wallet
+//	enrol   issue an identity of a ledger into a wallet
 //	verify  walk a ledger's chain and check every hash, signature and validity
 //	backup  copy the data of a stopped or running house consistently
 //	dump    write the read model's ordered keys and values, to compare rebuilds
@@ -39,7 +39,7 @@ func commands() []command {
 		{"ledger", "the embedded ledger alone, for Fabric clients over TLS", runLedger},
 		{"gateway", "REST interface, desks and pages, on a ledger elsewhere", runGateway},
 		{"scanner", "the public pages alone, on a ledger elsewhere", runScanner},
-		{"enrol", "issue an identity of a stopped ledger into a wallet", runEnrol},
+		{"enrol", "issue an identity of a ledger into a wallet", runEnrol},
 		{"verify", "check every hash, signature and validity of the chain", runVerify},
 		{"backup", "copy the data that cannot be rebuilt", runBackup},
 		{"dump", "write the read model in order", runDump},

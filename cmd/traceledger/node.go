@@ -45,6 +45,9 @@ type node struct {
 
 // openNode opens what is on disk and wires the services. Close it.
 func openNode(cfg Config, eng engine, logger *slog.Logger) (n *node, err error) {
+	if cfg.FilesWait == 0 { // not read from anywhere: never take it for "remove at once"
+		cfg.FilesWait = store.FilesKept
+	}
 	n = &node{cfg: cfg, logger: logger, engine: eng}
 	defer func() {
 		if err != nil {
@@ -53,7 +56,9 @@ func openNode(cfg Config, eng engine, logger *slog.Logger) (n *node, err error) 
 	}()
 	metrics := newRegistry()
 
-	if n.store, err = store.Open(store.Config{Dir: filepath.Join(cfg.Data, "store"), Logger: logger}); err != nil {
+	if n.store, err = store.Open(store.Config{
+		Dir: filepath.Join(cfg.Data, "store"), Logger: logger, FilesKept: cfg.FilesWait, WaitingBytes: cfg.FilesWaitingMB << 20,
+	}); err != nil {
 		return n, fmt.Errorf("store: %w", err)
 	}
 	if n.wallet, err = wallet.Open(filepath.Join(cfg.Data, "wallet"), nil); err != nil {
@@ -144,8 +149,7 @@ func (n *node) Close() error {
 	return errors.Join(errs...)
 }
 
-// run follows the chain, finishes what the outbox holds and keeps the epoch moving
-// until ctx ends.
+// run follows the chain, finishes what the outbox holds and sweeps until ctx ends.
 func (n *node) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -154,30 +158,8 @@ func (n *node) run(ctx context.Context) error {
 		}))
 	})
 	group.Go(func() error { return ended(ctx, n.ledger.Recover(ctx)) })
-	group.Go(func() error { return n.forgetAnswers(ctx) })
+	group.Go(func() error { return n.keepSwept(ctx) })
 	return group.Wait()
-}
-
-// forgetAnswers drops, once a day, answers to idempotency keys that are older than
-// their retention. Files stay: what a record names must not go, and other
-// organisations' records may name files kept here.
-func (n *node) forgetAnswers(ctx context.Context) error {
-	ticker := time.NewTicker(24 * time.Hour)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case now := <-ticker.C:
-			keep := func(store.Hash) (bool, error) { return true, nil }
-			swept, err := n.store.Sweep(ctx, now.Add(-store.AnswersKept), time.Time{}, keep)
-			if err != nil {
-				n.logger.Warn("old answers not swept", "error", err)
-				continue
-			}
-			n.logger.Info("old answers swept", "answers", swept.Answers)
-		}
-	}
 }
 
 // ended drops the error of a loop that stopped because it was told to.

@@ -81,55 +81,6 @@ func runDump(_ context.Context, args []string, out io.Writer) error {
 	return w.Flush()
 }
 
-// runToken makes, lists or revokes access tokens of a stopped house.
-func runToken(_ context.Context, args []string, out io.Writer) error {
-	var name, revoke, party, role string
-	var days int
-	cfg, err := readConfig("token", args, func(f *flag.FlagSet) {
-		f.StringVar(&name, "make", "", "name of a new token; needs -party and -role")
-		f.StringVar(&party, "party", "", "party the token stands for")
-		f.StringVar(&role, "role", "", "role the token stands for")
-		f.IntVar(&days, "days", 90, "days until the new token expires")
-		f.StringVar(&revoke, "revoke", "", "id of a token to revoke")
-	})
-	if err != nil {
-		return err
-	}
-	logger, err := logTo(cfg.LogLevel)
-	if err != nil {
-		return err
-	}
-	eng, err := openEngine(cfg, logger)
-	if err != nil {
-		return err
-	}
-	defer eng.Close()
-	n, err := openNode(cfg.withBase(), eng, logger)
-	if err != nil {
-		return err
-	}
-	defer n.Close()
-	switch {
-	case name != "":
-		presented, err := n.issueToken(name, trace.Role(role), trace.PartyID(party), time.Duration(days)*24*time.Hour)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintln(out, presented)
-		return nil
-	case revoke != "":
-		return n.store.Tokens().Revoke(revoke)
-	}
-	return n.store.Tokens().List(func(t store.Token) error {
-		state := "valid"
-		if !t.Revoked.IsZero() {
-			state = "revoked"
-		}
-		_, err := fmt.Fprintf(out, "%s %-10s %-20s %-16s %s %s\n", t.ID, t.Role, t.Party, t.MSPID, state, t.Name)
-		return err
-	})
-}
-
 // withBase fills the public base a command without a listener does not have.
 func (c Config) withBase() Config {
 	if c.PublicBase == "" {

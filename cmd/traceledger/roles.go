@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -70,6 +69,9 @@ func runLedger(ctx context.Context, args []string, out io.Writer) error {
 
 	told := ctx
 	group, ctx := errgroup.WithContext(ctx)
+	if err := serveAdmin(ctx, group, cfg.Data, map[string]adminHandler{"enrol": eng.answerEnrol}, logger); err != nil {
+		return err
+	}
 	group.Go(func() error {
 		context.AfterFunc(ctx, func() { clients.Close() })
 		return ended(ctx, eng.Serve(clients, tlsConfig))
@@ -137,50 +139,6 @@ func ledgerPages(eng *embeddedEngine) http.Handler {
 		sendState(w, http.StatusOK, state{Status: "ready", Height: eng.Height()})
 	})
 	return mux
-}
-
-// runEnrol issues an identity of a stopped ledger into a wallet, which then goes to
-// where it is used. A ledger that does not exist yet is founded.
-func runEnrol(_ context.Context, args []string, out io.Writer) error {
-	var role, party, to string
-	cfg, err := readConfig("enrol", args, func(f *flag.FlagSet) {
-		f.StringVar(&role, "role", "", "role the identity acts in")
-		f.StringVar(&party, "party", "", "party the identity acts for")
-		f.StringVar(&to, "to", "", "wallet directory to write, DATA/wallet of the role that will use it")
-	})
-	if err != nil {
-		return err
-	}
-	msp := trace.MSPOf(trace.Role(role))
-	if msp == "" || to == "" {
-		return fmt.Errorf("enrol needs -role (%q is none), -party and -to WALLET", role)
-	}
-	if err := trace.PartyID(party).Validate(); err != nil {
-		return err
-	}
-	logger, err := logTo(cfg.LogLevel)
-	if err != nil {
-		return err
-	}
-	identities, err := wallet.Open(to, nil)
-	if err != nil {
-		return err
-	}
-	eng, err := openEmbedded(cfg.Data, logger)
-	if err != nil {
-		return err
-	}
-	defer eng.Close()
-	name := enrolmentName(trace.PartyID(party), trace.Role(role))
-	certificate, key, err := eng.Enrol(msp, name, map[string]string{trace.AttributeRole: role, trace.AttributeParty: party})
-	if err != nil {
-		return err
-	}
-	if err := identities.Put(name, msp, certificate, key); err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "enrolled %s of %s in %s\n", name, msp, to)
-	return nil
 }
 
 // runGateway runs REST, desks and pages on a ledger elsewhere.

@@ -34,6 +34,9 @@ type roles struct {
 // startRoles sets the three up as docs/roles.md tells an operator to.
 func startRoles(t *testing.T) *roles {
 	r := &roles{ledger: newHouse(t), gateway: newHouse(t), scanner: newHouse(t), ledgerAddress: freeAddress(t)}
+	enrol := func(role trace.Role, party string, to *house) {
+		r.ledger.command("enrol", "-role", string(role), "-party", party, "-to", filepath.Join(to.data, "wallet"))
+	}
 	for _, e := range []struct {
 		role  trace.Role
 		party string
@@ -42,20 +45,24 @@ func startRoles(t *testing.T) *roles {
 		{trace.RoleScanner, readerParty, r.gateway},
 		{trace.RoleRegulator, operatorParty, r.gateway},
 		{trace.RoleRegulator, "the-regulator", r.gateway},
-		{trace.RoleFactory, "the-factory", r.gateway},
 		{trace.RoleScanner, readerParty, r.scanner},
 	} {
-		r.ledger.command("enrol", "-role", string(e.role), "-party", e.party, "-to", filepath.Join(e.to.data, "wallet"))
+		enrol(e.role, e.party, e.to)
 	}
 	r.startLedger()
 	connection := filepath.Join(r.ledger.data, connectionName)
 
 	gateway := r.gateway.configure(Config{Connection: connection})
-	for role, party := range map[trace.Role]string{trace.RoleRegulator: "the-regulator", trace.RoleFactory: "the-factory", trace.RoleScanner: readerParty} {
+	token := func(role trace.Role, party string) {
 		printed := r.gateway.command("token", "-config", gateway, "-make", string(role), "-role", string(role), "-party", party)
 		r.gateway.tokens[role] = strings.TrimSpace(printed)
 	}
+	token(trace.RoleRegulator, "the-regulator")
+	token(trace.RoleScanner, readerParty)
 	r.gateway.start("gateway", "-config", gateway)
+	// Who comes later is let in without stopping anything.
+	enrol(trace.RoleFactory, "the-factory", r.gateway)
+	token(trace.RoleFactory, "the-factory")
 
 	r.tokenFile = filepath.Join(r.scanner.data, "gateway.token")
 	r.scanner.start("scanner", "-config", r.scanner.configure(Config{
@@ -88,6 +95,9 @@ func (h *house) configure(set Config) string {
 	h.t.Helper()
 	cfg := defaultConfig()
 	cfg.Connection, cfg.FilesFrom = set.Connection, set.FilesFrom
+	if set.FilesWait != 0 {
+		cfg.FilesWait, cfg.FilesWaitingMB = set.FilesWait, set.FilesWaitingMB
+	}
 	content, err := yaml.Marshal(cfg)
 	require.NoError(h.t, err)
 	path := filepath.Join(h.t.TempDir(), "role.yaml")

@@ -1,20 +1,14 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"traceledger/chaincode/trace"
 	"traceledger/fixtures"
 )
 
@@ -80,41 +74,4 @@ func TestRun(t *testing.T) {
 	require.Equal(t, http.StatusOK, h.get("", "/healthz", &after))
 	require.Equal(t, health.Height, after.Height, "loading again adds nothing")
 	checkDemoPages(t, again)
-}
-
-// TestDamagedDirectory: a house whose data was damaged says so and does not start.
-func TestDamagedDirectory(t *testing.T) {
-	for _, part := range []string{"ledger", "store"} {
-		t.Run(part, func(t *testing.T) {
-			h := newHouse(t, trace.RoleRegulator, trace.RoleFactory)
-			h.start("serve")
-			h.furnish()
-			h.stop()
-			damaged := damageLargest(t, filepath.Join(h.data, part))
-			path, err := binary()
-			require.NoError(t, err)
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			defer cancel()
-			out, err := exec.CommandContext(ctx, path, "serve", "-data", h.data, "-addr", "127.0.0.1:0").CombinedOutput()
-			require.Error(t, err, "it started on the damaged %s", damaged)
-			require.NoError(t, ctx.Err(), "it started on the damaged %s", damaged)
-			require.Regexp(t, "(?i)damage", string(out), damaged)
-		})
-	}
-}
-
-// damageLargest flips a byte in the middle of the largest table or log of a directory.
-func damageLargest(t *testing.T, dir string) string {
-	largest, size := "", int64(0)
-	require.NoError(t, filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
-		if err == nil && !info.IsDir() && info.Size() > size {
-			largest, size = path, info.Size()
-		}
-		return err
-	}))
-	content, err := os.ReadFile(largest)
-	require.NoError(t, err)
-	content[len(content)/2] ^= 0x40
-	require.NoError(t, os.WriteFile(largest, content, 0o600))
-	return largest
 }

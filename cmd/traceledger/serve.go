@@ -49,6 +49,13 @@ func serve(ctx context.Context, cfg Config, out io.Writer, load func(ctx context
 
 	told := ctx // ends when the house is told to stop; the group's own also when a part of it fails
 	group, ctx := errgroup.WithContext(ctx)
+	commands := map[string]adminHandler{"token": n.answerTokens}
+	if inProcess, ok := eng.(*embeddedEngine); ok {
+		commands["enrol"] = inProcess.answerEnrol
+	}
+	if err := serveAdmin(ctx, group, cfg.Data, commands, logger); err != nil {
+		return err
+	}
 	answer(ctx, group, n.server(), listener, cfg)
 	group.Go(func() error { return n.run(ctx) })
 	if inProcess, ok := eng.(*embeddedEngine); ok && cfg.LedgerAddress != "" {

@@ -43,7 +43,7 @@ func Status(code trace.Code) int {
 	case trace.CodeMalformed, trace.CodeUnknownField, trace.CodeDuplicateField, trace.CodeMissing,
 		trace.CodeInvalid, trace.CodeCheckDigit, CodeNoIdempotencyKey:
 		return http.StatusBadRequest
-	case CodeUnauthenticated, trace.CodeNoIdentity, store.CodeTokenUnknown, store.CodeTokenExpired, store.CodeTokenRevoked:
+	case CodeUnauthenticated, trace.CodeNoIdentity, store.CodeTokenUnknown, store.CodeTokenExpired, store.CodeTokenRevoked, ledger.CodeCertificate:
 		return http.StatusUnauthorized
 	case trace.CodeForbidden, trace.CodeWrongOrg, trace.CodeUnknownParty, trace.CodePartySuspended,
 		trace.CodeLicence, trace.CodeNotAccredited, trace.CodeOwnLot:
@@ -53,7 +53,7 @@ func Status(code trace.Code) int {
 	case trace.CodeAlreadyExists, trace.CodeAlreadyRecorded, trace.CodeState, trace.CodeRecalled, trace.CodeRebind,
 		trace.CodeCustody, trace.CodeSequence, ledger.CodeKeyReused, ledger.CodeConflict:
 		return http.StatusConflict
-	case trace.CodeTooLarge, store.CodeFileTooLarge:
+	case trace.CodeTooLarge, store.CodeFileTooLarge, store.CodeUploadQuota:
 		return http.StatusRequestEntityTooLarge
 	case CodeRateLimited:
 		return http.StatusTooManyRequests

@@ -58,12 +58,19 @@ func (a *API) Write(ctx context.Context, who Caller, m trace.Method, key string,
 		return Written{}, err
 	}
 	call.IdempotencyKey = m.Transaction() + " " + key
+	files := store.Mentioned(arguments)
+	if err := a.Store.Files().Hold(files...); err != nil {
+		return Written{}, err
+	}
 	receipt, err := a.Ledger.Submit(ctx, who.Identity, call)
 	if trace.CodeOf(err) == trace.CodeAlreadyRecorded {
 		return a.recorded(err)
 	}
 	if err != nil {
 		return Written{}, err
+	}
+	if err := a.Store.Files().Named(files...); err != nil {
+		a.Logger.Warn("files of a record not marked; a sweep will", "error", err)
 	}
 	out := Written{Transaction: receipt.TransactionID, Block: receipt.Block}
 	if err := json.Unmarshal(receipt.Result, &out.Receipt); err != nil {

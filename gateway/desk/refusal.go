@@ -46,6 +46,8 @@ func meaning(code trace.Code) words {
 		return words{"同一字段填了两次", "A field is given twice"}
 	case trace.CodeTooLarge, store.CodeFileTooLarge:
 		return words{"内容过大或过长", "Too large or too long"}
+	case store.CodeUploadQuota:
+		return words{"尚未被任何记录引用的文件太多，请先提交记录，或等候清理", "Too many files here that no record names yet; record them first, or wait until they are removed"}
 	case trace.CodeMissing:
 		return words{"缺少必填内容", "Something needed is missing"}
 	case trace.CodeInvalid:
@@ -58,6 +60,8 @@ func meaning(code trace.Code) words {
 		return words{"此角色属于另一机构", "The role belongs to another organisation"}
 	case trace.CodeNoIdentity:
 		return words{"证书里没有角色或主体", "The certificate carries no role or party"}
+	case ledger.CodeCertificate:
+		return words{"账本不接受此身份的证书（已过期或不属于该机构），请重新签发", "The ledger does not take this identity's certificate, expired or not its organisation's; have it issued again"}
 	case trace.CodeUnknownParty:
 		return words{"主体未在登记册中，请先由监管部门登记", "The party is not in the registry; the regulator admits it first"}
 	case trace.CodePartySuspended:

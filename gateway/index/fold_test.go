@@ -1,6 +1,7 @@
 package index_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -299,6 +300,14 @@ func TestARecordIsWrittenOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, found)
 	require.JSONEq(t, string(again.writes[0].Value), string(rec.Value))
+
+	var kept, notAdmitted int
+	require.NoError(t, s.Values(t.Context(), func(value []byte) error {
+		kept += bytes.Count(value, again.writes[0].Value)
+		notAdmitted += bytes.Count(value, twice.writes[0].Value)
+		return nil
+	}))
+	require.Equal(t, []int{1, 1}, []int{kept, notAdmitted}, "Values shows what is on the chain, admitted or not")
 }
 
 func TestDumpReportsAFailingWriter(t *testing.T) {

@@ -1,11 +1,13 @@
 package ledger
 
 import (
+	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -38,6 +40,12 @@ func NewIdentity(mspID string, certificatePEM, keyPEM []byte) (Identity, error) 
 	if err != nil {
 		return Identity{}, fmt.Errorf("private key of %s: %w", mspID, err)
 	}
+	if mspID == "" {
+		return Identity{}, errors.New("the identity's organisation is not given")
+	}
+	if signer, ok := key.(crypto.Signer); !ok || !samePublicKey(certificate.PublicKey, signer.Public()) {
+		return Identity{}, fmt.Errorf("private key of %s: it is not the certificate's", mspID)
+	}
 	sign, err := identity.NewPrivateKeySign(key)
 	if err != nil {
 		return Identity{}, fmt.Errorf("private key of %s: %w", mspID, err)
@@ -50,6 +58,11 @@ func NewIdentity(mspID string, certificatePEM, keyPEM []byte) (Identity, error) 
 		MSPID: mspID, Certificate: certificate, Sign: sign,
 		Party: attributes["trace.party"], Role: attributes["trace.role"],
 	}, nil
+}
+
+func samePublicKey(a, b crypto.PublicKey) bool {
+	comparable, ok := a.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && comparable.Equal(b)
 }
 
 func attributesOf(certificate *x509.Certificate) (map[string]string, error) {

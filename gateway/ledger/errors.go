@@ -21,6 +21,7 @@ const (
 	CodeBusy              trace.Code = "BUSY"                   // too many calls wait, or the gateway is shutting down; nothing was sent
 	CodeLedgerUnavailable trace.Code = "LEDGER_UNAVAILABLE"     // no endorsement to be had now; nothing was recorded
 	CodeEndorsement       trace.Code = "ENDORSEMENT"            // the ledger refused to endorse, without a contract's code
+	CodeCertificate       trace.Code = "CERTIFICATE"            // the ledger does not take the caller's certificate: expired, or not of its organisation
 	CodeConflict          trace.Code = "CONFLICT"               // others kept changing the same balance; nothing was recorded
 	CodeInvalid           trace.Code = "TRANSACTION_INVALID"    // committed as invalid; nothing was recorded
 	CodeOutcomeUnknown    trace.Code = "OUTCOME_UNKNOWN"        // the transaction may or may not take effect; ask again
@@ -65,12 +66,7 @@ func (r reason) String() string {
 // that failed has changed nothing.
 func explain(err error) (reason, *trace.Error) {
 	state := status.Convert(err)
-	texts := []string{state.Message()}
-	for _, detail := range state.Details() {
-		if detail, ok := detail.(*gateway.ErrorDetail); ok {
-			texts = append(texts, detail.GetMessage())
-		}
-	}
+	texts := textsOf(state)
 	for _, text := range texts {
 		if !strings.Contains(text, "chaincode response ") {
 			continue
@@ -81,6 +77,12 @@ func explain(err error) (reason, *trace.Error) {
 	}
 	all := strings.Join(texts, "; ")
 	switch {
+	case strings.Contains(all, expiredText):
+		return refused, trace.Errorf(CodeCertificate, "the certificate that this gateway signs with for the caller has expired: enrol it again")
+	case strings.Contains(all, strangerText):
+		return refused, trace.Errorf(CodeCertificate, "the ledger does not know the certificate that this gateway signs with for the caller as one of its organisation's: enrol it in this ledger")
+	case strings.Contains(all, clockText):
+		return refused, trace.Errorf(CodeLedgerUnavailable, "nothing was recorded: this gateway's clock is more than 15 minutes off the ledger's; its operator sets it right")
 	case strings.Contains(all, "ProposalResponsePayloads do not match"):
 		return conflicting, trace.Errorf(CodeConflict, "endorsers disagree for now: %s", all)
 	case isUnreachable(state.Code(), all):
@@ -88,6 +90,24 @@ func explain(err error) (reason, *trace.Error) {
 	default:
 		return refused, trace.Errorf(CodeEndorsement, "%s: %s", state.Code(), all)
 	}
+}
+
+// What a peer says of a certificate or a time it does not take. Evaluate answers some of
+// it as "unavailable", which says nothing of the peer.
+const (
+	expiredText  = "proposal client identity expired"
+	clockText    = "request unauthorized due to incorrect timestamp"
+	strangerText = "error validating proposal: access denied: channel"
+)
+
+func textsOf(state *status.Status) []string {
+	texts := []string{state.Message()}
+	for _, detail := range state.Details() {
+		if detail, ok := detail.(*gateway.ErrorDetail); ok {
+			texts = append(texts, detail.GetMessage())
+		}
+	}
+	return texts
 }
 
 func isUnreachable(code codes.Code, text string) bool {

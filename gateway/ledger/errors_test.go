@@ -39,6 +39,10 @@ func TestExplain(t *testing.T) {
 		"peers not known yet":               {detailed(codes.FailedPrecondition, "no combination of peers can be derived which satisfy the endorsement policy"), unreachable, CodeLedgerUnavailable},
 		"other peer gone":                   {detailed(codes.Aborted, attached, "rpc error: code = Unavailable desc = connection error"), unreachable, CodeLedgerUnavailable},
 		"chaincode gone":                    {detailed(codes.Aborted, attached, "error in simulation: failed to execute transaction 06ab: could not launch chaincode"), unreachable, CodeLedgerUnavailable},
+		"expired, submitting":               {detailed(codes.Aborted, attached, "proposal client identity expired"), refused, CodeCertificate},
+		"expired, asking":                   {detailed(codes.Unavailable, "failed to evaluate transaction, see attached details for more info", "proposal client identity expired"), refused, CodeCertificate},
+		"of another time":                   {detailed(codes.Unavailable, attached, "request unauthorized due to incorrect timestamp"), refused, CodeLedgerUnavailable},
+		"of another authority":              {detailed(codes.Aborted, attached, "error validating proposal: access denied: channel [trace] creator org unknown, creator is malformed"), refused, CodeCertificate},
 		"stranger":                          {detailed(codes.PermissionDenied, "access denied"), refused, CodeEndorsement},
 	}
 	for name, want := range cases {

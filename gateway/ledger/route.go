@@ -72,6 +72,9 @@ func (r *routes) report(used *route, err error) {
 	case codes.OK:
 		used.avoidUntil.Store(0)
 	case codes.Unavailable, codes.DeadlineExceeded:
+		if why, _ := explain(err); why == refused { // it answered, and is well
+			return
+		}
 		used.avoidUntil.Store(r.now().Add(avoidFor).UnixNano())
 	}
 }

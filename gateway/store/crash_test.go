@@ -226,6 +226,7 @@ func TestCrashAtEveryWriteAndSync(t *testing.T) {
 	script.change("file unreferenced", "unreferenced", receive("unreferenced"))
 	script.change("file payload", "payload", func() error { _, err := f.Keep([]byte("payload"), About{}); return err })
 	script.change("file payload", "payload", receive("payload"))
+	script.change("file held", "held", func() error { _, err := f.Keep([]byte("held"), About{Uploader: "P-LAB-01"}); return err })
 
 	var token Token
 	script.change("tokens", "scale revoked=false", func() (err error) {
@@ -250,9 +251,15 @@ func TestCrashAtEveryWriteAndSync(t *testing.T) {
 	script.change("backup", "large, third settled=false", func() error { return s.Backup(context.Background(), "/data/backup") })
 
 	clock.advance(8 * 24 * time.Hour)
+	script.change("file held", "held", func() error { return f.Hold(sha256.Sum256([]byte("held"))) })
+	script.change("file held", "held", func() error { return f.Named(sha256.Sum256([]byte("held"))) })
 	script.change("file unreferenced", nothing, func() error {
-		swept, err := s.Sweep(context.Background(), clock.now.Add(-AnswersKept), clock.now.Add(-FilesKept), func(h Hash) (bool, error) {
-			return h != sha256.Sum256([]byte("unreferenced")), nil
+		swept, err := s.Sweep(context.Background(), clock.now.Add(-AnswersKept), clock.now.Add(-FilesKept), func(hashes []Hash) (map[Hash]bool, error) {
+			named := map[Hash]bool{}
+			for _, h := range hashes {
+				named[h] = h != sha256.Sum256([]byte("unreferenced"))
+			}
+			return named, nil
 		})
 		require.Equal(t, 1, swept.Files)
 		return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	iofs "io/fs"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -198,5 +199,6 @@ func readFile(fs vfs.FS, path string) ([]byte, error) {
 func isAbsent(err error) bool { return errors.Is(err, iofs.ErrNotExist) }
 
 func damaged(dir string, err error) error {
-	return trace.Errorf(CodeDamaged, "%s is not a whole store and was left as it is: %v", dir, err)
+	cause, _, _ := strings.Cut(err.Error(), "\n") // Pebble repeats itself
+	return trace.Errorf(CodeDamaged, "%s is not a whole store and was left as it is: %s", dir, cause)
 }

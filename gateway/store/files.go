@@ -60,26 +60,29 @@ type File struct {
 	Size     int64
 	About    About
 	Received time.Time // first
-	Again    time.Time // last; the sweep of unreferenced files counts from here
+	Again    time.Time // last, or held for a request that names it; a sweep counts from here
 
 	payload bool // in the rows, under Again; else in a file
 }
 
 // Files keeps bytes by the hash of their content. What it hands out has been
-// checked against that hash.
+// checked against that hash. A file that no record names is removed after a while
+// (Sweep), and a party may have only so much of that (Config.WaitingBytes).
 type Files struct {
 	store    *Store
 	incoming atomic.Uint64
+	waiting  waiting
+	checked  checked
 	turns    [256]sync.Mutex // by first byte of the hash: writing a file and sweeping it exclude each other
 	sweeping sync.RWMutex    // held for reading by a backup, during which no file is removed
 }
 
 func openFiles(s *Store, state directoryState) (*Files, error) {
-	f := &Files{store: s}
+	f := &Files{store: s, waiting: waiting{limit: s.waitingBytes, bytes: map[string]int64{}}}
 	if state != complete {
 		return f, f.create()
 	}
-	return f, errors.Join(f.check(), f.emptyIncoming())
+	return f, errors.Join(f.emptyIncoming(), f.countWaiting())
 }
 
 func folder(firstByte int) string { return hex.EncodeToString([]byte{byte(firstByte)}) }
@@ -138,7 +141,8 @@ func (f *Files) place(h Hash) (dir, name string) {
 }
 
 // Receive reads content to its end and keeps it as a file; more than limit bytes
-// are refused with CodeFileTooLarge. When it returned nil, the bytes and what is
+// are refused with CodeFileTooLarge, and more than its uploader may have waiting with
+// CodeUploadQuota. When it returned nil, the bytes and what is
 // said about them survive a crash; otherwise nothing of them is visible.
 func (f *Files) Receive(content io.Reader, limit int64, about About) (File, error) {
 	fs := f.store.fs
@@ -158,11 +162,17 @@ func (f *Files) Receive(content io.Reader, limit int64, about About) (File, erro
 	h := Hash(digest.Sum(nil))
 	f.turns[h[0]].Lock()
 	defer f.turns[h[0]].Unlock()
+	arrived, err := f.arrive(File{Hash: h, Size: size, About: about})
+	if err != nil {
+		return File{}, errors.Join(err, fs.Remove(temporary))
+	}
+	f.checked.forget(h)
 	dir, final := f.place(h)
 	if err := publish(fs, temporary, dir, final); err != nil {
+		arrived.undo()
 		return File{}, err
 	}
-	return f.record(File{Hash: h, Size: size, About: about}, nil)
+	return arrived.record(nil)
 }
 
 // Keep keeps bytes that are already in memory, such as a segment's payload. The
@@ -174,34 +184,86 @@ func (f *Files) Keep(content []byte, about About) (File, error) {
 	h := Hash(sha256.Sum256(content))
 	f.turns[h[0]].Lock()
 	defer f.turns[h[0]].Unlock()
-	return f.record(File{Hash: h, Size: int64(len(content)), About: about, payload: true}, content)
+	arrived, err := f.arrive(File{Hash: h, Size: int64(len(content)), About: about, payload: true})
+	if err != nil {
+		return File{}, err
+	}
+	return arrived.record(content)
 }
 
-// record writes the rows of a file whose bytes are durable, or are in payload. The
-// caller has the hash's turn.
-func (f *Files) record(file File, payload []byte) (File, error) {
+// arrival is a file on its way into the rows. The caller has the hash's turn.
+type arrival struct {
+	files   *Files
+	file    File
+	earlier File // the same bytes when they came before
+	known   bool
+	waits   bool   // no record is known to name it
+	waited  string // who was charged for it before; "" for nobody
+	payer   string // who is from now on
+	charged bool   // by this arrival
+}
+
+// arrive charges for a file, if it is to be charged for: not when a record names it.
+func (f *Files) arrive(file File) (*arrival, error) {
+	a := &arrival{files: f, file: file, waits: true, payer: file.About.Uploader}
+	var err error
+	if a.earlier, a.known, err = f.Stat(file.Hash); err != nil {
+		return nil, err
+	}
+	if a.known {
+		if a.waits, a.waited, err = f.waits(a.earlier); err != nil {
+			return nil, err
+		}
+	}
+	if a.payer == "" { // the house itself fetched them
+		a.payer = a.waited
+	}
+	if a.charged = a.waits && (!a.known || a.payer != a.waited); a.charged {
+		err = f.waiting.take(a.payer, file.Size)
+	}
+	return a, err
+}
+
+func (a *arrival) undo() {
+	if a.charged {
+		a.files.waiting.give(a.payer, a.file.Size)
+	}
+}
+
+// record writes the rows of a file whose bytes are durable, or are in payload.
+func (a *arrival) record(payload []byte) (File, error) {
+	f := a.files
 	now := rounded(f.store.now())
-	file.Received, file.Again = now, now
+	a.file.Received, a.file.Again = now, now
 	b := f.store.db.NewBatch()
-	earlier, known, err := f.Stat(file.Hash)
-	if err != nil {
-		return File{}, errors.Join(err, b.Close())
+	var err error
+	if a.known {
+		a.file.About, a.file.Received = a.earlier.About, a.earlier.Received
+		err = f.dropAge(b, a.earlier)
 	}
-	if known {
-		file.About, file.Received = earlier.About, earlier.Received
-		err = f.dropAge(b, earlier)
+	err = errors.Join(err, f.setRows(b, a.file, payload))
+	if a.waits {
+		err = errors.Join(err, b.Set(timeKey(kindFileAge, now, string(a.file.Hash[:])), []byte(a.payer), nil))
 	}
-	if file.payload {
-		err = errors.Join(err, b.Set(timeKey(kindPayload, file.Again, string(file.Hash[:])), payload, nil))
-	}
-	err = errors.Join(err,
-		b.Set(timeKey(kindFileAge, file.Again, string(file.Hash[:])), nil, nil),
-		b.Set(key(kindFile, string(file.Hash[:])), appendFile(nil, file), nil),
-	)
 	if err == nil {
 		err = f.store.commit(b)
 	}
-	return file, errors.Join(err, b.Close())
+	switch {
+	case err != nil:
+		a.undo()
+	case a.charged && a.known:
+		f.waiting.give(a.waited, a.earlier.Size)
+	}
+	return a.file, errors.Join(err, b.Close())
+}
+
+// setRows writes what is said of a file, and its bytes if they are in the rows.
+func (f *Files) setRows(b *pebble.Batch, file File, payload []byte) error {
+	err := b.Set(key(kindFile, string(file.Hash[:])), appendFile(nil, file), nil)
+	if file.payload {
+		err = errors.Join(err, b.Set(timeKey(kindPayload, file.Again, string(file.Hash[:])), payload, nil))
+	}
+	return err
 }
 
 // dropAge removes the rows of file that carry its time.
@@ -233,8 +295,9 @@ type Content struct {
 // Close releases the file.
 func (c *Content) Close() error { return c.close() }
 
-// Open gives the bytes with hash h after reading them once to check them: it
-// answers CodeFileUnknown or CodeFileDamaged, and never other bytes.
+// Open gives the bytes with hash h after checking them: it answers CodeFileUnknown or
+// CodeFileDamaged, and never other bytes. A file that was read through within the hour
+// and has not been written since is not read through again.
 func (f *Files) Open(h Hash) (*Content, error) {
 	file, found, err := f.Stat(h)
 	if err != nil {
@@ -269,15 +332,10 @@ func (f *Files) openFile(file File) (*Content, error) {
 	if err != nil {
 		return nil, err
 	}
-	digest := sha256.New()
-	size, err := io.Copy(digest, io.NewSectionReader(in, 0, file.Size+1))
-	if err != nil {
+	if err := f.checkBytes(file, in); err != nil {
 		return nil, errors.Join(err, in.Close())
 	}
-	if size != file.Size || Hash(digest.Sum(nil)) != file.Hash {
-		return nil, errors.Join(damagedFile(file.Hash), in.Close())
-	}
-	return &Content{File: file, ReadSeeker: io.NewSectionReader(in, 0, size), close: in.Close}, nil
+	return &Content{File: file, ReadSeeker: io.NewSectionReader(in, 0, file.Size), close: in.Close}, nil
 }
 
 // Erase removes the bytes with hash h and what is said about them, for a person who
@@ -297,11 +355,19 @@ func (f *Files) Erase(h Hash) error {
 // remove deletes the rows first: a crash in between leaves bytes without rows,
 // which the sweep collects, never rows without bytes. The caller has the turn.
 func (f *Files) remove(file File) error {
+	waits, party, err := f.waits(file)
+	if err != nil {
+		return err
+	}
 	b := f.store.db.NewBatch()
-	err := errors.Join(b.Delete(key(kindFile, string(file.Hash[:])), nil), f.dropAge(b, file))
+	err = errors.Join(b.Delete(key(kindFile, string(file.Hash[:])), nil), f.dropAge(b, file))
 	if err == nil {
 		err = f.store.commit(b)
 	}
+	if err == nil && waits {
+		f.waiting.give(party, file.Size)
+	}
+	f.checked.forget(file.Hash)
 	err = errors.Join(err, b.Close())
 	if err != nil || file.payload {
 		return err

@@ -14,7 +14,7 @@ const (
 	kindAnswer    = 'a' // a/ key → answer given to an idempotency key
 	kindAnswerAge = 'b' // b/ time, key → nothing; the answers by age
 	kindFile      = 'f' // f/ hash[32] → size, media type, uploader, time, place
-	kindFileAge   = 'g' // g/ time, hash[32] → nothing; files not yet known to be referenced, by age
+	kindFileAge   = 'g' // g/ time, hash[32] → party charged; files that no record is known to name, by age
 	kindPayload   = 'p' // p/ time, hash[32] → bytes of a small file
 	kindToken     = 't' // t/ id → token without its secret
 	kindContact   = 'c' // c/ reference → how to reach a natural person

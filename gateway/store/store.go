@@ -55,6 +55,9 @@ type Config struct {
 	CacheBytes    int64 // block cache; 0 is 8 MiB
 	MemTableBytes int64 // write buffer; 0 is 8 MiB
 
+	FilesKept    time.Duration // a file may wait this long for a record that names it; 0 is FilesKept
+	WaitingBytes int64         // of files that one party may have waiting, see Files.Waiting; 0 is no bound
+
 	Scans ScanLimits // memory bounds of scan counting; zero values are the defaults
 }
 
@@ -66,7 +69,11 @@ type Store struct {
 	now    func() time.Time
 	logger *slog.Logger
 	db     *pebble.DB
-	lock   io.Closer
+
+	filesKept    time.Duration
+	waitingBytes int64
+
+	lock io.Closer
 
 	failure atomic.Pointer[error] // set once, when a write to the disk failed
 
@@ -80,11 +87,14 @@ type Store struct {
 // Open opens the store in cfg.Dir, or creates it when the directory is absent or
 // empty. It reads every row once, so that a damaged block is found now rather than
 // by a shopper; a directory that is not whole is refused with CodeDamaged and left
-// as it is. Files are verified each time they are read instead.
+// as it is. Files are verified when they are read instead.
 //
 // A crash during the first Open leaves a directory that the next Open completes.
 func Open(cfg Config) (*Store, error) {
-	s := &Store{fs: cfg.FS, dir: cfg.Dir, now: cfg.Now, logger: cfg.Logger}
+	s := &Store{fs: cfg.FS, dir: cfg.Dir, now: cfg.Now, logger: cfg.Logger, filesKept: cfg.FilesKept, waitingBytes: cfg.WaitingBytes}
+	if s.filesKept <= 0 {
+		s.filesKept = FilesKept
+	}
 	if s.fs == nil {
 		s.fs = vfs.Default
 	}
@@ -104,6 +114,11 @@ func (s *Store) open(cfg Config) error {
 	state, err := s.begin()
 	if err != nil {
 		return err
+	}
+	if state == complete { // before the rows, which opening changes
+		if err := (&Files{store: s}).check(); err != nil {
+			return err
+		}
 	}
 	if err := s.openRows(cfg, state); err != nil {
 		return err

@@ -176,22 +176,24 @@ func TestSweepFiles(t *testing.T) {
 
 	asked := map[Hash]int{}
 	sweep := func() Swept {
-		swept, err := s.Sweep(context.Background(), c.now.Add(-AnswersKept), c.now.Add(-FilesKept), func(h Hash) (bool, error) {
-			asked[h]++
-			return h == named, nil
+		swept, err := s.Sweep(context.Background(), c.now.Add(-AnswersKept), c.now.Add(-FilesKept), func(hashes []Hash) (map[Hash]bool, error) {
+			for _, h := range hashes {
+				asked[h]++
+			}
+			return map[Hash]bool{named: true}, nil
 		})
 		require.NoError(t, err)
 		return swept
 	}
 	require.Equal(t, Swept{Files: 2}, sweep())
 	require.Equal(t, Swept{}, sweep())
-	require.Equal(t, map[Hash]int{named: 1, unnamed: 1, payload.Hash: 1}, asked)
+	require.Equal(t, map[Hash]int{named: 1, unnamed: 1, payload.Hash: 1, renewed: 2, fresh: 2}, asked, "what was found named or removed is not asked about again")
 	for h, want := range map[Hash]bool{named: true, unnamed: false, payload.Hash: false, renewed: true, fresh: true} {
 		_, found, err := s.Files().Stat(h)
 		require.NoError(t, err)
 		require.Equal(t, want, found)
 	}
-	_, err = s.Sweep(context.Background(), c.now, c.now.Add(time.Second), func(Hash) (bool, error) { return false, io.ErrUnexpectedEOF })
+	_, err = s.Sweep(context.Background(), c.now, c.now.Add(time.Second), func([]Hash) (map[Hash]bool, error) { return nil, io.ErrUnexpectedEOF })
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF, "an index that cannot answer stops the sweep")
 	_, found, err := s.Files().Stat(fresh)
 	require.NoError(t, err)

@@ -21,80 +21,84 @@ type Swept struct {
 	Strays  int // bytes without rows, left by a crash between the two
 }
 
-// Sweep removes answers given before answersCutoff, and files received before
-// filesCutoff that referenced does not know. A file once found referenced is not
-// asked about again, unless it is received again.
+// Sweep removes answers given before answersCutoff, and files that wait for a record
+// that names them since before filesCutoff and are not named.
 //
-// referenced must answer from a read model that has followed the chain to its head
-// (an index under construction knows nothing, and files would be lost): let it
-// return an error until then. A crash during a sweep leaves no row without its
-// bytes; the next sweep removes the bytes left without a row.
-func (s *Store) Sweep(ctx context.Context, answersCutoff, filesCutoff time.Time, referenced func(Hash) (bool, error)) (Swept, error) {
+// It asks named once, about every file that waits; files once found named are kept for
+// good and never asked about again. named must answer from the transactions under way
+// and then from a read model that has followed the chain to its head (an index under
+// construction knows nothing, and files would be lost): let it return an error until
+// then. Of a request that comes while it answers, Files.Hold has told before. A crash
+// during a sweep leaves no row without its bytes; the next sweep removes the bytes left
+// without a row.
+func (s *Store) Sweep(ctx context.Context, answersCutoff, filesCutoff time.Time, named func([]Hash) (map[Hash]bool, error)) (Swept, error) {
 	var swept Swept
 	var err error
 	if swept.Answers, err = s.outbox.sweepAnswers(answersCutoff); err != nil {
 		return swept, err
 	}
-	if swept.Files, err = s.files.sweep(ctx, filesCutoff, referenced); err != nil {
+	if swept.Files, err = s.files.sweep(ctx, filesCutoff, named); err != nil {
 		return swept, err
 	}
 	swept.Strays, err = s.files.sweepStrays(ctx, filesCutoff)
 	return swept, err
 }
 
-func (f *Files) sweep(ctx context.Context, cutoff time.Time, referenced func(Hash) (bool, error)) (int, error) {
-	var candidates []File // by hash and age only
-	lower, _ := kindBounds(kindFileAge)
-	err := f.store.scan(lower, timeKey(kindFileAge, cutoff, ""), func(k, _ []byte) error {
-		var candidate File
-		if copy(candidate.Hash[:], k[10:]) != len(candidate.Hash) {
-			return errRow
-		}
-		candidate.Again = timeOfKey(k)
-		candidates = append(candidates, candidate)
-		return ctx.Err()
-	})
-	removed := 0
-	for _, candidate := range candidates {
-		if err != nil {
-			break
-		}
-		var gone bool
-		gone, err = f.sweepOne(candidate, referenced)
-		if gone {
-			removed++
-		}
-		err = errors.Join(err, ctx.Err())
-	}
-	return removed, err
+// aged is a file that waits, by hash and age only.
+type aged struct {
+	hash  Hash
+	again time.Time
 }
 
-// sweepOne decides about one file while nobody can receive the same bytes again.
-func (f *Files) sweepOne(candidate File, referenced func(Hash) (bool, error)) (gone bool, err error) {
-	h := candidate.Hash
+func (f *Files) sweep(ctx context.Context, cutoff time.Time, named func([]Hash) (map[Hash]bool, error)) (int, error) {
+	var candidates []aged
+	var hashes []Hash
+	lower, upper := kindBounds(kindFileAge)
+	err := f.store.scan(lower, upper, func(k, _ []byte) error {
+		h, err := hashOfAge(k)
+		candidates, hashes = append(candidates, aged{h, timeOfKey(k)}), append(hashes, h)
+		return errors.Join(err, ctx.Err())
+	})
+	if err != nil || len(candidates) == 0 {
+		return 0, err
+	}
+	isNamed, err := named(hashes)
+	if err != nil {
+		return 0, err
+	}
+	removed := 0
+	for _, candidate := range candidates {
+		if isNamed[candidate.hash] {
+			err = f.named(candidate.hash)
+		} else if candidate.again.Before(cutoff) {
+			var gone bool
+			if gone, err = f.sweepOne(candidate); gone {
+				removed++
+			}
+		}
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return removed, err
+		}
+	}
+	return removed, nil
+}
+
+// sweepOne removes one file while nobody can receive the same bytes again, unless they
+// came again, or a request named them, since it was a candidate.
+func (f *Files) sweepOne(candidate aged) (gone bool, err error) {
+	h := candidate.hash
 	f.sweeping.Lock()
 	defer f.sweeping.Unlock()
 	f.turns[h[0]].Lock()
 	defer f.turns[h[0]].Unlock()
 	file, found, err := f.Stat(h)
-	if err != nil {
+	if err != nil || !found || !file.Again.Equal(candidate.again) {
 		return false, err
 	}
-	if found && file.Again.Equal(candidate.Again) {
-		named, err := referenced(h)
-		if err != nil {
-			return false, err
-		}
-		if !named {
-			return true, f.remove(file)
-		}
+	if waits, _, err := f.waits(file); err != nil || !waits {
+		return false, err
 	}
-	b := f.store.db.NewBatch()
-	err = b.Delete(timeKey(kindFileAge, candidate.Again, string(h[:])), nil)
-	if err == nil {
-		err = f.store.commitLater(b)
-	}
-	return false, errors.Join(err, b.Close())
+	return true, f.remove(file)
 }
 
 func (f *Files) sweepStrays(ctx context.Context, cutoff time.Time) (int, error) {

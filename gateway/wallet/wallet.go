@@ -23,6 +23,10 @@ import (
 // CodeUnknownIdentity says that no identity of that name is kept.
 const CodeUnknownIdentity trace.Code = "UNKNOWN_IDENTITY"
 
+// CodeDamaged says that what is kept under a name is no whole identity. It is not
+// passed over: enrolling anew under a name in use would leave two of it.
+const CodeDamaged trace.Code = "WALLET_DAMAGED"
+
 // Wallet is an open folder. Safe for concurrent use.
 type Wallet struct {
 	dir    string
@@ -31,8 +35,9 @@ type Wallet struct {
 	loaded map[string]ledger.Identity
 }
 
-// Open makes the folder, readable by its owner only, when it is absent. fs nil is
-// the operating system's; crash tests pass a memory file system.
+// Open makes the folder, readable by its owner only, when it is absent, and reads every
+// identity in it once: one that is not whole is found now, not when its owner first
+// writes. fs nil is the operating system's; crash tests pass a memory file system.
 func Open(dir string, fs vfs.FS) (*Wallet, error) {
 	if fs == nil {
 		fs = vfs.Default
@@ -41,7 +46,22 @@ func Open(dir string, fs vfs.FS) (*Wallet, error) {
 	if err := fs.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	return w, w.syncFolder(fs.PathDir(dir))
+	if err := w.syncFolder(fs.PathDir(dir)); err != nil {
+		return nil, err
+	}
+	names, err := fs.List(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if !validName(name) { // what a Put left that never returned, or nothing of ours
+			continue
+		}
+		if _, err := w.Identity(name); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
 }
 
 // Identity loads the identity of a name: UNKNOWN_IDENTITY when there is none.
@@ -54,23 +74,28 @@ func (w *Wallet) Identity(name string) (ledger.Identity, error) {
 	if !validName(name) {
 		return ledger.Identity{}, trace.Errorf(CodeUnknownIdentity, "no identity %q is enrolled here", name)
 	}
+	if _, err := w.fs.Stat(w.fs.PathJoin(w.dir, name)); errors.Is(err, os.ErrNotExist) {
+		return ledger.Identity{}, trace.Errorf(CodeUnknownIdentity, "no identity %q is enrolled here", name)
+	}
+	id, err := w.load(name)
+	if err != nil {
+		return ledger.Identity{}, trace.Errorf(CodeDamaged, "identity %q in %s is damaged: restore its folder from a backup, or remove it and enrol again: %v", name, w.dir, err)
+	}
+	w.loaded[name] = id
+	return id, nil
+}
+
+// load reads an identity's three files, which came there all at once.
+func (w *Wallet) load(name string) (ledger.Identity, error) {
 	var parts [3][]byte
 	for i, file := range []string{"msp", "cert.pem", "key.pem"} {
 		content, err := w.read(w.fs.PathJoin(w.dir, name, file))
-		if errors.Is(err, os.ErrNotExist) {
-			return ledger.Identity{}, trace.Errorf(CodeUnknownIdentity, "no identity %q is enrolled here", name)
-		}
 		if err != nil {
 			return ledger.Identity{}, err
 		}
 		parts[i] = content
 	}
-	id, err := ledger.NewIdentity(strings.TrimSpace(string(parts[0])), parts[1], parts[2])
-	if err != nil {
-		return ledger.Identity{}, err
-	}
-	w.loaded[name] = id
-	return id, nil
+	return ledger.NewIdentity(strings.TrimSpace(string(parts[0])), parts[1], parts[2])
 }
 
 // Put keeps an identity under a name, all or nothing: the folder is written aside and

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"math/big"
+	"os"
 	"testing"
 	"time"
 
@@ -63,4 +64,33 @@ func TestCrash(t *testing.T) {
 	id, err := after.Identity("farm-a@farm")
 	require.NoError(t, err, "an acknowledged identity is lost")
 	require.Equal(t, trace.ProducerMSP, id.MSPID)
+}
+
+// TestDamagedIdentityIsRefused: at the start, in words that name it.
+func TestDamagedIdentityIsRefused(t *testing.T) {
+	_, otherKey := enrolment(t)
+	for name, damage := range map[string]func(folder string) error{
+		"key removed":             func(f string) error { return os.Remove(f + "/key.pem") },
+		"organisation removed":    func(f string) error { return os.Remove(f + "/msp") },
+		"organisation emptied":    func(f string) error { return os.Truncate(f+"/msp", 0) },
+		"key emptied":             func(f string) error { return os.Truncate(f+"/key.pem", 0) },
+		"key halved":              func(f string) error { return os.Truncate(f+"/key.pem", 90) },
+		"key of another":          func(f string) error { return os.WriteFile(f+"/key.pem", otherKey, 0o600) },
+		"certificate overwritten": func(f string) error { return os.WriteFile(f+"/cert.pem", []byte("no certificate"), 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir() + "/wallet"
+			w, err := Open(dir, nil)
+			require.NoError(t, err)
+			certificate, key := enrolment(t)
+			require.NoError(t, w.Put("farm-a@farm", trace.ProducerMSP, certificate, key))
+			require.NoError(t, os.Mkdir(dir+"/.new-farm-b@farm", 0o700), "of a crash")
+			_, err = Open(dir, nil)
+			require.NoError(t, err)
+			require.NoError(t, damage(dir+"/farm-a@farm"))
+			_, err = Open(dir, nil)
+			require.Equal(t, CodeDamaged, trace.CodeOf(err), "%v", err)
+			require.ErrorContains(t, err, "farm-a@farm")
+		})
+	}
 }
