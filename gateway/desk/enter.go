@@ -23,6 +23,7 @@ type formBody struct {
 	Files    bool
 	Problems []fieldProblem
 	Plan     []shown // what would be recorded
+	Finding  finding // what the contract would find, of a dry run
 	Key      string
 	Receipt  *receipt
 	Known    []suggestions
@@ -34,8 +35,11 @@ type fieldProblem struct{ Name, Label, Text string }
 // suggestions are values that a field is often filled in with.
 type suggestions struct {
 	ID     string
-	Values []string
+	Values []known
 }
+
+// known is one suggested value, with what it is called where it does not say so itself.
+type known struct{ Value, Label string }
 
 // nonceName is the form's own random part of its idempotency key.
 const nonceName = "nonce"
@@ -139,7 +143,10 @@ func (d *Desk) dryRunOrConfirm(w http.ResponseWriter, r *http.Request, v visit, 
 		}
 	}
 	if err == nil {
-		err = d.API.Try(r.Context(), v.caller, m, arguments)
+		var tried trace.Receipt
+		if tried, err = d.API.Try(r.Context(), v.caller, m, arguments); err == nil {
+			body.Finding = findingOf(v.lang, tried.Result)
+		}
 	}
 	if trace.CodeOf(err) == trace.CodeAlreadyRecorded && !confirm {
 		err = nil // confirming again answers with the record
@@ -164,7 +171,11 @@ func (d *Desk) showRefusedForm(w http.ResponseWriter, r *http.Request, v visit, 
 		return
 	}
 	layout := buildForm(v.lang, v.role, request, values, nil)
-	if f, found := fieldOf(problem.Detail, layout.all); found {
+	fields := layout.all
+	if problem.Code == trace.CodeMissing { // what is filled in is not what is missing
+		fields = slices.DeleteFunc(slices.Clone(fields), func(f field) bool { return f.Value() != "" })
+	}
+	if f, found := fieldOf(problem.Detail, fields); found {
 		problem.Field, problem.FieldName = f.Label, f.Name
 		body.Problems = []fieldProblem{{f.Name, f.Label, problem.Text}}
 	}

@@ -172,6 +172,19 @@ func suggestion(m member) string {
 	case reflect.TypeFor[trace.ShipmentID]():
 		return "known-shipment"
 	}
+	switch m.name {
+	case "inspection", "supersedes":
+		return "known-inspection"
+	case "review":
+		return "known-review"
+	case "undoes":
+		return "known-action"
+	case "verdict":
+		return "known-verdict"
+	}
+	if m.typ == reflect.TypeFor[trace.PartyID]() && m.owner != "AdmitPartyRequest" {
+		return "known-party"
+	}
 	return ""
 }
 

@@ -214,6 +214,7 @@ type recordBody struct {
 	Reason      string
 	CorrectedBy []link
 	Correct     string // form that corrects it, for its writer
+	Next        []link // forms that answer to it
 	Late        string
 }
 
@@ -242,7 +243,11 @@ func (d *Desk) record(w http.ResponseWriter, r *http.Request, v visit) {
 		body.Late = unscaled(int64(late)/int64(time.Hour/time.Millisecond), 24)
 		body.Late, _, _ = strings.Cut(body.Late, ".")
 	}
-	if err := body.read(v, rec); err != nil {
+	err = body.read(v, rec)
+	if err == nil {
+		body.Next, err = nextSteps(v, rec)
+	}
+	if err != nil {
 		d.refuse(w, r, v, err)
 		return
 	}
@@ -449,7 +454,8 @@ func chosen[T ~string](l Language, value T) string {
 	return string(value)
 }
 
-// known gathers what a party's forms are often filled in with: its own newest ids.
+// known gathers what forms are often filled in with: a party's own newest ids, and
+// parties and findings of everybody.
 func (d *Desk) known(v visit) ([]suggestions, error) {
 	var out []suggestions
 	for _, k := range []struct {
@@ -458,7 +464,7 @@ func (d *Desk) known(v visit) ([]suggestions, error) {
 		party    trace.PartyID
 	}{
 		{"known-gtin", state.KindProduct, 0, ""}, {"known-lot", state.KindBatch, 1, v.party}, {"known-plot", state.KindPlot, 1, v.party},
-		{"known-pack", state.KindCodePack, 0, v.party}, {"known-shipment", state.KindShipment, 0, v.party},
+		{"known-pack", state.KindCodePack, 0, v.party}, {"known-shipment", state.KindShipment, 0, v.party}, {"known-party", state.KindParty, 0, ""},
 	} {
 		records, _, err := d.Index.List(index.ListQuery{Kind: k.kind, Party: k.party, Limit: 50})
 		if err != nil {
@@ -466,9 +472,25 @@ func (d *Desk) known(v visit) ([]suggestions, error) {
 		}
 		s := suggestions{ID: k.id}
 		for _, rec := range records {
-			if _, parts, ok := state.ParseKey(rec.Key); ok && !slices.Contains(s.Values, parts[k.part]) {
-				s.Values = append(s.Values, parts[k.part])
+			if _, parts, ok := state.ParseKey(rec.Key); ok && !slices.Contains(s.Values, known{Value: parts[k.part]}) {
+				s.Values = append(s.Values, known{Value: parts[k.part]})
 			}
+		}
+		if k.id == "known-party" {
+			for i := range s.Values {
+				s.Values[i].Label = d.partyName(v.lang, trace.PartyID(s.Values[i].Value))
+			}
+		}
+		out = append(out, s)
+	}
+	for id, kind := range map[string]string{"known-inspection": state.FactInspection, "known-review": state.FactReview, "known-action": state.FactAction, "known-verdict": state.FactVerdict} {
+		records, _, err := d.Index.List(index.ListQuery{Kind: kind, Limit: 50})
+		if err != nil {
+			return nil, err
+		}
+		s := suggestions{ID: id}
+		for i, n := range d.lines(v.lang, records) {
+			s.Values = append(s.Values, known{Value: string(records[i].Key), Label: n.About + " · " + n.Recorded})
 		}
 		out = append(out, s)
 	}

@@ -244,20 +244,28 @@ func (d *Desk) receipts(l Language, result api.SheetResult) []receiptRow {
 // receiptOf writes a receipt out.
 func (d *Desk) receiptOf(l Language, w api.Written) receipt {
 	out := receipt{Key: w.Record, Path: recordPath(w.Record), Transaction: w.Transaction, Block: w.Block, Public: d.publicPage(w.Record)}
+	found := findingOf(l, w.Result)
+	out.Result, out.ResultMark = found.Words, found.Mark
+	return out
+}
+
+// finding is what a contract concluded from a record.
+type finding struct{ Words, Mark string }
+
+func findingOf(l Language, result string) finding {
+	out := finding{Words: result}
 	for _, c := range judgements() {
-		if c.value == w.Result {
-			out.Result = c.words.in(l)
+		if c.value == result {
+			out.Words = c.words.in(l)
 		}
 	}
-	switch trace.Judgement(w.Result) {
+	switch trace.Judgement(result) {
 	case trace.JudgedPass:
-		out.ResultMark = "ok"
+		out.Mark = "ok"
 	case trace.JudgedFail:
-		out.ResultMark = "bad"
+		out.Mark = "bad"
 	case trace.JudgedNoLimit:
-		out.ResultMark = "warn"
-	default:
-		out.Result = w.Result
+		out.Mark = "warn"
 	}
 	return out
 }
