@@ -13,6 +13,7 @@ import (
 	"traceledger/chaincode/rules"
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/store"
+	"traceledger/gateway/wording"
 	"traceledger/scanner-api/page"
 )
 
@@ -141,7 +142,7 @@ func (s *Scanner) refuse(c *gin.Context, p problem) {
 		})
 	} else {
 		h["Content-Type"] = []string{typeHTML}
-		err = s.renderer.Render(&out, want.language, p.view(want.language))
+		err = s.renderer.Render(&out, want.language, p.view(want.language, s.wording))
 	}
 	if err != nil {
 		s.log.Error("problem page", "error", err)
@@ -159,7 +160,7 @@ func firstOf(a, b string) string {
 	return b
 }
 
-func (p problem) view(l page.Language) page.View {
+func (p problem) view(l page.Language, said *wording.Table) page.View {
 	word := p.word
 	if word == (rules.Text{}) {
 		word = rules.Text{Zh: "提示", En: "Notice"}
@@ -169,6 +170,9 @@ func (p problem) view(l page.Language) page.View {
 		notice.Text = append(notice.Text, pickText(l, a))
 	}
 	notice.Detail = p.detail
+	if l == page.Chinese { // what the heading and the advice leave open, if it can be said
+		notice.Detail, _ = said.Chinese(p.detail)
+	}
 	return page.View{Title: notice.Heading, Notice: notice}
 }
 

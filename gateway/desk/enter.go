@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
@@ -177,7 +178,7 @@ func (d *Desk) showRefusedForm(w http.ResponseWriter, r *http.Request, v visit, 
 	}
 	if f, found := fieldOf(problem.Detail, fields); found {
 		problem.Field, problem.FieldName = f.Label, f.Name
-		body.Problems = []fieldProblem{{f.Name, f.Label, problem.Text}}
+		body.Problems = []fieldProblem{{f.Name, f.Label, cmp.Or(problem.Said, problem.Text)}}
 	}
 	d.showForm(w, r, statusOf(problem.Code), v, m, values, body, problem)
 }

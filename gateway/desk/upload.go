@@ -43,7 +43,7 @@ type plannedRow struct {
 }
 
 // Standing is a check in words with its colour.
-type Standing struct{ Word, Mark, Why string }
+type Standing struct{ Word, Mark, Why, Said string }
 
 // receiptRow is one row of what was recorded.
 type receiptRow struct {
@@ -215,7 +215,11 @@ func standingOf(l Language, row api.PlannedRow) Standing {
 	case api.CheckLater:
 		return Standing{Word: words{"等前面的行", "After earlier rows"}.in(l), Mark: "past"}
 	}
-	return Standing{Word: words{"不能记录", "Refused"}.in(l), Mark: "bad", Why: meaning(row.Code).in(l)}
+	out := Standing{Word: words{"不能记录", "Refused"}.in(l), Mark: "bad", Why: meaning(row.Code).in(l)}
+	if l == Chinese && row.DetailChinese != out.Why {
+		out.Said = row.DetailChinese
+	}
+	return out
 }
 
 func (d *Desk) receipts(l Language, result api.SheetResult) []receiptRow {
