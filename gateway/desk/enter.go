@@ -76,6 +76,7 @@ func (d *Desk) fillCorrection(m trace.Method, key trace.Key, values url.Values) 
 	if err := json.Unmarshal(record.Value, request); err != nil {
 		return trace.Errorf(trace.CodeInvalid, "record %s is not of this form", key)
 	}
+	asAsked(request)
 	if written, ok := request.(trace.Writer); ok {
 		*written.Writing() = trace.Write{Claimed: written.Writing().Claimed, Corrects: key}
 	}

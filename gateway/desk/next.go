@@ -53,6 +53,7 @@ func afterInspection(v visit, rec index.Record, offer offering) error {
 	again := &trace.ReportInspectionRequest{
 		Sample: done.Sample, Lot: done.Lot, Producer: done.Producer, Plot: done.Plot, Season: done.Season, Commodity: done.Commodity, Supersedes: rec.Key,
 	}
+	asAsked(again)
 	for _, item := range done.Items {
 		again.Items = append(again.Items, trace.InspectionItem{Substance: item.Substance, Method: item.Method, Unit: item.Unit})
 	}
@@ -85,6 +86,14 @@ func afterAction(v visit, rec index.Record, offer offering) error {
 		Kind: trace.ActionReinstate, Lot: done.Lot, Codes: done.Codes, GTIN: done.GTIN, Basis: done.Basis, Causes: []trace.Key{rec.Key}, Undoes: rec.Key,
 	})
 	return nil
+}
+
+// asAsked drops from a request made of a record what the contract added to the record.
+func asAsked(request any) {
+	if r, ok := request.(*trace.ReportInspectionRequest); ok && r.Lot != nil {
+		// A lot's commodity and producer are its product's; only a plot sample says them.
+		r.Producer, r.Plot, r.Season, r.Commodity = "", "", 0, ""
+	}
 }
 
 // lotOf is the lot a fact is about, nil if it is about something else.
