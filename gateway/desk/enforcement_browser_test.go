@@ -18,7 +18,10 @@ import (
 // set gives a field of the form its value, as a picker does.
 func (b *browser) set(field, value string) {
 	b.t.Helper()
-	require.NoError(b.t, chromedp.Do(b, chromedp.SetValue(`form.entry [name="`+field+`"]`, value)), field)
+	// A picker writes 05:06:00 as 05:06, which chromedp.SetValue takes for a failure.
+	held, err := chromedp.Run(b, chromedp.Evaluate[string](`(e => { if (!e) return ''; e.value = `+quoted(value)+`; return e.value })(document.querySelector(`+quoted(`form.entry [name="`+field+`"]`)+`))`))
+	require.NoError(b.t, err, field)
+	require.NotEmpty(b.t, held, "%s takes no %q", field, value)
 }
 
 // file puts a file of some content into a file field.

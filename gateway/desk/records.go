@@ -421,6 +421,7 @@ func (d *Desk) verdictLines(v visit, pendingOnly bool) ([]verdictLine, error) {
 		if v.lang == English && verdict.TextEnglish != "" {
 			n.Text = verdict.TextEnglish
 		}
+		n.About = about(rec.Key) // its words stand below
 		n.Level = chosen(v.lang, verdict.Level)
 		if found != "" {
 			n.Reviewed = chosen(v.lang, found)
@@ -483,12 +484,14 @@ func (d *Desk) known(v visit) ([]suggestions, error) {
 		}
 		out = append(out, s)
 	}
-	for id, kind := range map[string]string{"known-inspection": state.FactInspection, "known-review": state.FactReview, "known-action": state.FactAction, "known-verdict": state.FactVerdict} {
-		records, _, err := d.Index.List(index.ListQuery{Kind: kind, Limit: 50})
+	for _, k := range [][2]string{
+		{"known-inspection", state.FactInspection}, {"known-review", state.FactReview}, {"known-action", state.FactAction}, {"known-verdict", state.FactVerdict},
+	} {
+		records, _, err := d.Index.List(index.ListQuery{Kind: k[1], Limit: 50})
 		if err != nil {
 			return nil, err
 		}
-		s := suggestions{ID: id}
+		s := suggestions{ID: k[0]}
 		for i, n := range d.lines(v.lang, records) {
 			s.Values = append(s.Values, known{Value: string(records[i].Key), Label: n.About + " · " + n.Recorded})
 		}

@@ -94,7 +94,7 @@ func (b *builder) because() {
 		named := words + b.words("：", ": ") + b.list(failed)
 		if n := slices.Index(b.v.Line.Reasons, words); n >= 0 {
 			b.v.Line.Reasons[n] = named
-		} else if strings.Contains(b.v.Line.Text, words) {
+		} else {
 			b.v.Line.Text = strings.Replace(b.v.Line.Text, words, named, 1)
 		}
 	}
