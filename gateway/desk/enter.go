@@ -33,15 +33,6 @@ type formBody struct {
 // fieldProblem is one thing wrong with one field.
 type fieldProblem struct{ Name, Label, Text string }
 
-// suggestions are values that a field is often filled in with.
-type suggestions struct {
-	ID     string
-	Values []known
-}
-
-// known is one suggested value, with what it is called where it does not say so itself.
-type known struct{ Value, Label string }
-
 // nonceName is the form's own random part of its idempotency key.
 const nonceName = "nonce"
 
