@@ -155,6 +155,14 @@ func (b *browser) look(name, address string, width, height int64, scripts bool) 
 	return m
 }
 
+// prefer sets the colour scheme that the person's phone asks for.
+func (b *browser) prefer(scheme string) {
+	b.t.Helper()
+	require.NoError(b.t, chromedp.Do(b, command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+	})))
+}
+
 func TestPagesInABrowser(t *testing.T) {
 	w := startWorld(t)
 	w.whole(true)
@@ -181,6 +189,11 @@ func TestPagesInABrowser(t *testing.T) {
 	for name, address := range pages {
 		visit(name, address)
 	}
+	b.prefer("dark")
+	for name, address := range pages {
+		b.look(name+" dark", address, 390, 844, true)
+	}
+	b.prefer("light")
 	w.recall(w.lot, nil, state.BatchKey(w.lot))
 	visit("item recalled", w.server.URL+w.item(1))
 }

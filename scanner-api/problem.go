@@ -13,6 +13,7 @@ import (
 	"traceledger/chaincode/rules"
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/store"
+	"traceledger/gateway/wording"
 	"traceledger/scanner-api/page"
 )
 
@@ -32,6 +33,7 @@ type problem struct {
 	status     int
 	level      rules.LineLevel // whose colour and sign the page uses
 	code       trace.Code
+	word       rules.Text // over the heading; "notice" if empty
 	heading    rules.Text
 	advice     []rules.Text
 	detail     string // the coded error's own words
@@ -62,7 +64,7 @@ func problemInternal() problem {
 
 // problemUnknown is for codes whose product, lot or pack the ledger does not hold.
 func problemUnknown(what string) problem {
-	return problem{status: http.StatusNotFound, level: rules.LineWarning, code: CodeUnknown, detail: what + " is not on the ledger",
+	return problem{status: http.StatusNotFound, level: rules.LineWarning, code: CodeUnknown, word: rules.Text{Zh: "查无记录", En: "Not on record"}, detail: what + " is not on the ledger",
 		heading: rules.Text{Zh: "查无此码：账本上没有这个批次或商品", En: "Unknown code: the ledger holds no such lot or product"},
 		advice: []rules.Text{
 			{Zh: "请核对是否扫全、是否误输。", En: "Check that the whole code was scanned or typed."},
@@ -72,7 +74,7 @@ func problemUnknown(what string) problem {
 
 // problemAltered is for serials that the producer did not issue in that lot.
 func problemAltered() problem {
-	return problem{status: http.StatusNotFound, level: rules.LineRecalled, code: CodeAltered, detail: "the producer issued no such code in this lot",
+	return problem{status: http.StatusNotFound, level: rules.LineRecalled, code: CodeAltered, word: rules.Text{Zh: "谨防假冒", En: "Beware"}, detail: "the producer issued no such code in this lot",
 		heading: rules.Text{Zh: "此码不是生产者发出的：可能被篡改或伪造", En: "The producer did not issue this code: it may be altered or forged"},
 		advice: []rules.Text{
 			{Zh: "账本上有这个批次，但生产者公布的发码清单里没有这一个码。", En: "The ledger holds the lot, but this code is not in the list that the producer published."},
@@ -140,7 +142,7 @@ func (s *Scanner) refuse(c *gin.Context, p problem) {
 		})
 	} else {
 		h["Content-Type"] = []string{typeHTML}
-		err = s.renderer.Render(&out, want.language, p.view(want.language))
+		err = s.renderer.Render(&out, want.language, p.view(want.language, s.wording))
 	}
 	if err != nil {
 		s.log.Error("problem page", "error", err)
@@ -158,12 +160,19 @@ func firstOf(a, b string) string {
 	return b
 }
 
-func (p problem) view(l page.Language) page.View {
-	notice := &page.Notice{Level: string(p.level), Code: string(p.code), Heading: pickText(l, p.heading)}
+func (p problem) view(l page.Language, said *wording.Table) page.View {
+	word := p.word
+	if word == (rules.Text{}) {
+		word = rules.Text{Zh: "提示", En: "Notice"}
+	}
+	notice := &page.Notice{Level: string(p.level), Word: pickText(l, word), Code: string(p.code), Heading: pickText(l, p.heading)}
 	for _, a := range p.advice {
 		notice.Text = append(notice.Text, pickText(l, a))
 	}
 	notice.Detail = p.detail
+	if l == page.Chinese { // what the heading and the advice leave open, if it can be said
+		notice.Detail, _ = said.Chinese(p.detail)
+	}
 	return page.View{Title: notice.Heading, Notice: notice}
 }
 

@@ -16,6 +16,7 @@ import (
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/index"
 	"traceledger/gateway/store"
+	"traceledger/gateway/wording"
 	"traceledger/scanner-api/page"
 	"traceledger/scanner-api/recent"
 )
@@ -84,6 +85,7 @@ type Scanner struct {
 	visitors visitors
 	sighted  *sightings
 	renderer *page.Renderer
+	wording  *wording.Table
 	library  *library
 	outlines *recent.Cache[outlineKey, *outline]
 	bodies   *recent.Cache[bodyKey, *body]
@@ -129,6 +131,7 @@ func New(cfg Config) (*Scanner, error) {
 	if cfg.CacheBytes <= 0 {
 		cfg.CacheBytes = 32 << 20
 	}
+	s.wording = wording.New()
 	s.limiter = newLimiter(cfg.Rate, cfg.Burst)
 	s.bodies = recent.New[bodyKey, *body](cfg.CacheBytes, nil)
 	s.library = newLibrary(cfg.Files, s.log)

@@ -100,7 +100,7 @@ func (s *Scanner) roll(c *gin.Context, a address, p *packOutline, status trace.P
 }
 
 func rollView(l page.Language, line rules.Line, summary store.ScanSummary) page.View {
-	v := page.View{Notice: &page.Notice{Level: string(line.Level), Heading: pickText(l, line.Text)}}
+	v := page.View{Notice: &page.Notice{Level: string(line.Level), Word: l.Level(line.Level), Heading: pickText(l, line.Text)}}
 	v.Title = v.Notice.Heading
 	say := func(zh, en string) { v.Notice.Text = append(v.Notice.Text, pickText(l, rules.Text{Zh: zh, En: en})) }
 	if line.Level == rules.LineNotOnSale {

@@ -140,8 +140,8 @@ func TestTrustedProxies(t *testing.T) {
 	require.ErrorContains(t, err, "proxy.example")
 }
 
-// TestDeskIsThere: the address that the house prints is served, and without a sign-in
-// shows the form only.
+// TestDeskIsThere: the address that the house prints is served with its style, and
+// without a sign-in shows the form only.
 func TestDeskIsThere(t *testing.T) {
 	h := newHouse(t)
 	h.start("serve")
@@ -153,5 +153,12 @@ func TestDeskIsThere(t *testing.T) {
 		require.NoError(t, response.Body.Close())
 		require.Equal(t, want, response.StatusCode, path)
 		require.Contains(t, string(content), `name="token"`, path)
+		_, rest, found := strings.Cut(string(content), `rel="stylesheet" href="`)
+		require.True(t, found)
+		style, _, _ := strings.Cut(rest, `"`)
+		response, err = http.Get(h.base + style)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, http.StatusOK, response.StatusCode, style)
 	}
 }

@@ -183,6 +183,9 @@ func (n *node) routes(pages, desks http.Handler, metrics *prometheus.Registry) h
 	r.GET("/healthz", n.health)
 	r.GET("/readyz", n.readiness)
 	r.NoRoute(func(c *gin.Context) {
+		// The router begins with 404 here; a handler that just writes means 200, and a
+		// browser ignores a style sheet that comes with any other status.
+		c.Status(http.StatusOK)
 		switch path := c.Request.URL.Path; {
 		case below(path, "/v1"): // a program that mistypes a route is not shown a shopper's page
 			n.api.NoSuchRoute(c)

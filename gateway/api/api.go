@@ -15,6 +15,7 @@ import (
 	"traceledger/gateway/index"
 	"traceledger/gateway/ledger"
 	"traceledger/gateway/store"
+	"traceledger/gateway/wording"
 )
 
 // Ledger is what the interface needs of gateway/ledger.
@@ -65,6 +66,7 @@ type API struct {
 	turns    *turns
 	codes    *codes.Factory
 	document []byte
+	wording  *wording.Table // the chain's refusals in Chinese
 }
 
 // New builds the interface.
@@ -87,7 +89,7 @@ func New(cfg Config) (*API, error) {
 	}
 	return &API{
 		Config: cfg, limiter: newLimiter(cfg.Limits.PerSecond, cfg.Limits.Burst), turns: newTurns(cfg.Limits.Heavy),
-		codes: codes.NewFactory(cfg.Store.Contacts(), time.Now), document: document,
+		codes: codes.NewFactory(cfg.Store.Contacts(), time.Now), document: document, wording: wording.New(),
 	}, nil
 }
 
@@ -137,5 +139,5 @@ func (a *API) handle(h func(c *gin.Context) (answer, error)) gin.HandlerFunc {
 
 func (a *API) fail(c *gin.Context, err error) {
 	c.Abort()
-	writeProblem(c.Writer, problemOf(err, a.Logger.With("route", c.FullPath())))
+	writeProblem(c.Writer, problemOf(err, a.wording, a.Logger.With("route", c.FullPath())))
 }

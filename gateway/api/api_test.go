@@ -204,6 +204,7 @@ func TestCodesAreMadeOncePrintedByTheirOwnerOnly(t *testing.T) {
 	status, _, answer = h.Call(http.MethodPost, "/v1/code-orders", token, "order-2", map[string]any{"count": 1, "lot": lot})
 	require.Equal(t, http.StatusUnprocessableEntity, status)
 	require.Equal(t, trace.CodeTooManyCodes, problem(t, answer).Code)
+	require.Contains(t, problem(t, answer).DetailChinese, "没有码", "the same in Chinese")
 }
 
 func TestFilesAreKeptByTheirHash(t *testing.T) {

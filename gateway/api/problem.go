@@ -11,6 +11,7 @@ import (
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/ledger"
 	"traceledger/gateway/store"
+	"traceledger/gateway/wording"
 )
 
 // Codes the REST interface adds to the chain's.
@@ -30,6 +31,8 @@ type Problem struct {
 	Status int        `json:"status"`
 	Code   trace.Code `json:"code"`
 	Detail string     `json:"detail"` // what was wrong, with which value, what would be right
+	// DetailChinese says the same in Chinese, where the refusal is the chain's.
+	DetailChinese string `json:"detailChinese,omitempty"`
 	// Transaction is set when the outcome of a submitted transaction is unknown:
 	// repeat the request with the same Idempotency-Key to learn it.
 	Transaction string `json:"transaction,omitempty"`
@@ -69,7 +72,7 @@ func Status(code trace.Code) int {
 
 // problemOf makes the answer to err. Uncoded errors are ours, not the caller's:
 // they are logged and their text kept from the wire.
-func problemOf(err error, logger *slog.Logger) Problem {
+func problemOf(err error, said *wording.Table, logger *slog.Logger) Problem {
 	var coded *trace.Error
 	if !errors.As(err, &coded) {
 		logger.Error("request failed", "error", err)
@@ -82,8 +85,8 @@ func problemOf(err error, logger *slog.Logger) Problem {
 		coded = trace.Errorf(coded.Code, "the server's disk failed; its log has the details. Repeat a write with the same Idempotency-Key once it is mended")
 	case ledger.CodeOutbox:
 		logger.Error("the outbox failed", "error", err)
-		said, _, _ := strings.Cut(coded.Message, ": ")
-		coded = trace.Errorf(coded.Code, "%s", said)
+		first, _, _ := strings.Cut(coded.Message, ": ")
+		coded = trace.Errorf(coded.Code, "%s", first)
 	}
 	status := Status(coded.Code)
 	p := Problem{
@@ -92,6 +95,8 @@ func problemOf(err error, logger *slog.Logger) Problem {
 		Status: status,
 		Code:   coded.Code,
 		Detail: coded.Message,
+
+		DetailChinese: said.Refusal(coded.Code, coded.Message),
 	}
 	switch coded.Code {
 	case ledger.CodeOutcomeUnknown, ledger.CodeBusy, ledger.CodeLedgerUnavailable, ledger.CodeConflict, CodeRateLimited, trace.CodeNotReady:

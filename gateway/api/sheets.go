@@ -40,9 +40,10 @@ type PlannedRow struct {
 	About        string `json:"about"`
 	// Check is what the chain says of this row today.
 	Check RowCheck `json:"check"`
-	// Code and Detail belong to a refusal.
-	Code   trace.Code `json:"code,omitempty"`
-	Detail string     `json:"detail,omitempty"`
+	// Code and Detail belong to a refusal; DetailChinese says Detail in Chinese.
+	Code          trace.Code `json:"code,omitempty"`
+	Detail        string     `json:"detail,omitempty"`
+	DetailChinese string     `json:"detailChinese,omitempty"`
 }
 
 // RowCheck is the chain's answer to a row's simulation.
@@ -252,6 +253,7 @@ func (a *API) check(ctx context.Context, who Caller, p sheet.Planned, row *Plann
 		row.Check = CheckLater
 	default:
 		row.Check, row.Code, row.Detail = CheckRefused, coded.Code, coded.Message
+		row.DetailChinese = a.wording.Refusal(coded.Code, coded.Message)
 	}
 	return nil
 }
@@ -308,7 +310,7 @@ func (a *API) settle(out *SheetResult, row RowOutcome, work func(*RowOutcome) er
 	if !out.Complete {
 		row.NotSent = true
 	} else if err := work(&row); err != nil {
-		p := problemOf(err, a.Logger)
+		p := problemOf(err, a.wording, a.Logger)
 		row.Refused, row.Unknown, out.Complete = &p, p.Code == ledger.CodeOutcomeUnknown, false
 	}
 	out.Rows = append(out.Rows, row)

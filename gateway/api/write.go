@@ -84,14 +84,18 @@ func (a *API) Write(ctx context.Context, who Caller, m trace.Method, key string,
 }
 
 // Try lets the chain simulate a request, already carrying its idempotency key, and
-// gives its refusal. Nothing is recorded.
-func (a *API) Try(ctx context.Context, who Caller, m trace.Method, arguments []byte) error {
+// gives its refusal, or the receipt it would have. Nothing is recorded.
+func (a *API) Try(ctx context.Context, who Caller, m trace.Method, arguments []byte) (trace.Receipt, error) {
+	var receipt trace.Receipt
 	call, err := a.callOf(who, m, arguments)
 	if err != nil {
-		return err
+		return receipt, err
 	}
-	_, err = a.Ledger.Evaluate(ctx, who.Identity, call)
-	return err
+	result, err := a.Ledger.Evaluate(ctx, who.Identity, call)
+	if err != nil {
+		return receipt, err
+	}
+	return receipt, json.Unmarshal(result, &receipt)
 }
 
 // callOf makes the call of a request, with the payload that travels beside it.

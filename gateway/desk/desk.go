@@ -12,6 +12,7 @@ import (
 	"traceledger/gateway/index"
 	"traceledger/gateway/ledger"
 	"traceledger/gateway/store"
+	"traceledger/gateway/wording"
 )
 
 // Config is what the desks are built from. All fields but Logger are required.
@@ -32,6 +33,7 @@ type Desk struct {
 	doors    doormen
 	pages    pages
 	secure   bool
+	wording  *wording.Table
 }
 
 // New builds the desks. All their paths begin with /desk.
@@ -46,7 +48,7 @@ func New(cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Desk{Config: cfg, sessions: newSessions(time.Now), pages: pages, secure: strings.HasPrefix(cfg.PublicBase, "https://")}
+	d := &Desk{Config: cfg, sessions: newSessions(time.Now), pages: pages, secure: strings.HasPrefix(cfg.PublicBase, "https://"), wording: wording.New()}
 	return d.routes(), nil
 }
 
@@ -178,6 +180,7 @@ func (d *Desk) refusal(l Language, err error) *refusal {
 	out := &refusal{Code: coded.Code, Text: says.in(l), Detail: coded.Message}
 	if l == Chinese {
 		out.English = says.en
+		out.Said, _ = d.wording.Chinese(coded.Message)
 	}
 	var unknown *ledger.UnknownOutcome
 	if errors.As(err, &unknown) {

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
@@ -23,6 +24,7 @@ type formBody struct {
 	Files    bool
 	Problems []fieldProblem
 	Plan     []shown // what would be recorded
+	Finding  finding // what the contract would find, of a dry run
 	Key      string
 	Receipt  *receipt
 	Known    []suggestions
@@ -30,12 +32,6 @@ type formBody struct {
 
 // fieldProblem is one thing wrong with one field.
 type fieldProblem struct{ Name, Label, Text string }
-
-// suggestions are values that a field is often filled in with.
-type suggestions struct {
-	ID     string
-	Values []string
-}
 
 // nonceName is the form's own random part of its idempotency key.
 const nonceName = "nonce"
@@ -71,6 +67,7 @@ func (d *Desk) fillCorrection(m trace.Method, key trace.Key, values url.Values) 
 	if err := json.Unmarshal(record.Value, request); err != nil {
 		return trace.Errorf(trace.CodeInvalid, "record %s is not of this form", key)
 	}
+	asAsked(request)
 	if written, ok := request.(trace.Writer); ok {
 		*written.Writing() = trace.Write{Claimed: written.Writing().Claimed, Corrects: key}
 	}
@@ -139,7 +136,10 @@ func (d *Desk) dryRunOrConfirm(w http.ResponseWriter, r *http.Request, v visit, 
 		}
 	}
 	if err == nil {
-		err = d.API.Try(r.Context(), v.caller, m, arguments)
+		var tried trace.Receipt
+		if tried, err = d.API.Try(r.Context(), v.caller, m, arguments); err == nil {
+			body.Finding = findingOf(v.lang, tried.Result)
+		}
 	}
 	if trace.CodeOf(err) == trace.CodeAlreadyRecorded && !confirm {
 		err = nil // confirming again answers with the record
@@ -164,9 +164,13 @@ func (d *Desk) showRefusedForm(w http.ResponseWriter, r *http.Request, v visit, 
 		return
 	}
 	layout := buildForm(v.lang, v.role, request, values, nil)
-	if f, found := fieldOf(problem.Detail, layout.all); found {
+	fields := layout.all
+	if problem.Code == trace.CodeMissing { // what is filled in is not what is missing
+		fields = slices.DeleteFunc(slices.Clone(fields), func(f field) bool { return f.Value() != "" })
+	}
+	if f, found := fieldOf(problem.Detail, fields); found {
 		problem.Field, problem.FieldName = f.Label, f.Name
-		body.Problems = []fieldProblem{{f.Name, f.Label, problem.Text}}
+		body.Problems = []fieldProblem{{f.Name, f.Label, cmp.Or(problem.Said, problem.Text)}}
 	}
 	d.showForm(w, r, statusOf(problem.Code), v, m, values, body, problem)
 }

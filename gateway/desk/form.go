@@ -158,23 +158,6 @@ func (b *builder) offered(m member, value string) bool {
 	return true
 }
 
-// suggestion names the list of known values that helps to fill a field in.
-func suggestion(m member) string {
-	switch m.typ {
-	case reflect.TypeFor[trace.GTIN]():
-		return "known-gtin"
-	case reflect.TypeFor[trace.LotNumber]():
-		return "known-lot"
-	case reflect.TypeFor[trace.PlotID]():
-		return "known-plot"
-	case reflect.TypeFor[trace.PackID]():
-		return "known-pack"
-	case reflect.TypeFor[trace.ShipmentID]():
-		return "known-shipment"
-	}
-	return ""
-}
-
 // start gives a new form its first values: now, and whatever the address says.
 func start(request any, query url.Values, now time.Time) url.Values {
 	values := url.Values{}

@@ -214,6 +214,7 @@ type recordBody struct {
 	Reason      string
 	CorrectedBy []link
 	Correct     string // form that corrects it, for its writer
+	Next        []link // forms that answer to it
 	Late        string
 }
 
@@ -242,7 +243,11 @@ func (d *Desk) record(w http.ResponseWriter, r *http.Request, v visit) {
 		body.Late = unscaled(int64(late)/int64(time.Hour/time.Millisecond), 24)
 		body.Late, _, _ = strings.Cut(body.Late, ".")
 	}
-	if err := body.read(v, rec); err != nil {
+	err = body.read(v, rec)
+	if err == nil {
+		body.Next, err = nextSteps(v, rec)
+	}
+	if err != nil {
 		d.refuse(w, r, v, err)
 		return
 	}
@@ -416,6 +421,7 @@ func (d *Desk) verdictLines(v visit, pendingOnly bool) ([]verdictLine, error) {
 		if v.lang == English && verdict.TextEnglish != "" {
 			n.Text = verdict.TextEnglish
 		}
+		n.About = about(rec.Key) // its words stand below
 		n.Level = chosen(v.lang, verdict.Level)
 		if found != "" {
 			n.Reviewed = chosen(v.lang, found)
@@ -447,30 +453,4 @@ func chosen[T ~string](l Language, value T) string {
 		}
 	}
 	return string(value)
-}
-
-// known gathers what a party's forms are often filled in with: its own newest ids.
-func (d *Desk) known(v visit) ([]suggestions, error) {
-	var out []suggestions
-	for _, k := range []struct {
-		id, kind string
-		part     int
-		party    trace.PartyID
-	}{
-		{"known-gtin", state.KindProduct, 0, ""}, {"known-lot", state.KindBatch, 1, v.party}, {"known-plot", state.KindPlot, 1, v.party},
-		{"known-pack", state.KindCodePack, 0, v.party}, {"known-shipment", state.KindShipment, 0, v.party},
-	} {
-		records, _, err := d.Index.List(index.ListQuery{Kind: k.kind, Party: k.party, Limit: 50})
-		if err != nil {
-			return nil, err
-		}
-		s := suggestions{ID: k.id}
-		for _, rec := range records {
-			if _, parts, ok := state.ParseKey(rec.Key); ok && !slices.Contains(s.Values, parts[k.part]) {
-				s.Values = append(s.Values, parts[k.part])
-			}
-		}
-		out = append(out, s)
-	}
-	return out, nil
 }

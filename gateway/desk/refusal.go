@@ -9,6 +9,7 @@ import (
 	"traceledger/gateway/ingest/sheet"
 	"traceledger/gateway/ledger"
 	"traceledger/gateway/store"
+	"traceledger/gateway/wording"
 )
 
 // CodeCSRF refuses a form that was not made by a page of this session.
@@ -19,7 +20,8 @@ type refusal struct {
 	Code    trace.Code
 	Text    string // what it means, in the page's language
 	English string // the same beside it on a Chinese page
-	Detail  string // the chain's own words: which value, what would be right
+	Said    string // which value, what would be right, in Chinese on a Chinese page
+	Detail  string // the same in the chain's own words
 	// Field is the label of the field it is about, FieldName its name in the form.
 	Field, FieldName string
 	// Doubt: it may be recorded. Retry: the same request may succeed later.
@@ -37,81 +39,8 @@ func statusOf(code trace.Code) int {
 
 // meaning says what a code means to the person at the desk.
 func meaning(code trace.Code) words {
-	switch code {
-	case trace.CodeMalformed:
-		return words{"内容格式不对", "The content is not in the right form"}
-	case trace.CodeUnknownField:
-		return words{"有账本不认识的字段", "There is a field the ledger does not know"}
-	case trace.CodeDuplicateField:
-		return words{"同一字段填了两次", "A field is given twice"}
-	case trace.CodeTooLarge, store.CodeFileTooLarge:
-		return words{"内容过大或过长", "Too large or too long"}
-	case store.CodeUploadQuota:
-		return words{"尚未被任何记录引用的文件太多，请先提交记录，或等候清理", "Too many files here that no record names yet; record them first, or wait until they are removed"}
-	case trace.CodeMissing:
-		return words{"缺少必填内容", "Something needed is missing"}
-	case trace.CodeInvalid:
-		return words{"填写的内容不符合要求", "A value is not what it should be"}
-	case trace.CodeCheckDigit:
-		return words{"条码校验位不对，请核对条码", "The check digit does not hold; compare the code"}
-	case trace.CodeForbidden:
-		return words{"您的身份不能做这件事", "Your role or party may not do this"}
-	case trace.CodeWrongOrg:
-		return words{"此角色属于另一机构", "The role belongs to another organisation"}
-	case trace.CodeNoIdentity:
-		return words{"证书里没有角色或主体", "The certificate carries no role or party"}
-	case ledger.CodeCertificate:
-		return words{"账本不接受此身份的证书（已过期或不属于该机构），请重新签发", "The ledger does not take this identity's certificate, expired or not its organisation's; have it issued again"}
-	case trace.CodeUnknownParty:
-		return words{"主体未在登记册中，请先由监管部门登记", "The party is not in the registry; the regulator admits it first"}
-	case trace.CodePartySuspended:
-		return words{"主体已暂停或不在有效期内", "The party is suspended or outside its validity"}
-	case trace.CodeLicence:
-		return words{"许可证缺失、过期、已吊销或不含此类别", "The licence is missing, expired, revoked or does not cover this"}
-	case trace.CodeNotAccredited:
-		return words{"检验机构当日没有该项目的资质", "The lab is not accredited for an item on the day"}
-	case trace.CodeOwnLot:
-		return words{"不能检验或复核自己的批次、自己的判定", "Nobody judges their own lot or reviews their own verdict"}
-	case trace.CodeNotFound, store.CodeFileUnknown:
-		return words{"所引用的记录或文件不存在", "A record or file that is named does not exist"}
-	case trace.CodeAlreadyExists:
-		return words{"此编号已被占用，且内容不同", "The id is taken by another content"}
-	case trace.CodeAlreadyRecorded:
-		return words{"同样的内容已在账本上，不会重复记录", "The very same is on the ledger already; it is not recorded twice"}
-	case trace.CodeState:
-		return words{"当前状态不允许这一步", "Its state does not allow this step"}
-	case trace.CodeRecalled:
-		return words{"该批次或其原料已被召回", "The lot or an input of it is recalled"}
-	case trace.CodeNotReady:
-		return words{"账本尚未就绪，请稍后再试", "The ledger is not ready yet; try again later"}
-	case trace.CodeChronology:
-		return words{"时间先后有矛盾", "The times contradict each other"}
-	case trace.CodeInterval:
-		return words{"用药与采收之间短于安全间隔期", "Sprayed within the pre-harvest interval"}
-	case trace.CodeApplications:
-		return words{"本季用药次数超过规定", "More applications this season than allowed"}
-	case trace.CodeYield:
-		return words{"数量超过该地块本季可能的产量", "More than the plot can yield this season"}
-	case trace.CodeInputs:
-		return words{"投入数量超过原料批次的余量", "More than the parent lot still holds"}
-	case trace.CodeTooManyCodes:
-		return words{"码数超过该批次的件数", "More codes than the lot has items"}
-	case trace.CodeRebind:
-		return words{"码包只能绑定一次", "A code pack is bound once"}
-	case trace.CodeCustody:
-		return words{"货物不在交出方手中，交接链会断开或重复", "Custody would break or double: the giver does not hold the goods"}
-	case trace.CodeSegment:
-		return words{"读数的条数、次序或内容不对", "The readings' count, order or content is wrong"}
-	case trace.CodeOutOfRange:
-		return words{"数值超出可能的范围", "A value is physically impossible"}
-	case trace.CodeSequence:
-		return words{"该设备同一序号已有不同内容，或前后不衔接", "The device's sequence exists with other content or does not chain"}
-	case trace.CodeStandard:
-		return words{"标准库中没有所需的标准", "No standard on file where one is needed"}
-	case trace.CodeBasis:
-		return words{"缺少法律依据或事由记录", "Legal basis or cause records are missing"}
-	case trace.CodeReview:
-		return words{"缺少前一级复核，或复核不允许这一步", "A review level is missing or does not allow this"}
+	if said := wording.Meaning(code); said.Chinese != "" {
+		return words{said.Chinese, said.English}
 	}
 	return meaningOfGateway(code)
 }
@@ -119,6 +48,14 @@ func meaning(code trace.Code) words {
 // meaningOfGateway goes on with the codes that never reach the chain.
 func meaningOfGateway(code trace.Code) words {
 	switch code {
+	case store.CodeFileTooLarge:
+		return words{"内容过大或过长", "Too large or too long"}
+	case store.CodeFileUnknown:
+		return words{"所引用的记录或文件不存在", "A record or file that is named does not exist"}
+	case store.CodeUploadQuota:
+		return words{"尚未被任何记录引用的文件太多，请先提交记录，或等候清理", "Too many files here that no record names yet; record them first, or wait until they are removed"}
+	case ledger.CodeCertificate:
+		return words{"账本不接受此身份的证书（已过期或不属于该机构），请重新签发", "The ledger does not take this identity's certificate, expired or not its organisation's; have it issued again"}
 	case ledger.CodeOutcomeUnknown:
 		return words{"正在确认是否已记录，请用同一页重试", "Being confirmed; retry with this same page"}
 	case api.CodeRateLimited:

@@ -99,6 +99,9 @@ func (m member) widget() widget {
 		}
 		return widgetLines
 	}
+	if m.owner == "InspectionItem" {
+		return widgetText // a word in a row of a table
+	}
 	switch m.name {
 	case "note", "reason", "description", "text", "textEnglish", "correctionReason":
 		return widgetArea

@@ -43,7 +43,7 @@ type plannedRow struct {
 }
 
 // Standing is a check in words with its colour.
-type Standing struct{ Word, Mark, Why string }
+type Standing struct{ Word, Mark, Why, Said string }
 
 // receiptRow is one row of what was recorded.
 type receiptRow struct {
@@ -215,7 +215,11 @@ func standingOf(l Language, row api.PlannedRow) Standing {
 	case api.CheckLater:
 		return Standing{Word: words{"等前面的行", "After earlier rows"}.in(l), Mark: "past"}
 	}
-	return Standing{Word: words{"不能记录", "Refused"}.in(l), Mark: "bad", Why: meaning(row.Code).in(l)}
+	out := Standing{Word: words{"不能记录", "Refused"}.in(l), Mark: "bad", Why: meaning(row.Code).in(l)}
+	if l == Chinese && row.DetailChinese != out.Why {
+		out.Said = row.DetailChinese
+	}
+	return out
 }
 
 func (d *Desk) receipts(l Language, result api.SheetResult) []receiptRow {
@@ -244,20 +248,28 @@ func (d *Desk) receipts(l Language, result api.SheetResult) []receiptRow {
 // receiptOf writes a receipt out.
 func (d *Desk) receiptOf(l Language, w api.Written) receipt {
 	out := receipt{Key: w.Record, Path: recordPath(w.Record), Transaction: w.Transaction, Block: w.Block, Public: d.publicPage(w.Record)}
+	found := findingOf(l, w.Result)
+	out.Result, out.ResultMark = found.Words, found.Mark
+	return out
+}
+
+// finding is what a contract concluded from a record.
+type finding struct{ Words, Mark string }
+
+func findingOf(l Language, result string) finding {
+	out := finding{Words: result}
 	for _, c := range judgements() {
-		if c.value == w.Result {
-			out.Result = c.words.in(l)
+		if c.value == result {
+			out.Words = c.words.in(l)
 		}
 	}
-	switch trace.Judgement(w.Result) {
+	switch trace.Judgement(result) {
 	case trace.JudgedPass:
-		out.ResultMark = "ok"
+		out.Mark = "ok"
 	case trace.JudgedFail:
-		out.ResultMark = "bad"
+		out.Mark = "bad"
 	case trace.JudgedNoLimit:
-		out.ResultMark = "warn"
-	default:
-		out.Result = w.Result
+		out.Mark = "warn"
 	}
 	return out
 }

@@ -189,7 +189,7 @@ func (t Temperature) drawMarks(d *drawing, s temperatureScale) {
 	for _, excursion := range t.Excursions {
 		x := (s.x(excursion.From) + s.x(excursion.To)) / 2
 		d.triangle("excursion-mark", x, plotTop-10)
-		width := textWidth(excursion.Label, 90)
+		width := textWidth(excursion.Label, 110)
 		left := min(max(x-width/2, plotLeft), plotRight-width)
 		if excursion.Label != "" && left >= free {
 			d.text("excursion-label", "", left, plotTop-130, excursion.Label)

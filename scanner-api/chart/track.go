@@ -31,7 +31,10 @@ type TrackPlace struct {
 type Track struct {
 	// Runs are stretches with position fixes, in order; between two runs the line is
 	// dashed.
-	Runs   [][]trace.Point
+	Runs [][]trace.Point
+	// Beyond are the places reached after the last fix, in order: the line to them is
+	// dashed too.
+	Beyond []trace.Point
 	Places []TrackPlace
 	// Title and Description are read out instead of the picture.
 	Title, Description string
@@ -41,7 +44,7 @@ const (
 	trackMargin    = 220
 	trackMinHeight = 1200
 	trackMaxHeight = 3000
-	labelSize      = 100
+	labelSize      = 110
 )
 
 // projection maps degrees to tenths of a unit, true to shape around the middle
@@ -105,7 +108,10 @@ func (t Track) coarse() Track {
 	for i := range places {
 		places[i].Point = rules.Coarse(places[i].Point)
 	}
-	t.Runs, t.Places = runs, places
+	t.Runs, t.Places, t.Beyond = runs, places, slices.Clone(t.Beyond)
+	for i := range t.Beyond {
+		t.Beyond[i] = rules.Coarse(t.Beyond[i])
+	}
 	return t
 }
 
@@ -154,7 +160,14 @@ func (t Track) drawRuns(d *drawing, p projection) {
 			last = &point
 		}
 	}
-	if dashed.Len() > 0 {
+	if last != nil {
+		dashed.lift()
+		dashed.to(p.at(*last))
+		for _, point := range t.Beyond {
+			dashed.to(p.at(point))
+		}
+	}
+	if len(t.Beyond) > 0 || len(t.Runs) > 1 {
 		d.WriteString(`<path class="unfixed" d="` + dashed.String() + `"/>`)
 	}
 	if solid.Len() > 0 {
@@ -183,6 +196,7 @@ func (t Track) drawPlaces(d *drawing, p projection, height int) {
 		}
 		taken = append(taken, box{x - 50, y - above, x + 50, y + 50})
 	}
+	line := t.lineBoxes(p)
 	for kind := PlaceEnd; kind <= PlacePassed; kind++ {
 		for _, place := range t.Places {
 			if place.Kind != kind || place.Name == "" {
@@ -190,10 +204,14 @@ func (t Track) drawPlaces(d *drawing, p projection, height int) {
 			}
 			x, y := p.at(place.Point)
 			width := textWidth(place.Name, labelSize)
-			for _, dy := range []int{-85, 160, -135, -210, 285, -335, 410} {
+			offsets := []int{-85, 160, -135, -210, 285, -335, 410}
+			// A name beside the line is read more easily than one across it, but any is better
+			// than none.
+			for n := range 2 * len(offsets) {
+				dy := offsets[n%len(offsets)]
 				left := min(max(x-width/2, 30), 10*Width-width-30)
 				label := box{left, y + dy - labelSize, left + width, y + dy + 20}
-				if label.top < 0 || label.bottom > height || overlapsAny(taken, label) {
+				if label.top < 0 || label.bottom > height || overlapsAny(taken, label) || n < len(offsets) && overlapsAny(line, label) {
 					continue
 				}
 				class := ""
@@ -209,6 +227,32 @@ func (t Track) drawPlaces(d *drawing, p projection, height int) {
 			}
 		}
 	}
+}
+
+// lineBoxes covers the line with small boxes, so that names keep off it.
+func (t Track) lineBoxes(p projection) []box {
+	var boxes []box
+	cover := func(points []trace.Point) {
+		for i := 1; i < len(points); i++ {
+			x0, y0 := p.at(points[i-1])
+			x1, y1 := p.at(points[i])
+			steps := max(abs(x1-x0), abs(y1-y0))/40 + 1
+			for k := range steps {
+				x, y := x0+(x1-x0)*k/steps, y0+(y1-y0)*k/steps
+				if n := len(boxes); n > 0 && abs(boxes[n-1].left+10-x)+abs(boxes[n-1].top+10-y) < 30 {
+					continue
+				}
+				boxes = append(boxes, box{x - 10, y - 10, x + 10, y + 10})
+			}
+		}
+	}
+	for i, run := range t.Runs {
+		cover(run)
+		if i == len(t.Runs)-1 && len(run) > 0 {
+			cover(append([]trace.Point{run[len(run)-1]}, t.Beyond...))
+		}
+	}
+	return boxes
 }
 
 type box struct{ left, top, right, bottom int }

@@ -33,6 +33,7 @@ func Build(l Language, s Subject) View {
 	}
 	b.heading()
 	b.v.Line = lineView(l, s.Line)
+	b.because()
 	b.label()
 	b.producer()
 	b.origin()
@@ -47,7 +48,7 @@ func Build(l Language, s Subject) View {
 }
 
 func lineView(l Language, line rules.Line) *LineView {
-	v := &LineView{Level: line.Level, Word: l.level(line.Level), Text: l.words(line.Text.Zh, line.Text.En)}
+	v := &LineView{Level: line.Level, Word: l.Level(line.Level), Text: l.words(line.Text.Zh, line.Text.En)}
 	for _, r := range line.Reasons {
 		// What the line itself says is not said twice.
 		if words := l.words(r.Zh, r.En); !strings.Contains(v.Text, words) {
@@ -63,6 +64,40 @@ func lineView(l Language, line rules.Line) *LineView {
 	v.NotShown = l.list(missing)
 	v.Advice = l.Advice(line.Level)
 	return v
+}
+
+// because says beside the line what the published table leaves to the records: why
+// the regulator recalled, and which items failed.
+func (b *builder) because() {
+	lot := b.s.Lot
+	actions := slices.Clone(lot.Actions)
+	if lot.Product != nil {
+		actions = append(actions, lot.Product.Actions...)
+	}
+	var reasons []string
+	for _, r := range b.s.Line.Reasons {
+		for _, key := range r.Keys {
+			for _, a := range actions {
+				if a.Provenance.Key == key && a.Record.Kind == trace.ActionRecall {
+					reasons = append(reasons, b.words("召回原因：", "Why: ")+a.Record.Reason)
+				}
+			}
+		}
+	}
+	b.v.Line.Reasons = append(reasons, b.v.Line.Reasons...)
+	for _, i := range lot.Inspections {
+		failed := b.failedItems(i.Record)
+		if len(failed) == 0 || len(i.SupersededBy) > 0 {
+			continue
+		}
+		words := b.words("检验不合格", "an inspection failed")
+		named := words + b.words("：", ": ") + b.list(failed)
+		if n := slices.Index(b.v.Line.Reasons, words); n >= 0 {
+			b.v.Line.Reasons[n] = named
+		} else {
+			b.v.Line.Text = strings.Replace(b.v.Line.Text, words, named, 1)
+		}
+	}
 }
 
 // Advice says what a shopper should do about a line; "" where the line says it all.

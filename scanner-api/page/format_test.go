@@ -79,3 +79,33 @@ func TestTheLineIsNotSaidTwice(t *testing.T) {
 	require.Equal(t, []string{"乙"}, v.Reasons)
 	require.Equal(t, "丙、丁", v.NotShown)
 }
+
+func TestTheFoldKeepsCorrectionsBesideWhatTheyCorrect(t *testing.T) {
+	log := make([]Step, logShown)
+	require.Equal(t, logShown, foldAfter(log))
+	require.Equal(t, 3, foldAfter(log[:3]))
+	log = append(log, Step{Stamp: Stamp{Corrects: "written wrongly"}}, Step{Stamp: Stamp{Corrects: "again"}}, Step{})
+	require.Equal(t, logShown+2, foldAfter(log))
+}
+
+func TestTheLineSaysWhyALotWasRecalledAndWhatFailed(t *testing.T) {
+	failed := index.Inspection{Typed: index.Typed[trace.Inspection]{Record: trace.Inspection{Items: []trace.JudgedItem{
+		{InspectionItem: trace.InspectionItem{Substance: "lead", Result: trace.ResultNotDetected}, Judgement: trace.JudgedPass},
+		{InspectionItem: trace.InspectionItem{Substance: "clobetasol-propionate", Result: trace.ResultDetected}, Judgement: trace.JudgedFail},
+	}}}}
+	recall := index.Action{Typed: index.Typed[trace.Action]{Record: trace.Action{Kind: trace.ActionRecall, Reason: "检出禁用物质"}, Provenance: index.Provenance{Key: "fact/lot/x/0000/action/1"}}}
+	s := Subject{Lot: &index.Lot{Inspections: []index.Inspection{failed}, Actions: []index.Action{recall}}}
+	s.Line = rules.Line{Level: rules.LineRecalled, Text: rules.Text{Zh: "本批次已召回", En: "Recalled"}, Reasons: []rules.Reason{
+		{Zh: "本批次已召回", En: "Recalled", Keys: []trace.Key{"fact/lot/x/0000/action/1"}}, {Zh: "检验不合格", En: "an inspection failed"},
+	}}
+	b := &builder{Language: Chinese, s: s}
+	b.v.Line = lineView(Chinese, s.Line)
+	b.because()
+	require.Equal(t, []string{"召回原因：检出禁用物质", "检验不合格：clobetasol-propionate 检出"}, b.v.Line.Reasons)
+
+	s.Line = rules.Line{Level: rules.LineWarning, Text: rules.Text{Zh: "注意：检验不合格", En: "Warning: an inspection failed"}, Reasons: []rules.Reason{{Zh: "检验不合格", En: "an inspection failed"}}}
+	b = &builder{Language: English, s: s}
+	b.v.Line = lineView(English, s.Line)
+	b.because()
+	require.Equal(t, "Warning: an inspection failed: clobetasol-propionate detected", b.v.Line.Text)
+}

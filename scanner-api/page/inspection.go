@@ -54,6 +54,17 @@ func (b *builder) testItem(item trace.JudgedItem) TestItem {
 	return v
 }
 
+// failedItems names what a report found beyond its limit.
+func (b *builder) failedItems(r trace.Inspection) []string {
+	var failed []string
+	for _, item := range r.Items {
+		if item.Judgement == trace.JudgedFail {
+			failed = append(failed, b.testItem(item).Name+" "+b.result(item.InspectionItem))
+		}
+	}
+	return failed
+}
+
 func (b *builder) result(item trace.InspectionItem) string {
 	value := ""
 	if item.Value != nil {

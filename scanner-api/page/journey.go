@@ -136,7 +136,7 @@ func (b *builder) legRows(leg *index.Leg, s *series) []Row {
 	}
 	add("承运", "Carrier", b.carriers(leg))
 	if r.Drivers > 0 {
-		add("驾驶员", "Drivers", strconv.Itoa(r.Drivers))
+		add("驾驶员", "Drivers", strconv.Itoa(r.Drivers)+b.words(" 人", ""))
 	}
 	if r.Range != nil {
 		add("规定温度", "Required range", b.temperatures(r.Range))
@@ -217,7 +217,11 @@ func (b *builder) findingRows(f *rules.JourneyFindings) []Finding {
 		for _, g := range f.FixGaps {
 			longest = max(longest, g.Seconds)
 		}
-		out = append(out, Finding{"gap", fmt.Sprintf(b.words("无定位 %d 次（如隧道），不算违规", "%d stretches without a position (tunnels), no violation"), n),
+		words := b.words("无定位 %d 次，不算违规", "%d stretches without a position, no violation")
+		if longest <= tunnelSeconds {
+			words = b.words("无定位 %d 次（如隧道），不算违规", "%d stretches without a position (tunnels), no violation")
+		}
+		out = append(out, Finding{"gap", fmt.Sprintf(words, n),
 			b.words("最长 ", "longest ") + b.duration(longest)})
 	}
 	for _, m := range f.Missing {
@@ -228,6 +232,9 @@ func (b *builder) findingRows(f *rules.JourneyFindings) []Finding {
 	}
 	return out
 }
+
+// tunnelSeconds is how long a stretch without a position may be put down to tunnels.
+const tunnelSeconds = 30 * 60
 
 func (b *builder) excursionWords(e rules.JourneyBreach) string {
 	if e.Below {
@@ -317,6 +324,16 @@ func (b *builder) track(leg *index.Leg, s *series, f *rules.JourneyFindings) (sv
 	t.Places = append(t.Places, chart.TrackPlace{Name: target.Name, Point: target.Point, Kind: chart.PlaceEnd})
 	for _, h := range leg.Handovers {
 		t.Places = append(t.Places, chart.TrackPlace{Name: h.Record.Place.Name, Point: h.Record.Place.Point, Kind: chart.PlaceHandover})
+	}
+	if n := len(s.fixes); n > 0 {
+		for _, h := range leg.Handovers {
+			if h.Record.At > s.fixes[n-1].at {
+				t.Beyond = append(t.Beyond, h.Record.Place.Point)
+			}
+		}
+		if leg.Arrival != nil {
+			t.Beyond = append(t.Beyond, target.Point)
+		}
 	}
 	if f != nil {
 		for _, e := range f.Excursions {

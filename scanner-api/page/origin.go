@@ -164,8 +164,18 @@ func (b *builder) log() {
 		}
 		b.v.Log = append(b.v.Log, step)
 	}
-	b.v.LogShown = min(len(b.v.Log), logShown)
+	b.v.LogShown = foldAfter(b.v.Log)
 	b.v.Grown = b.s.Lot.Plot != nil
+}
+
+// foldAfter is how many steps stand before the fold: a correction is not folded away
+// from what it corrects.
+func foldAfter(log []Step) int {
+	n := min(len(log), logShown)
+	for n < len(log) && log[n].Stamp.Corrects != "" {
+		n++
+	}
+	return n
 }
 
 func (b *builder) papers() {

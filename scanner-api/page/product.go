@@ -51,9 +51,9 @@ func (b *builder) lotLink(lot LotFacts) LotLink {
 	}
 	switch lot.Line.Level {
 	case rules.LineRecalled, rules.LineVoid:
-		link.Mark, link.Standing = "bad", "✕ "+b.level(lot.Line.Level)
+		link.Mark, link.Standing = "bad", "✕ "+b.Level(lot.Line.Level)
 	case rules.LineWarning, rules.LineFrozen, rules.LineNotOnSale:
-		link.Mark, link.Standing = "warn", "▲ "+b.level(lot.Line.Level)
+		link.Mark, link.Standing = "warn", "▲ "+b.Level(lot.Line.Level)
 	}
 	return link
 }

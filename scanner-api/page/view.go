@@ -239,6 +239,7 @@ type LotLink struct{ Lot, Link, Made, Quantity, Standing, Mark string }
 // Notice is a page that tells what something means and what to do.
 type Notice struct {
 	Level   string // as of a verdict line
+	Word    string // that level in a word
 	Heading string
 	Text    []string
 	Code    string // of the error, for support

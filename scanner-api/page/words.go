@@ -58,12 +58,12 @@ func lookup[K ~string](l Language, table map[K]pair, word K) string {
 	return string(word)
 }
 
-func (l Language) level(level rules.LineLevel) string {
+func (l Language) Level(level rules.LineLevel) string {
 	return lookup(l, map[rules.LineLevel]pair{
 		rules.LineRecalled:   {"已召回", "Recalled"},
 		rules.LineVoid:       {"已作废", "Void"},
 		rules.LineFrozen:     {"已冻结", "On hold"},
-		rules.LineNotOnSale:  {"尚未上市", "Not on sale"},
+		rules.LineNotOnSale:  {"不在售", "Not on sale"},
 		rules.LineWarning:    {"请留意", "Attention"},
 		rules.LineIncomplete: {"信息不全", "Incomplete"},
 		rules.LineGood:       {"良好", "Good"},

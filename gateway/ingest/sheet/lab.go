@@ -35,7 +35,7 @@ func reportTable() table {
 		gtinColumn(optional), lotColumn(optional),
 		{key: "producer", zh: "生产者", en: "Producer", also: []string{"受检单位"}, hint: "地块抽样填写地块所属主体的代号"},
 		{key: "plot", zh: "地块编号", en: "Plot", also: []string{"地块"}, hint: "地块抽样填写"},
-		{key: "season", zh: "采收年份", en: "Season", also: []string{"年份"}, hint: "地块抽样填写"},
+		{key: "season", zh: "采收年份", en: "Season", also: []string{"年份", "季"}, hint: "地块抽样填写"},
 		{key: "commodity", zh: "标准类目", en: "Commodity", also: []string{"作物"}, hint: "地块抽样填写"},
 		{key: "sampledAt", zh: "抽样时间", en: "Sampled at", also: []string{"抽样日期", "采样时间"}, need: required, example: "2026-10-19 10:00"},
 		{key: "reportedAt", zh: "报告时间", en: "Reported at", also: []string{"报告日期", "签发时间", "签发日期"}, need: required, example: "2026-10-20 11:00"},

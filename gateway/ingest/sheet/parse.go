@@ -383,6 +383,10 @@ func (p *parser) fault(e RowError) {
 // add plans a request of a row that has no mistake. Its idempotency key is derived
 // from the request itself: the same row gives the same key in whatever file it comes.
 func (p *parser) add(r *row, step int, transaction string, request any, about string) {
+	w, writes := request.(trace.Writer)
+	if writes && correctable(r.t.key) {
+		r.correction(w.Writing())
+	}
 	if r.failed {
 		return
 	}
@@ -390,7 +394,7 @@ func (p *parser) add(r *row, step int, transaction string, request any, about st
 	if !ok {
 		return
 	}
-	if w, ok := request.(trace.Writer); ok {
+	if writes {
 		w.Writing().IdempotencyKey = id
 	}
 	m, known := p.methods[transaction]

@@ -32,12 +32,12 @@ func activities() []choice {
 func logTable() table {
 	return table{key: "log", zh: "农事记录", en: "Log", also: []string{"生产记录", "农事与生产记录", "作业记录", "log entries"}, read: readLog, columns: []column{
 		{key: "plot", zh: "地块编号", en: "Plot", also: []string{"地块"}, hint: "种植环节填地块和年份，加工环节填批号", example: "plot-a8"},
-		{key: "season", zh: "采收年份", en: "Season", also: []string{"年份"}, example: "2026"},
+		{key: "season", zh: "采收年份", en: "Season", also: []string{"年份", "季"}, example: "2026"},
 		unfilled(gtinColumn(wanted)), unfilled(lotColumn(wanted)),
 		{key: "activity", zh: "作业", en: "Activity", also: []string{"作业类型", "环节", "工序"}, need: required, choices: activities(), example: "施药"},
 		{key: "at", zh: "时间", en: "Time", also: []string{"作业时间", "日期"}, need: required, example: "2026-09-28 07:30"},
 		{key: "note", zh: "内容", en: "Note", also: []string{"说明", "备注"}, example: "防治褐斑病"},
-		{key: "registration", zh: "农药登记证号", en: "Pesticide registration", also: []string{"登记证号"}, hint: "施药必填", example: "PD20269901"},
+		{key: "registration", zh: "农药登记证号", en: "Pesticide registration", also: []string{"登记证号", "农药登记号"}, hint: "施药必填", example: "PD20269901"},
 		{key: "dose", zh: "用量", en: "Dose", also: []string{"施用量"}, hint: "施药必填", example: "1500 倍液,60 L/亩"},
 		{key: "measures", zh: "测量值", en: "Measurements", also: []string{"测量", "检测值"}, hint: "名称=数值 单位，用分号隔开，如 pH=6.1；糖度=7.1 %"},
 		{key: "media", zh: "照片文件", en: "Files", also: []string{"附件", "照片"}},

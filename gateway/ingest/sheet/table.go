@@ -69,6 +69,9 @@ func forms() []form {
 	}
 	for i := range all {
 		for j := range all[i].tables {
+			if t := &all[i].tables[j]; correctable(t.key) {
+				t.columns = append(t.columns, correctionColumns()...)
+			}
 			all[i].tables[j].index()
 		}
 	}

@@ -93,6 +93,7 @@ func (w *templateWriter) guide(f form) {
 		"日期写 2026-10-18，时间写 2026-10-18 16:00(北京时间)。Times are read as Beijing time.",
 		"一格多项用分号或顿号隔开。Separate several values in a cell with a semicolon.",
 		"附件与表格一起上传，单元格里写文件名。Upload files together with the sheet and write their names into the cells.",
+		"要更正已上链的记录：填“更正记录”和“更正原因”，其余各格写正确的内容。To correct a record, name it and say why; write the rest as it should be.",
 		"同一文件重复上传不会重复记录；改了哪一格，只有那一条成为新记录。Uploading a file twice records nothing twice.",
 	}
 	for i, line := range lines {

@@ -1,0 +1,168 @@
+package wording
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"traceledger/chaincode/trace"
+)
+
+// sentence is one format of the chain and what it says in Chinese. "{2}" is the second
+// value of the format.
+type sentence struct{ english, chinese string }
+
+// Table finds the Chinese of a message.
+type Table struct {
+	patterns []pattern // the more fixed text, the earlier
+	words    map[string]string
+}
+
+type pattern struct {
+	head    string // fixed text it begins with, to pass by quickly
+	match   *regexp.Regexp
+	chinese string
+	fixed   int
+}
+
+// New prepares the table.
+func New() *Table {
+	t := &Table{words: vocabulary()}
+	for _, list := range [][]sentence{ofForm(), ofPeople(), ofOrigin(), ofTransit(), ofJudging()} {
+		for _, s := range list {
+			t.patterns = append(t.patterns, compile(s))
+		}
+	}
+	slices.SortStableFunc(t.patterns, func(a, b pattern) int { return b.fixed - a.fixed })
+	return t
+}
+
+// verb finds the verbs of a format.
+var verb = regexp.MustCompile(`%%|%[0-9.]*[a-zA-Z]`)
+
+func compile(s sentence) pattern {
+	p := pattern{chinese: s.chinese}
+	var expression strings.Builder
+	expression.WriteString(`(?s)^`)
+	rest := s.english
+	literal := func(text string) {
+		if expression.Len() == len(`(?s)^`) {
+			p.head = text
+		}
+		p.fixed += len(text)
+		expression.WriteString(regexp.QuoteMeta(text))
+	}
+	for _, at := range verb.FindAllStringIndex(s.english, -1) {
+		begin := len(s.english) - len(rest)
+		literal(s.english[begin:at[0]])
+		switch v := s.english[at[0]:at[1]]; v[len(v)-1] {
+		case '%':
+			literal("%")
+		case 'd':
+			expression.WriteString(`(-?[0-9]+)`)
+		case 'c':
+			expression.WriteString(`(.)`)
+		case 't':
+			expression.WriteString(`(true|false)`)
+		case 'X':
+			expression.WriteString(`([0-9A-F]+)`)
+		case 'q':
+			expression.WriteString(`"((?:[^"\\]|\\.)*)"`)
+		default:
+			expression.WriteString(`(.*?)`)
+		}
+		rest = s.english[at[1]:]
+	}
+	literal(rest)
+	expression.WriteString(`$`)
+	p.match = regexp.MustCompile(expression.String())
+	return p
+}
+
+// Chinese says a message in Chinese; false when the table has no sentence for it.
+func (t *Table) Chinese(message string) (string, bool) {
+	for _, p := range t.patterns {
+		if !strings.HasPrefix(message, p.head) {
+			continue
+		}
+		if values := p.match.FindStringSubmatch(message); values != nil {
+			return t.put(p.chinese, values[1:]), true
+		}
+	}
+	// A decoder names the field before what is wrong with its value.
+	if field, rest, ok := strings.Cut(message, ": "); ok && path.MatchString(field) {
+		if said, ok := t.Chinese(rest); ok {
+			return t.value(field) + "：" + said, true
+		}
+	}
+	return "", false
+}
+
+// path is a field of a request: "lot.gtin", "items[0].value".
+var path = regexp.MustCompile(`^[a-z][A-Za-z0-9.\[\]]*$`)
+
+// put puts values into a sentence in one pass: a value that looks like "{1}" stays.
+func (t *Table) put(chinese string, values []string) string {
+	return place.ReplaceAllStringFunc(chinese, func(at string) string {
+		n, err := strconv.Atoi(at[1 : len(at)-1])
+		if err != nil || n < 1 || n > len(values) {
+			return at
+		}
+		return t.value(values[n-1])
+	})
+}
+
+var place = regexp.MustCompile(`\{[0-9]+\}`)
+
+// value says a value as people write it: times in Beijing, known words in Chinese,
+// and what an author wrote as it is.
+func (t *Table) value(value string) string {
+	if said, ok := t.words[value]; ok {
+		return said
+	}
+	if at, err := time.Parse(time.RFC3339Nano, value); err == nil {
+		return at.In(time.FixedZone("+08:00", trace.ChinaStandardTime)).Format("2006-01-02 15:04:05")
+	}
+	if inner, ok := strings.CutPrefix(value, "["); ok && strings.HasSuffix(inner, "]") {
+		list := strings.Fields(strings.TrimSuffix(inner, "]"))
+		for i := range list {
+			list[i] = t.value(list[i])
+		}
+		return strings.Join(list, "、")
+	}
+	if path.MatchString(value) && strings.ContainsAny(value, ".[") {
+		return t.fieldPath(value)
+	}
+	return value
+}
+
+var row = regexp.MustCompile(`^([A-Za-z]+)\[([0-9]+)\]$`)
+
+// fieldPath says "items[0].value" as 项目第 1 项的数值.
+func (t *Table) fieldPath(value string) string {
+	var said []string
+	for _, part := range strings.Split(value, ".") {
+		name, number := part, ""
+		if m := row.FindStringSubmatch(part); m != nil {
+			n, _ := strconv.Atoi(m[2])
+			name, number = m[1], "第 "+strconv.Itoa(n+1)+" 项"
+		}
+		word, ok := t.words[name]
+		if !ok {
+			return value
+		}
+		said = append(said, word+number)
+	}
+	return strings.Join(said, "的")
+}
+
+// Refusal says a coded refusal in Chinese: the sentence of its message, or else what
+// its code means, with the English words behind it.
+func (t *Table) Refusal(code trace.Code, message string) string {
+	if said, ok := t.Chinese(message); ok {
+		return said
+	}
+	return Meaning(code).Chinese
+}
