@@ -211,6 +211,7 @@ type orderedStep struct {
 func (h *ShipmentHead) steps() []orderedStep {
 	out := []orderedStep{{h.Provenance, CustodyStep{
 		Kind: StepDispatched, From: h.Record.From, To: h.Record.Party, Shipment: h.ID, At: h.Record.Departed, Place: &h.Record.Origin,
+		Consignment: h.Record.Consignment,
 	}}}
 	for i := range h.Handovers {
 		o := &h.Handovers[i]
@@ -219,6 +220,7 @@ func (h *ShipmentHead) steps() []orderedStep {
 		}
 		out = append(out, orderedStep{o.Provenance, CustodyStep{
 			Kind: StepHandedOver, From: o.Record.Giver, To: o.Record.Party, Shipment: h.ID, At: o.Record.At, Place: &o.Record.Place,
+			Consignment: o.Record.Consignment,
 		}})
 	}
 	if a := h.Arrival; a != nil {

@@ -70,6 +70,9 @@ func (s *story) shipmentHead(id trace.ShipmentID) (*ShipmentHead, error) {
 	if out.Handovers, err = typedAll[trace.Handover](s, of[state.FactHandover]); err != nil {
 		return nil, err
 	}
+	if err := s.consignments(out, of); err != nil {
+		return nil, err
+	}
 	arrivals, err := typedAll[trace.Arrival](s, of[state.FactArrival])
 	if err != nil {
 		return nil, err
@@ -83,6 +86,21 @@ func (s *story) shipmentHead(id trace.ShipmentID) (*ShipmentHead, error) {
 		return nil, err
 	}
 	return out, s.bindings(out)
+}
+
+// consignments keeps the appointments that a dispatch or a handover rests on: anybody may
+// have said something under the shipment's number.
+func (s *story) consignments(out *ShipmentHead, of facts) error {
+	said, err := typedAll[trace.Consignment](s, of[state.FactConsignment])
+	if err != nil {
+		return err
+	}
+	for _, c := range said {
+		if c.Provenance.Key == out.Record.Consignment || slices.ContainsFunc(out.Handovers, func(h Typed[trace.Handover]) bool { return h.Record.Consignment == c.Provenance.Key }) {
+			out.Consignments = append(out.Consignments, c)
+		}
+	}
+	return nil
 }
 
 // bindings reads the devices bound to a shipment and the verdicts on them.

@@ -201,6 +201,8 @@ type ShipmentHead struct {
 	Typed[trace.Shipment]
 	Status    trace.ShipmentStatus    `json:"status"`
 	Handovers []Typed[trace.Handover] `json:"handovers,omitempty"`
+	// Consignments are the appointments of carriers that its dispatch and handovers rest on.
+	Consignments []Typed[trace.Consignment] `json:"consignments,omitempty"`
 	// Arrival closed the shipment; nil while it travels. Corrections of it follow.
 	Arrival            *Typed[trace.Arrival]  `json:"arrival,omitempty"`
 	ArrivalCorrections []Typed[trace.Arrival] `json:"arrivalCorrections,omitempty"`

@@ -34,6 +34,12 @@ func (b *builder) journey() {
 		if step.From != step.To && step.From != "" {
 			move.Who = b.partyName(step.From) + " → " + b.partyName(step.To)
 		}
+		if step.Consignment != "" {
+			move.Appointed = fmt.Sprintf(b.words("%s 委托 %s 承运", "%s appointed %s to carry it"), b.partyName(step.From), b.partyName(step.To))
+			if b.signed[step.Consignment] {
+				move.Appointment = anchorOf(step.Consignment)
+			}
+		}
 		if step.Place != nil {
 			move.Place = step.Place.Name
 		}
@@ -108,6 +114,9 @@ func (b *builder) carriers(leg *index.Leg) string {
 }
 
 func (b *builder) signLeg(leg *index.Leg) {
+	for _, c := range leg.Consignments {
+		b.sign(b.recordKind(state.FactConsignment), c.Provenance)
+	}
 	b.sign(b.recordKind(state.KindShipment), leg.Provenance)
 	for _, h := range leg.Handovers {
 		b.sign(b.recordKind(state.FactHandover), h.Provenance)
