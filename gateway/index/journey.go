@@ -56,7 +56,11 @@ func (s *story) leg(head *ShipmentHead) (Leg, error) {
 	for i := range shipment.Segments {
 		segments = append(segments, rules.SegmentRecord{Key: shipment.Segments[i].Provenance.Key, Segment: &shipment.Segments[i].Record})
 	}
-	return Leg{Shipment: *shipment, Findings: rules.FindJourney(&shipment.ShipmentHead.Record, arrived, segments)}, nil
+	bound := make([]rules.BoundDevice, 0, len(shipment.Bindings))
+	for _, b := range shipment.Bindings {
+		bound = append(bound, rules.BoundDevice{Device: b.Record.Device, From: b.Record.From, To: b.To})
+	}
+	return Leg{Shipment: *shipment, Findings: rules.FindJourney(&shipment.ShipmentHead.Record, arrived, segments, bound...)}, nil
 }
 
 // Pack gives one of the lot's packs, nil when it has none of that id.

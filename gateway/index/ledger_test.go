@@ -208,6 +208,7 @@ func TestWholeStoryFromTheLedger(t *testing.T) {
 	journey, found, err := x.Journey(lot, pack, 5)
 	require.NoError(t, err)
 	require.True(t, found)
+	require.Equal(t, departed+480_000, story.Shipments[0].Bindings[0].To, "the tracker left with its carrier")
 	heads := story.Shipments[0].Consignments
 	require.Len(t, heads, 2, "what a stranger said under the shipment's number is not the shipment's")
 	require.Equal(t, []trace.PartyID{"farm-01", "carrier-01"}, []trace.PartyID{heads[0].Record.Party, heads[1].Record.Party})

@@ -221,6 +221,10 @@ func (b *builder) findingRows(f *rules.JourneyFindings) []Finding {
 	for _, g := range f.Gaps {
 		out = append(out, Finding{"gap", b.words("无温度读数 ", "No temperature for ") + b.duration(g.Seconds), shortClock(g.From) + " – " + shortClock(g.To)})
 	}
+	for _, s := range f.Silences {
+		out = append(out, Finding{"gap", fmt.Sprintf(b.words("未显示：设备 %s 的读数，%s", "Not shown: readings of device %s for %s"), s.Device, b.duration(s.Seconds)),
+			shortClock(s.From) + " – " + shortClock(s.To) + b.words(" · 未上链，其他设备有读数", " · not on the chain, others gave readings")})
+	}
 	if n := len(f.FixGaps); n > 0 {
 		longest := int64(0)
 		for _, g := range f.FixGaps {

@@ -175,7 +175,7 @@ func (b *book) kiwiJourney(s *Subject, excursion bool) {
 	arrival := bookFact(b, state.FactArrival, "arr", carrier, trace.RoleCarrier, "2026-10-21T23:30", trace.Arrival{Shipment: leg.ID, At: at(t, "2026-10-21T23:30"), Place: shipment.Target, BadGoods: 160})
 	leg.Arrival = &arrival
 	binding := bookFact(b, state.FactBinding, "bind", carrier, trace.RoleCarrier, "2026-10-20T15:30", trace.DeviceBinding{Device: "bd-40071", Shipment: leg.ID, Probes: []string{trace.ProbeReturnAir, trace.ProbePulp}})
-	leg.Bindings = append(leg.Bindings, binding)
+	leg.Bindings = append(leg.Bindings, index.Binding{Typed: binding})
 	s.Telemetry = map[trace.ShipmentID]Telemetry{leg.ID: {Segments: map[trace.Key]SegmentReadings{}}}
 	var records []rules.SegmentRecord
 	readings := journeytest.Kiwifruit(shipment.Departed, excursion)
