@@ -2,7 +2,7 @@ package rules
 
 import "traceledger/chaincode/trace"
 
-// Lengths of a GS1 company prefix (GS1 General Specifications 1.4.4). One of twelve
+// Lengths of a GS1 company prefix (GS1 General Specifications). One of twelve
 // digits stands for a single key, such as a GTIN-8, which GS1 issues one by one.
 const (
 	shortestPrefix = 4
