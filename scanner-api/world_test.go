@@ -172,7 +172,7 @@ func (w *world) admit() {
 	w.lab = w.Admit(trace.RoleLab, "lab-01")
 	w.carrier = w.Admit(trace.RoleCarrier, "carrier-01")
 	w.merchant = w.Admit(trace.RoleMerchant, "store-01")
-	w.License("carrier-01", "YS-1", trace.LicenceTransport)
+	w.License("carrier-01", "YS-1", trace.LicenceTransport, trace.CategoryFruit)
 	w.Regulator().Must("registry:GrantAccreditation", &trace.GrantAccreditationRequest{
 		Write: w.Write(), Lab: "lab-01", Number: "CMA-01", Issuer: "市场监管总局", ValidFrom: contracttest.Day(-365), ValidTo: contracttest.Day(365),
 		Items: []trace.AccreditedItem{{Category: trace.CategoryFruit, Substance: "*"}},
@@ -245,6 +245,9 @@ func (w *world) certify() {
 func (w *world) ship(id trace.ShipmentID, first, last int64, excursion, keep bool) {
 	origin := trace.Place{Name: "蒲江", Point: trace.Point{Latitude: 30_210_000, Longitude: 103_510_000}}
 	target := trace.Place{Name: "临平", Point: trace.Point{Latitude: 30_420_000, Longitude: 120_300_000}}
+	w.Farm.Must("transit:Consign", &trace.ConsignRequest{
+		Write: w.claimed(w.departed), Shipment: id, Carrier: "carrier-01", Consignee: "store-01", Lots: []trace.LotID{w.lot},
+	})
 	w.carrier.Must("transit:Dispatch", &trace.DispatchRequest{
 		Write: w.claimed(w.departed), Shipment: id, Loads: []trace.Load{{Codes: &trace.CodeRange{Pack: w.pack, First: first, Last: last}}},
 		From: w.Farm.Party, Consignee: "store-01", Origin: origin, Target: target, Departed: w.departed, Vehicle: "truck-07", Drivers: 2,

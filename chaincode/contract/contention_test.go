@@ -20,7 +20,7 @@ import (
 // conflict: none of them is refused or sent twice.
 func TestSegmentsDoNotConflict(t *testing.T) {
 	j := startJourney(t)
-	j.carrier.Must("transit:Dispatch", j.dispatch("ship-01", j.codes(1, 20)))
+	j.start("ship-01", j.codes(1, 20))
 	j.carrier.Must("transit:BindDevice", &trace.BindDeviceRequest{
 		Write: j.write(j.departed), Device: "dev-01", Shipment: "ship-01", Probes: []string{trace.ProbeReturnAir, trace.ProbePulp}, From: j.departed,
 	})
@@ -64,6 +64,7 @@ func TestCustodyIsNeverDoubled(t *testing.T) {
 		}
 		first := int64(1 + w*3) // 1-6, 4-9, 7-12, …: neighbours overlap
 		id := trace.ShipmentID(fmt.Sprintf("ship-%02d", w))
+		j.consign(id, carrier.Party)
 		request := j.dispatch(id, j.codes(first, first+5))
 		group.Go(func() error {
 			for {

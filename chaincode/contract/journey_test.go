@@ -37,8 +37,8 @@ func startJourney(t *testing.T) *journey {
 		carrier: k.Admit(trace.RoleCarrier, "carrier-01"), next: k.Admit(trace.RoleCarrier, "carrier-02"),
 		store: k.Admit(trace.RoleMerchant, "store-01"),
 	}
-	k.License("carrier-01", "YS-1", trace.LicenceTransport)
-	k.License("carrier-02", "YS-2", trace.LicenceTransport)
+	k.License("carrier-01", "YS-1", trace.LicenceTransport, trace.CategoryFruit)
+	k.License("carrier-02", "YS-2", trace.LicenceTransport, trace.CategoryFruit)
 	for _, lab := range []trace.PartyID{"lab-01", "lab-02"} {
 		k.Regulator().Must("registry:GrantAccreditation", &trace.GrantAccreditationRequest{
 			Write: k.Write(), Lab: lab, Number: "CMA-" + string(lab), Issuer: "市场监管总局",
@@ -84,6 +84,19 @@ func (j *journey) dispatch(id trace.ShipmentID, loads ...trace.Load) *trace.Disp
 	}
 }
 
+// consign has the farm appoint a carrier for the whole lot.
+func (j *journey) consign(id trace.ShipmentID, carrier trace.PartyID) trace.Key {
+	return j.Farm.Must("transit:Consign", &trace.ConsignRequest{
+		Write: j.write(j.departed - 3_600_000), Shipment: id, Carrier: carrier, Consignee: "store-01", Lots: []trace.LotID{j.lot},
+	}).Record
+}
+
+// start has the farm consign codes and the first carrier dispatch them.
+func (j *journey) start(id trace.ShipmentID, loads ...trace.Load) trace.Receipt {
+	j.consign(id, "carrier-01")
+	return j.carrier.Must("transit:Dispatch", j.dispatch(id, loads...))
+}
+
 func (j *journey) handover(id trace.ShipmentID, giver trace.PartyID, at trace.Time) *trace.HandoverRequest {
 	return &trace.HandoverRequest{Write: j.write(at), Shipment: id, Giver: giver, At: at, Place: trace.Place{Name: "武汉"}}
 }
@@ -97,7 +110,7 @@ func (j *journey) codes(first, last int64) trace.Load {
 }
 
 func sscc(serial int) trace.SSCC {
-	data := fmt.Sprintf("0952000%010d", serial)
+	data := fmt.Sprintf("0952000010%07d", serial)
 	return trace.SSCC(data + string(trace.CheckDigit(data)))
 }
 
@@ -193,10 +206,13 @@ func TestCustodyOnTheLedger(t *testing.T) {
 	j.carrier.Refused(trace.CodeUnknownParty, "transit:Dispatch", nobody)
 
 	dispatch := j.dispatch("ship-01", j.codes(11, 20), trace.Load{SSCC: unit})
+	word := j.consign("ship-01", "carrier-01")
 	receipt := j.carrier.Must("transit:Dispatch", dispatch)
 	shipment := contracttest.Value[trace.Shipment](j.Ledger, receipt.Record)
 	require.Equal(t, []trace.CodeRange{{Pack: j.pack, First: 1, Last: 10}, {Pack: j.pack, First: 11, Last: 20}}, shipment.Codes)
 	require.Equal(t, []trace.LotID{j.lot}, shipment.Lots)
+	require.Equal(t, word, shipment.Consignment)
+	require.Equal(t, []trace.Category{trace.CategoryFruit}, shipment.Categories)
 	require.EqualValues(t, 500, shipment.Range.Maximum)
 	require.EqualValues(t, 900, shipment.GapSeconds)
 	require.Equal(t, []string{"1-10 logistic unit " + string(unit), "11-20 shipment ship-01", "21-40 party farm-01"}, j.holders())
@@ -211,6 +227,7 @@ func TestCustodyOnTheLedger(t *testing.T) {
 	j.next.Refused(trace.CodeChronology, "transit:Handover", j.handover("ship-01", "carrier-01", j.departed-1))
 	j.next.Refused(trace.CodeNotFound, "transit:Handover", j.handover("ship-09", "carrier-01", at))
 	unlicensed.Refused(trace.CodeLicence, "transit:Handover", j.handover("ship-01", "carrier-01", at))
+	j.carrier.Must("transit:Consign", &trace.ConsignRequest{Write: j.write(at), Shipment: "ship-01", Carrier: "carrier-02"})
 	j.next.Must("transit:Handover", j.handover("ship-01", "carrier-01", at))
 	j.carrier.Refused(trace.CodeCustody, "transit:Arrive", j.arrive("ship-01", at+1))
 	j.next.Must("transit:Arrive", j.arrive("ship-01", at+3_600_000))
@@ -224,6 +241,10 @@ func TestCustodyOnTheLedger(t *testing.T) {
 	// The store sends the unit on.
 	onward := j.dispatch("ship-03", trace.Load{SSCC: unit})
 	onward.From, onward.Consignee, onward.Departed = "store-01", "farm-01", at+7_200_000
+	j.carrier.Refused(trace.CodeConsignment, "transit:Dispatch", onward)
+	j.store.Must("transit:Consign", &trace.ConsignRequest{
+		Write: j.write(onward.Departed), Shipment: "ship-03", Carrier: "carrier-01", Consignee: "farm-01", Loads: onward.Loads,
+	})
 	j.carrier.Must("transit:Dispatch", onward)
 
 	// A frozen pack stays where it is.
@@ -250,7 +271,7 @@ func segment(t testing.TB, r *trace.AnchorSegmentRequest, temperatures ...trace.
 
 func TestSegmentsOnTheLedger(t *testing.T) {
 	j := startJourney(t)
-	j.carrier.Must("transit:Dispatch", j.dispatch("ship-01", j.codes(1, 20)))
+	j.start("ship-01", j.codes(1, 20))
 	bind := &trace.BindDeviceRequest{
 		Write: j.write(j.departed), Device: "dev-01", Shipment: "ship-01", Probes: []string{trace.ProbeReturnAir, trace.ProbePulp}, From: j.departed,
 	}
@@ -323,7 +344,7 @@ func TestSegmentsOnTheLedger(t *testing.T) {
 
 func TestVerdictsOnTheLedger(t *testing.T) {
 	j := startJourney(t)
-	shipment := j.carrier.Must("transit:Dispatch", j.dispatch("ship-01", j.codes(1, 20)))
+	shipment := j.start("ship-01", j.codes(1, 20))
 	monitor, reviewer := j.Admit(trace.RoleMonitor, "monitor-01"), j.Admit(trace.RoleReviewer, "reviewer-01")
 	verdict := func() *trace.GiveVerdictRequest {
 		return &trace.GiveVerdictRequest{
@@ -396,7 +417,7 @@ func TestRecallAndReinstatementOnTheLedger(t *testing.T) {
 	// A run of codes: the others still travel.
 	j.Regulator().Must("enforcement:TakeAction", recall(&trace.CodeRange{Pack: j.pack, First: 5, Last: 9}))
 	j.carrier.Refused(trace.CodeRecalled, "transit:Dispatch", j.dispatch("ship-01", j.codes(9, 20)))
-	j.carrier.Must("transit:Dispatch", j.dispatch("ship-01", j.codes(10, 20)))
+	j.start("ship-01", j.codes(10, 20))
 
 	// The whole lot.
 	taken := j.Regulator().Must("enforcement:TakeAction", recall(nil))
@@ -419,7 +440,7 @@ func TestRecallAndReinstatementOnTheLedger(t *testing.T) {
 	reinstate.Inspection, reinstate.Review = passed.Record, review.Record
 	j.Regulator().Must("enforcement:TakeAction", reinstate)
 	require.False(t, contracttest.Value[trace.Recall](j.Ledger, state.RecallLotKey(lot)).Active)
-	j.carrier.Must("transit:Dispatch", j.dispatch("ship-02", j.codes(21, 30)))
+	j.start("ship-02", j.codes(21, 30))
 
 	// The platform delists a product and alone lifts it.
 	delist := &trace.TakeActionRequest{Write: j.Write(), Kind: trace.ActionDelist, GTIN: lot.GTIN, Reason: "投诉集中", Basis: basis(), Causes: []trace.Key{failed.Record}}

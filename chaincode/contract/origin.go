@@ -11,7 +11,7 @@ import (
 type Origin struct{ subject }
 
 // RegisterProduct registers a trade item of an admitted producer with a licence in
-// force that covers it.
+// force that covers it, under a GTIN of the caller's own company prefix.
 func (o *Origin) RegisterProduct(ctx *Context, argument string) (string, error) {
 	return submit(ctx, o.methods["RegisterProduct"], argument, func(s *submission, r *trace.RegisterProductRequest) (any, error) {
 		if err := rules.CheckProduct(r, s.Caller.Party, s.Caller.Role); err != nil {
@@ -20,7 +20,7 @@ func (o *Origin) RegisterProduct(ctx *Context, argument string) (string, error) 
 		if err := s.natural(state.ProductKey(r.GTIN)); err != nil {
 			return nil, err
 		}
-		if err := s.makerOf(r); err != nil {
+		if err := firstOf(s.makerOf(r), s.mayUseKey("GTIN", string(r.GTIN))); err != nil {
 			return nil, err
 		}
 		return &trace.Product{

@@ -113,6 +113,11 @@ func (r *Registry) GrantLicence(ctx *Context, argument string) (string, error) {
 		if holder == nil {
 			return nil, trace.Errorf(trace.CodeUnknownParty, "party %s is not in the registry", request.Party)
 		}
+		if request.Kind == trace.LicenceGS1Prefix {
+			if err := s.givePrefix(request); err != nil {
+				return nil, err
+			}
+		}
 		return &trace.Licence{
 			Holder: request.Party, Number: request.Number, Kind: request.Kind, Scope: request.Scope,
 			Issuer: request.Issuer, ValidFrom: request.ValidFrom, ValidTo: request.ValidTo, Document: request.Document,

@@ -22,6 +22,9 @@ func (t *Transit) PackUnit(ctx *Context, argument string) (string, error) {
 		if err := s.natural(state.UnitKey(request.SSCC)); err != nil {
 			return nil, err
 		}
+		if err := s.mayUseKey("SSCC", string(request.SSCC)); err != nil {
+			return nil, err
+		}
 		cargo, err := s.cargo(request.Codes)
 		if err != nil {
 			return nil, err
@@ -50,7 +53,7 @@ func (t *Transit) Dispatch(ctx *Context, argument string) (string, error) {
 		if err := s.mayDispatch(request); err != nil {
 			return nil, err
 		}
-		codes, err := s.travelling(request.Loads)
+		opened, codes, err := s.travelling(request.Loads)
 		if err != nil {
 			return nil, err
 		}
@@ -65,8 +68,16 @@ func (t *Transit) Dispatch(ctx *Context, argument string) (string, error) {
 		if err != nil {
 			return nil, err
 		}
+		categories := rules.CategoriesOf(cargo.Lots)
+		if err := s.mayCarry(categories, request.Departed); err != nil {
+			return nil, err
+		}
 		giver := trace.CustodyHolder{Party: request.From}
 		if err := s.moveLoads(request.Loads, giver, trace.CustodyHolder{Shipment: request.Shipment, Since: request.Departed}); err != nil {
+			return nil, err
+		}
+		consignment, err := s.consignedTo(request, opened, cargo)
+		if err != nil {
 			return nil, err
 		}
 		s.put(state.ShipmentStatusKey(request.Shipment), trace.ShipmentStatus{
@@ -77,18 +88,15 @@ func (t *Transit) Dispatch(ctx *Context, argument string) (string, error) {
 			Loads: request.Loads, From: request.From, Consignee: request.Consignee,
 			Origin: request.Origin, Target: request.Target, Departed: request.Departed,
 			Vehicle: request.Vehicle, Drivers: request.Drivers, Lots: lotsOf(cargo), Codes: codes,
+			Categories: categories, Consignment: consignment,
 			Range: terms.Range, DefrostSeconds: terms.DefrostSeconds, GapSeconds: terms.GapSeconds,
 		}, nil
 	})
 }
 
-// mayDispatch checks the parties: a licensed carrier, and a consignee who is admitted and
-// not suspended today.
+// mayDispatch checks the time, and the consignee: admitted and not suspended today.
 func (s *submission) mayDispatch(r *trace.DispatchRequest) error {
 	if err := rules.DepartedInTime(r.Departed, s.Now); err != nil {
-		return err
-	}
-	if err := s.mayCarry(r.Departed); err != nil {
 		return err
 	}
 	consignee, err := s.supplier(trace.Material{Supplier: r.Consignee})
@@ -98,12 +106,13 @@ func (s *submission) mayDispatch(r *trace.DispatchRequest) error {
 	return rules.PartyMayAct(r.Consignee, consignee.Party, consignee.Standing, s.Today)
 }
 
-func (s *submission) mayCarry(at trace.Time) error {
+// mayCarry checks the carrier's transport licences on the day.
+func (s *submission) mayCarry(categories []trace.Category, at trace.Time) error {
 	held, err := s.licences(s.Caller.Party)
 	if err != nil {
 		return err
 	}
-	return rules.MayCarry(s.Caller.Party, held, at.Date())
+	return rules.MayCarry(s.Caller.Party, held, categories, at.Date())
 }
 
 // Handover passes a shipment to the next carrier, who signs. The loads stay in the
@@ -118,11 +127,19 @@ func (t *Transit) Handover(ctx *Context, argument string) (string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := s.mayCarry(request.At); err != nil {
+		shipment, err := state.GetShipment(s.Ledger, request.Shipment)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.mayCarry(shipment.Categories, request.At); err != nil {
+			return nil, err
+		}
+		consignment, err := s.passedOn(request)
+		if err != nil {
 			return nil, err
 		}
 		s.put(state.ShipmentStatusKey(request.Shipment), next)
-		return &trace.Handover{Shipment: request.Shipment, Giver: request.Giver, At: request.At, Place: request.Place}, nil
+		return &trace.Handover{Shipment: request.Shipment, Giver: request.Giver, At: request.At, Place: request.Place, Consignment: consignment}, nil
 	})
 }
 
@@ -161,26 +178,30 @@ func (s *submission) step(id trace.ShipmentID, kind, what string) (*trace.Shipme
 	return state.GetShipmentStatus(s.Ledger, id)
 }
 
-// travelling opens up the loads: every run of codes, in order.
-func (s *submission) travelling(loads []trace.Load) ([]trace.CodeRange, error) {
-	codes := rules.LoadedCodes(loads)
+// travelling opens up the loads, each and together: every run of codes, in order.
+func (s *submission) travelling(loads []trace.Load) ([]rules.OpenedLoad, []trace.CodeRange, error) {
+	opened := make([]rules.OpenedLoad, 0, len(loads))
+	var codes []trace.CodeRange
 	for _, load := range loads {
+		o := rules.OpenedLoad{Load: load}
 		if load.SSCC == "" {
-			continue
+			o.Codes = []trace.CodeRange{*load.Codes}
+		} else {
+			unit, err := state.GetUnit(s.Ledger, load.SSCC)
+			if err != nil {
+				return nil, nil, err
+			}
+			if unit == nil {
+				return nil, nil, trace.Errorf(trace.CodeNotFound, "logistic unit %s is not on the chain", load.SSCC)
+			}
+			o.Codes = unit.Codes
 		}
-		unit, err := state.GetUnit(s.Ledger, load.SSCC)
-		if err != nil {
-			return nil, err
-		}
-		if unit == nil {
-			return nil, trace.Errorf(trace.CodeNotFound, "logistic unit %s is not on the chain", load.SSCC)
-		}
-		codes = append(codes, unit.Codes...)
+		opened, codes = append(opened, o), append(codes, o.Codes...)
 	}
 	if len(codes) > rules.MaxTravelling {
-		return nil, trace.Errorf(trace.CodeTooLarge, "the shipment carries %d runs of codes, at most %d", len(codes), rules.MaxTravelling)
+		return nil, nil, trace.Errorf(trace.CodeTooLarge, "the shipment carries %d runs of codes, at most %d", len(codes), rules.MaxTravelling)
 	}
-	return rules.SortedRanges(codes), nil
+	return opened, rules.SortedRanges(codes), nil
 }
 
 // cargo loads what is known of the packs and lots behind runs of codes, and refuses

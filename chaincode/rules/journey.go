@@ -54,12 +54,15 @@ type JourneyFindings struct {
 	Segments int                     `json:"segments"` // how many segments were read
 	// Measured is how many readings carried a temperature; with 0 nothing shows how
 	// cold the goods were.
-	Measured   int               `json:"measured"`
-	Excursions []JourneyBreach   `json:"excursions,omitempty"`
-	Defrosts   []JourneyBreach   `json:"defrosts,omitempty"`
-	Gaps       []JourneyGap      `json:"gaps,omitempty"`    // no temperature for longer than the allowance
-	FixGaps    []JourneyGap      `json:"fixGaps,omitempty"` // no position for longer than the allowance; shown, no violation
-	Missing    []MissingSequence `json:"missing,omitempty"`
+	Measured   int             `json:"measured"`
+	Excursions []JourneyBreach `json:"excursions,omitempty"`
+	Defrosts   []JourneyBreach `json:"defrosts,omitempty"`
+	Gaps       []JourneyGap    `json:"gaps,omitempty"`    // no temperature for longer than the allowance
+	FixGaps    []JourneyGap    `json:"fixGaps,omitempty"` // no position for longer than the allowance; shown, no violation
+	// Silences are stretches longer than the allowance for which a bound device gave
+	// nothing while others did.
+	Silences []DeviceSilence   `json:"silences,omitempty"`
+	Missing  []MissingSequence `json:"missing,omitempty"`
 	// Unchained are segments whose Previous is not the payload of the sequence before.
 	Unchained []trace.Key `json:"unchained,omitempty"`
 	// ExcursionSeconds is the time in excursion, counted once where devices overlap.
@@ -144,10 +147,10 @@ func extend(run *JourneyBreach, b trace.Breach, key trace.Key) {
 	run.PulpMinimum, run.PulpMaximum = &low, &high
 }
 
-// FindJourney judges the telemetry of one shipment: its segments in any order, and
-// the time of its arrival, zero while it travels. The range and allowances are
-// those the contract put on the shipment.
-func FindJourney(shipment *trace.Shipment, arrived trace.Time, segments []SegmentRecord) JourneyFindings {
+// FindJourney judges the telemetry of one shipment: its segments in any order, the
+// devices that were bound to it, and the time of its arrival, zero while it travels. The
+// range and allowances are those the contract put on the shipment.
+func FindJourney(shipment *trace.Shipment, arrived trace.Time, segments []SegmentRecord, bound ...BoundDevice) JourneyFindings {
 	sorted := sortedSegments(segments)
 	f := JourneyFindings{
 		Shipment: trace.ShipmentID(shipment.ID), From: shipment.Departed, To: arrived, Range: shipment.Range,
@@ -174,6 +177,7 @@ func FindJourney(shipment *trace.Shipment, arrived trace.Time, segments []Segmen
 	if positions := coverage(sorted, true); len(positions) > 0 {
 		f.FixGaps = f.uncovered(positions, true)
 	}
+	f.silences(bound, sorted)
 	return f
 }
 
@@ -237,19 +241,25 @@ func coverage(segments []SegmentRecord, fix bool) []span {
 		if fix && s.Fixes == 0 || !fix && temperatures(s) == 0 {
 			continue
 		}
-		from := s.From
-		for _, g := range s.Gaps {
-			if g.Fix == fix {
-				out = append(out, span{from, g.From})
-				from = g.To
-			}
-		}
-		if s.Cut && len(s.Gaps) == mostListed { // what comes after the last listed gap is not known
-			continue
-		}
-		out = append(out, span{from, s.To})
+		out = append(out, reportedIn(s, fix)...)
 	}
 	return union(out)
+}
+
+// reportedIn is a segment's time without the gaps it lists of one kind.
+func reportedIn(s *trace.Segment, fix bool) []span {
+	var out []span
+	from := s.From
+	for _, g := range s.Gaps {
+		if g.Fix == fix {
+			out = append(out, span{from, g.From})
+			from = g.To
+		}
+	}
+	if s.Cut && len(s.Gaps) == mostListed { // what comes after the last listed gap is not known
+		return out
+	}
+	return append(out, span{from, s.To})
 }
 
 // temperatures is how many temperatures the segment's best-read probe gave.
@@ -264,17 +274,22 @@ func temperatures(s *trace.Segment) int {
 // uncovered lists the stretches of the journey longer than the allowance outside
 // the cover.
 func (f *JourneyFindings) uncovered(cover []span, fix bool) []JourneyGap {
+	return f.uncoveredIn(span{f.From, f.To}, cover, fix)
+}
+
+// uncoveredIn lists the stretches within a time.
+func (f *JourneyFindings) uncoveredIn(within span, cover []span, fix bool) []JourneyGap {
 	var out []JourneyGap
 	gap := func(from, to trace.Time) {
 		if seconds := int64(to-from) / 1000; seconds > f.GapAllowance {
 			out = append(out, JourneyGap{Gap: trace.Gap{From: from, To: to, Fix: fix}, Seconds: seconds})
 		}
 	}
-	at := f.From
+	at := within.from
 	for _, c := range cover {
-		gap(at, min(c.from, f.To))
+		gap(at, min(c.from, within.to))
 		at = max(at, c.to)
 	}
-	gap(at, f.To)
+	gap(at, within.to)
 	return out
 }

@@ -26,6 +26,7 @@ func notShownRows() []lineRow {
 		{LineIncomplete, "arrival", "the last shipment of this pack has not arrived", inTransit},
 		{LineIncomplete, "temperature", "a cold chain is claimed and a shipment has no temperature", noTemperature},
 		{LineIncomplete, "telemetry-gap", "a cold chain is claimed and the temperatures have a gap longer than the allowance", telemetryGaps},
+		{LineIncomplete, "telemetry-silent", "a cold chain is claimed and a device bound to a shipment gave nothing for longer than the allowance while others did", telemetrySilent},
 		{LineIncomplete, "telemetry-chain", "a device's segments of readings do not chain, lack one between others (whatever other devices cover), or list only part of what they found", telemetryChain},
 	}
 }
@@ -113,6 +114,21 @@ func telemetryGaps(f *PageFacts) []Reason {
 			En:   fmt.Sprintf("%d stretches of transport temperatures (%s in all, the longest %s)", len(j.Gaps), total.En, longest.En),
 			Keys: j.Keys,
 		}, j.Measured > 0 && len(j.Gaps) > 0
+	})
+}
+
+func telemetrySilent(f *PageFacts) []Reason {
+	return telemetry(f, func(j *JourneyFindings) (Reason, bool) {
+		devices, longest := map[trace.DeviceID]bool{}, int64(0)
+		for _, s := range j.Silences {
+			devices[s.Device], longest = true, max(longest, s.Seconds)
+		}
+		most := durationWords(longest)
+		return Reason{
+			Zh:   fmt.Sprintf("%d 台设备的部分读数（最长 %s 未上链，其他设备有读数）", len(devices), most.Zh),
+			En:   fmt.Sprintf("part of the readings of %d devices (up to %s not on the chain, others gave readings)", len(devices), most.En),
+			Keys: j.Keys,
+		}, len(j.Silences) > 0
 	})
 }
 

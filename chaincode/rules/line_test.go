@@ -112,6 +112,7 @@ func lineCases() []lineCase {
 		{"temperature", finding(func(j *JourneyFindings) { j.Measured = 0 })},
 		{"temperature", func(f *PageFacts) { f.Journey.Findings = nil }},
 		{"telemetry-gap", finding(func(j *JourneyFindings) { j.Gaps, j.GapSeconds, j.LongestGap = []JourneyGap{{Seconds: 901}}, 901, 901 })},
+		{"telemetry-silent", finding(func(j *JourneyFindings) { j.Silences = []DeviceSilence{{Device: "logger-01", Seconds: 901}} })},
 		{"telemetry-chain", finding(func(j *JourneyFindings) { j.Unchained = []trace.Key{"seg/d/3"} })},
 		{"telemetry-chain", finding(func(j *JourneyFindings) { j.Cut = true })},
 	}

@@ -101,7 +101,7 @@ func LicenceKinds(c trace.Category) []trace.LicenceKind {
 func knownLicenceKind(k trace.LicenceKind) bool {
 	switch k {
 	case trace.LicenceFarming, trace.LicenceFood, trace.LicenceCosmetics, trace.LicenceTransport,
-		trace.LicenceTesting, trace.LicenceTrade, trace.LicenceBroadcastRoom:
+		trace.LicenceTesting, trace.LicenceTrade, trace.LicenceBroadcastRoom, trace.LicenceGS1Prefix:
 		return true
 	}
 	return false
@@ -114,6 +114,14 @@ func CheckLicence(r *trace.GrantLicenceRequest) error {
 	}
 	if !knownLicenceKind(r.Kind) {
 		return trace.Errorf(trace.CodeInvalid, "kind %q is not a kind of licence", string(r.Kind))
+	}
+	if r.Kind == trace.LicenceGS1Prefix {
+		if err := checkCompanyPrefix(r.Number); err != nil {
+			return err
+		}
+		if len(r.Scope) > 0 {
+			return trace.Errorf(trace.CodeInvalid, "scope must be absent: a GS1 company prefix has none")
+		}
 	}
 	if len(r.Scope) > maxScope {
 		return trace.Errorf(trace.CodeTooLarge, "scope has %d entries, at most %d", len(r.Scope), maxScope)

@@ -146,20 +146,43 @@ func checkPlace(name string, p trace.Place) error {
 	return firstError(trace.ValidText(name+".name", p.Name, true, maxPlaceName), checkCoarsePoint(name+".point", p.Point))
 }
 
-// MayCarry decides whether a party holds a transport licence in force on the day.
-func MayCarry(carrier trace.PartyID, held []HeldLicence, day trace.Date) error {
+// CategoriesOf is what travels, each category once, sorted.
+func CategoriesOf(lots []LoadedLot) []trace.Category {
+	var out []trace.Category
+	for _, l := range lots {
+		if l.Product != nil {
+			out = append(out, l.Product.Category)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// MayCarry decides whether a party's transport licences in force on the day cover every
+// category that travels.
+func MayCarry(carrier trace.PartyID, held []HeldLicence, categories []trace.Category, day trace.Date) error {
 	refusal := trace.Errorf(trace.CodeLicence, "carrier %s has no %s licence on file", carrier, trace.LicenceTransport)
+	var scope []trace.Category
+	inForce := false
 	for _, h := range held {
 		if h.Licence == nil || h.Licence.Kind != trace.LicenceTransport {
 			continue
 		}
-		err := LicenceInForce(h.Number, h.Licence, h.Revocation, day)
-		if err == nil {
-			return nil
+		if err := LicenceInForce(h.Number, h.Licence, h.Revocation, day); err != nil {
+			refusal = trace.Errorf(trace.CodeLicence, "carrier %s: no transport licence in force on %s (%v)", carrier, day, err)
+			continue
 		}
-		refusal = trace.Errorf(trace.CodeLicence, "carrier %s: no transport licence in force on %s (%v)", carrier, day, err)
+		inForce, scope = true, append(scope, h.Licence.Scope...)
 	}
-	return refusal
+	if !inForce {
+		return refusal
+	}
+	for _, c := range categories {
+		if !slices.Contains(scope, c) {
+			return trace.Errorf(trace.CodeLicence, "carrier %s: its transport licences in force on %s cover %v, not %s", carrier, day, scope, c)
+		}
+	}
+	return nil
 }
 
 // Terms are the strictest conditions of the products that travel together.

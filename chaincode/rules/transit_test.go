@@ -28,7 +28,7 @@ func requirePartition(t require.TestingT, custody trace.PackCustody, count int64
 func TestCustodyStaysAPartition(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		count := rapid.Int64Range(1, 60).Draw(t, "count")
-		holders := []trace.CustodyHolder{{Party: "farm-01"}, {Shipment: "ship-01"}, {Shipment: "ship-02"}, {Party: "store-01"}, {SSCC: "095200000000000011"}}
+		holders := []trace.CustodyHolder{{Party: "farm-01"}, {Shipment: "ship-01"}, {Shipment: "ship-02"}, {Party: "store-01"}, {SSCC: "095200001000000018"}}
 		custody := FirstCustody(count, "farm-01", 0)
 		owner := make([]string, count+1) // the model: one holder's name an item
 		for i := range owner {
@@ -200,19 +200,28 @@ func TestMayTravel(t *testing.T) {
 }
 
 func TestMayCarry(t *testing.T) {
-	licence := func(kind trace.LicenceKind, to string) HeldLicence {
-		return HeldLicence{Number: "T1", Licence: &trace.Licence{Number: "T1", Kind: kind, ValidFrom: day("2025-01-01"), ValidTo: day(to)}}
+	licence := func(kind trace.LicenceKind, to string, scope ...trace.Category) HeldLicence {
+		return HeldLicence{Number: "T1", Licence: &trace.Licence{Number: "T1", Kind: kind, Scope: scope, ValidFrom: day("2025-01-01"), ValidTo: day(to)}}
 	}
 	today := day("2026-10-20")
 	valid := licence(trace.LicenceTransport, "2026-10-20")
 	revoked := valid
 	revoked.Revocation = &trace.LicenceRevocation{From: today}
-	require.NoError(t, MayCarry("carrier-01", []HeldLicence{licence(trace.LicenceTransport, "2026-10-19"), valid}, today))
+	require.NoError(t, MayCarry("carrier-01", []HeldLicence{licence(trace.LicenceTransport, "2026-10-19"), valid}, nil, today))
+	fruit, food := licence(trace.LicenceTransport, "2027-01-01", trace.CategoryFruit), licence(trace.LicenceTransport, "2027-01-01", trace.CategoryFood)
+	both := []trace.Category{trace.CategoryFood, trace.CategoryFruit}
+	require.NoError(t, MayCarry("carrier-01", []HeldLicence{fruit, food}, both, today), "two licences cover what one does not")
+	for name, held := range map[string][]HeldLicence{
+		"out of scope": {fruit}, "no scope": {valid}, "a producer's scope": {fruit, licence(trace.LicenceFood, "2027-01-01", trace.CategoryFood)},
+		"in scope but over": {fruit, licence(trace.LicenceTransport, "2026-10-19", trace.CategoryFood)},
+	} {
+		require.Equal(t, trace.CodeLicence, trace.CodeOf(MayCarry("carrier-01", held, both, today)), name)
+	}
 	for name, held := range map[string][]HeldLicence{
 		"none": nil, "another kind": {licence(trace.LicenceTrade, "2027-01-01")},
 		"over": {licence(trace.LicenceTransport, "2026-10-19")}, "revoked": {revoked},
 	} {
-		require.Equal(t, trace.CodeLicence, trace.CodeOf(MayCarry("carrier-01", held, today)), name)
+		require.Equal(t, trace.CodeLicence, trace.CodeOf(MayCarry("carrier-01", held, nil, today)), name)
 	}
 }
 

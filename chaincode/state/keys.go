@@ -21,6 +21,7 @@ const (
 	KindStanding      = "standing"      // {party}: trace.Standing, the newest
 	KindLicence       = "licence"       // {party}/{number}: trace.Licence
 	KindRevocation    = "revocation"    // {party}/{number}: trace.LicenceRevocation
+	KindCompanyPrefix = "prefix"        // {digits}: trace.CompanyPrefix, the newest holder
 	KindAccreditation = "accreditation" // {lab}/{number}: trace.Accreditation
 
 	// Standards: a JSON array of all published versions, by effective date rising.
@@ -71,6 +72,9 @@ const (
 	KindUnitCustody    = "balance/custody/sscc" // {sscc}: trace.UnitCustody
 	KindShipmentStatus = "balance/shipment"     // {shipment}: trace.ShipmentStatus
 	KindDeviceStatus   = "balance/device"       // {device}: trace.DeviceStatus
+	// What a holder last said about who takes its goods. Under the consignor too, so that
+	// nobody takes a shipment's number from another.
+	KindConsignmentStatus = "balance/consignment" // {shipment}/{consignor}: trace.ConsignmentStatus
 	// A review builds on the level below it.
 	KindReviewLevels = "balance/review" // {gtin}/{lot}: trace.ReviewLevels
 
@@ -90,6 +94,7 @@ const (
 	FactPackChange    = "packchange"    // trace.PackChange
 	FactInspection    = "inspection"    // trace.Inspection
 	FactReview        = "review"        // trace.Review
+	FactConsignment   = "consignment"   // trace.Consignment
 	FactHandover      = "handover"      // trace.Handover
 	FactArrival       = "arrival"       // trace.Arrival
 	FactBinding       = "binding"       // trace.DeviceBinding
@@ -107,11 +112,11 @@ func partCount(kind string) int {
 		return 0
 	case KindGuardReady, KindParty, KindStanding, KindYieldCeiling, KindProduct, KindCodePack, KindShipment, KindSSCC,
 		KindPackStatus, KindPackCustody, KindUnitCustody, KindShipmentStatus, KindDeviceStatus, KindDelistProduct,
-		KindSuperseded:
+		KindSuperseded, KindCompanyPrefix:
 		return 1
 	case KindGuard, KindFreeze, KindLicence, KindRevocation, KindAccreditation, KindLimit, KindInterval, KindPlot,
 		KindBatch, KindCompletion, KindSegment, KindRule, KindBatchInputs, KindBatchCodes, KindRecallLot,
-		KindRecallCodes, KindDelistLot, KindReviewLevels:
+		KindRecallCodes, KindDelistLot, KindReviewLevels, KindConsignmentStatus:
 		return 2
 	case KindSeason, KindInputRelease:
 		return 3
@@ -250,6 +255,9 @@ func RevocationKey(p trace.PartyID, number string) trace.Key {
 	return key(KindRevocation, string(p), number)
 }
 
+// CompanyPrefixKey is who holds a GS1 company prefix.
+func CompanyPrefixKey(digits string) trace.Key { return key(KindCompanyPrefix, digits) }
+
 // AccreditationKey is one accreditation of a lab.
 func AccreditationKey(lab trace.PartyID, number string) trace.Key {
 	return key(KindAccreditation, string(lab), number)
@@ -332,6 +340,11 @@ func UnitCustodyKey(s trace.SSCC) trace.Key { return key(KindUnitCustody, string
 
 // ShipmentStatusKey is where a shipment stands.
 func ShipmentStatusKey(s trace.ShipmentID) trace.Key { return key(KindShipmentStatus, string(s)) }
+
+// ConsignmentStatusKey is what a consignor last said about a shipment.
+func ConsignmentStatusKey(s trace.ShipmentID, consignor trace.PartyID) trace.Key {
+	return key(KindConsignmentStatus, string(s), string(consignor))
+}
 
 // DeviceStatusKey is a device's owner and bindings.
 func DeviceStatusKey(d trace.DeviceID) trace.Key { return key(KindDeviceStatus, string(d)) }

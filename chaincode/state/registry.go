@@ -22,6 +22,11 @@ func GetRevocation(l Reader, p trace.PartyID, number string) (*trace.LicenceRevo
 	return Get[trace.LicenceRevocation](l, RevocationKey(p, number))
 }
 
+// GetCompanyPrefix reads who holds a GS1 company prefix, nil when nobody does.
+func GetCompanyPrefix(l Reader, digits string) (*trace.CompanyPrefix, error) {
+	return Get[trace.CompanyPrefix](l, CompanyPrefixKey(digits))
+}
+
 // GetAccreditation reads one accreditation of a lab.
 func GetAccreditation(l Reader, lab trace.PartyID, number string) (*trace.Accreditation, error) {
 	return Get[trace.Accreditation](l, AccreditationKey(lab, number))

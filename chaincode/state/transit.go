@@ -31,3 +31,9 @@ func GetDeviceStatus(l Reader, d trace.DeviceID) (*trace.DeviceStatus, error) {
 func GetSegment(l Reader, d trace.DeviceID, sequence int64) (*trace.Segment, error) {
 	return Get[trace.Segment](l, SegmentKey(d, sequence))
 }
+
+// GetConsignmentStatus reads what a consignor last said about a shipment, nil when it
+// said nothing.
+func GetConsignmentStatus(l Reader, s trace.ShipmentID, consignor trace.PartyID) (*trace.ConsignmentStatus, error) {
+	return Get[trace.ConsignmentStatus](l, ConsignmentStatusKey(s, consignor))
+}

@@ -30,6 +30,7 @@ const (
 	CodeUnknownParty   Code = "UNKNOWN_PARTY"   // party is not in the registry
 	CodePartySuspended Code = "PARTY_SUSPENDED" // party is suspended or outside its validity
 	CodeLicence        Code = "LICENCE"         // licence missing, expired, revoked or out of scope
+	CodeCompanyPrefix  Code = "COMPANY_PREFIX"  // GTIN or SSCC begins with no GS1 company prefix of this party
 	CodeNotAccredited  Code = "NOT_ACCREDITED"  // lab not accredited for an item on the day
 	CodeOwnLot         Code = "OWN_LOT"         // a lab may not judge its own lot, an author not review itself
 
@@ -50,6 +51,7 @@ const (
 	CodeTooManyCodes Code = "TOO_MANY_CODES" // more codes than the lot has items
 	CodeRebind       Code = "REBIND"         // a code pack is bound once
 	CodeCustody      Code = "CUSTODY"        // custody of a unit would break or double
+	CodeConsignment  Code = "CONSIGNMENT"    // the holder did not appoint this carrier for these goods
 	CodeSegment      Code = "SEGMENT"        // wrong count, disorder or damage in a segment's readings
 	CodeOutOfRange   Code = "OUT_OF_RANGE"   // an impossible temperature, coordinate or other physical value
 	CodeSequence     Code = "SEQUENCE"       // a device sequence exists with other content or does not chain

@@ -59,6 +59,7 @@ func Methods() []Method {
 		{"inspection", "Review", "/reviews", []Role{RoleFarm, RoleFactory, RoleProcessor, RoleMerchant, RoleLab, RoleConsumerPanel}, nil, "", newOf[ReviewRequest], "复核批次", "Review a lot"},
 
 		{"transit", "PackUnit", "/logistic-units", producers, nil, "", newOf[PackUnitRequest], "组装物流单元", "Pack a logistic unit"},
+		{"transit", "Consign", "/consignments", []Role{RoleFarm, RoleFactory, RoleProcessor, RoleMerchant, RoleCarrier}, nil, "", newOf[ConsignRequest], "托运委托", "Appoint a carrier"},
 		{"transit", "Dispatch", "/shipments", carrier, nil, "", newOf[DispatchRequest], "发运", "Dispatch a shipment"},
 		{"transit", "Handover", "/handovers", carrier, nil, "", newOf[HandoverRequest], "交接", "Hand over a shipment"},
 		{"transit", "Arrive", "/arrivals", carrier, nil, "", newOf[ArriveRequest], "到货", "Close a shipment on arrival"},

@@ -92,6 +92,8 @@ const (
 	LicenceTesting       LicenceKind = "testing"        // inspection body qualification (CMA)
 	LicenceTrade         LicenceKind = "trade"          // business or food trading licence
 	LicenceBroadcastRoom LicenceKind = "broadcast-room" // live-streaming room operator
+	// LicenceGS1Prefix is a GS1 company prefix: Number is its digits, Scope is empty.
+	LicenceGS1Prefix LicenceKind = "gs1-prefix"
 )
 
 // Category is a product category in a licence's scope and on a product.
@@ -113,7 +115,7 @@ type GrantLicenceRequest struct {
 	Party     PartyID     `json:"party"`
 	Number    string      `json:"number"` // as printed, up to 40 characters
 	Kind      LicenceKind `json:"kind"`
-	Scope     []Category  `json:"scope"`
+	Scope     []Category  `json:"scope,omitempty"`
 	Issuer    string      `json:"issuer"`
 	ValidFrom Date        `json:"validFrom"`
 	ValidTo   Date        `json:"validTo"`
@@ -126,11 +128,17 @@ type Licence struct {
 	Holder    PartyID     `json:"holder"`
 	Number    string      `json:"number"`
 	Kind      LicenceKind `json:"kind"`
-	Scope     []Category  `json:"scope"`
+	Scope     []Category  `json:"scope,omitempty"`
 	Issuer    string      `json:"issuer"`
 	ValidFrom Date        `json:"validFrom"`
 	ValidTo   Date        `json:"validTo"`
 	Document  Digest      `json:"document,omitzero"`
+}
+
+// CompanyPrefix is the state value of a GS1 company prefix: who holds it. Its validity is
+// that of the holder's licence of the same number.
+type CompanyPrefix struct {
+	Holder PartyID `json:"holder"`
 }
 
 // RevokeLicenceRequest ends a licence before its time.

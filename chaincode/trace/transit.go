@@ -54,6 +54,11 @@ type Shipment struct {
 	Vehicle   string  `json:"vehicle,omitempty"`
 	Drivers   int     `json:"drivers,omitempty"`
 	Lots      []LotID `json:"lots"` // whose items travel, sorted
+	// Categories are what travels: the transport licences of its carriers must cover them.
+	Categories []Category `json:"categories,omitempty"`
+	// Consignment is the record by which From appointed the carrier; absent where the
+	// carrier held the goods itself.
+	Consignment Key `json:"consignment,omitempty"`
 	// Codes is every run of codes that travels, logistic units opened up, sorted.
 	Codes []CodeRange `json:"codes"`
 	// Range, DefrostSeconds and GapSeconds are the strictest of its products'.
@@ -78,6 +83,8 @@ type Handover struct {
 	Giver    PartyID    `json:"giver"`
 	At       Time       `json:"at"`
 	Place    Place      `json:"place"`
+	// Consignment is the record by which Giver appointed the carrier who takes over.
+	Consignment Key `json:"consignment"`
 }
 
 // ArriveRequest closes a shipment at its consignee, written by the carrier who

@@ -99,6 +99,9 @@ func (b *badHouse) badLicences(t *testing.T) {
 	grant("TEST-VEGETABLE", trace.LicenceFarming, trace.CategoryVegetable, january, january+3650)
 	grant("TEST-TRADE", trace.LicenceTrade, trace.CategoryFruit, january, january+3650)
 	grant("TEST-REVOKED", trace.LicenceFarming, trace.CategoryFruit, january, january+3650)
+	b.accepted(t, signRegulator, "/licences", &trace.GrantLicenceRequest{
+		Write: writing(at(time.January, 5, 9, 0)), Party: farm, Number: "952000070", Kind: trace.LicenceGS1Prefix, Issuer: "示范编码中心", ValidFrom: january, ValidTo: january + 3650,
+	})
 	product := func(number int, licence string) *trace.RegisterProductRequest {
 		return &trace.RegisterProductRequest{
 			Write: writing(at(time.October, 1, 9, 0)), GTIN: gtin(number), Name: "试验猕猴桃", Category: trace.CategoryFruit, Commodity: "kiwifruit",
@@ -118,6 +121,17 @@ func (b *badHouse) badLicences(t *testing.T) {
 			b.refused(t, sign, "/products", product(70001, c.licence), 403, trace.CodeLicence, c.words...)
 		})
 	}
+	t.Run("another's GTIN", func(t *testing.T) {
+		b.refused(t, sign, "/products", product(10099, "TEST-REVOKED"), 403, trace.CodeCompanyPrefix, string(gtin(10099)), "952000010", "farm-pujiang-01")
+	})
+	t.Run("GTIN of no prefix", func(t *testing.T) {
+		b.refused(t, sign, "/products", product(90099, "TEST-REVOKED"), 403, trace.CodeCompanyPrefix, string(gtin(90099)), "on file")
+	})
+	t.Run("another's prefix", func(t *testing.T) {
+		b.refused(t, signRegulator, "/licences", &trace.GrantLicenceRequest{
+			Write: writing(at(time.January, 5, 9, 0)), Party: farm, Number: "9520000101", Kind: trace.LicenceGS1Prefix, Issuer: "示范编码中心", ValidFrom: january, ValidTo: january + 3650,
+		}, 409, trace.CodeAlreadyExists, "9520000101", "952000010", "farm-pujiang-01")
+	})
 	t.Run("revoked before the harvest", func(t *testing.T) {
 		b.accepted(t, sign, "/products", product(70002, "TEST-REVOKED"))
 		b.accepted(t, sign, "/plots", &trace.RegisterPlotRequest{Write: writing(at(time.February, 10, 9, 0)), Plot: "plot-lapsed", Crop: "kiwifruit", Area: 5_333, Place: "蒲江县", Point: pujiang})

@@ -75,6 +75,14 @@ func (b *badHouse) dispatch(shipment trace.ShipmentID, pack trace.PackID, first,
 	}
 }
 
+// consign has the farm appoint a carrier for what a dispatch takes.
+func (b *badHouse) consign(t *testing.T, carrier trace.PartyID, r *trace.DispatchRequest) {
+	t.Helper()
+	b.accepted(t, signFarm, "/consignments", &trace.ConsignRequest{
+		Write: writing(at(time.October, 20, 15, 0)), Shipment: r.Shipment, Carrier: carrier, Consignee: r.Consignee, Loads: r.Loads,
+	})
+}
+
 // badCustody breaks or doubles the chain of custody.
 func (b *badHouse) badCustody(t *testing.T) {
 	plot := b.plotOf(t, "plot-custody", 5_333)
@@ -95,8 +103,8 @@ func (b *badHouse) badCustody(t *testing.T) {
 	}{
 		{"from somebody who does not hold it", 409, trace.CodeCustody, []string{string(pack), "farm-pujiang-01", "merchant-hangzhou-01"}, with(func(r *trace.DispatchRequest) { r.From, r.Consignee = "merchant-hangzhou-01", "platform-desk-01" })},
 		{"codes on another truck", 409, trace.CodeCustody, []string{string(demoPack)}, with(func(r *trace.DispatchRequest) { r.Loads[0].Codes.Pack = demoPack })},
-		{"unit that arrived elsewhere", 409, trace.CodeCustody, []string{"095200000000000011"}, with(func(r *trace.DispatchRequest) { r.Loads = []trace.Load{{SSCC: "095200000000000011"}} })},
-		{"unit with a wrong check digit", 400, trace.CodeCheckDigit, []string{"095200000000000012", "1"}, with(func(r *trace.DispatchRequest) { r.Loads = []trace.Load{{SSCC: "095200000000000012"}} })},
+		{"unit that arrived elsewhere", 409, trace.CodeCustody, []string{"095200001000000018"}, with(func(r *trace.DispatchRequest) { r.Loads = []trace.Load{{SSCC: "095200001000000018"}} })},
+		{"unit with a wrong check digit", 400, trace.CodeCheckDigit, []string{"095200001000000012", "1"}, with(func(r *trace.DispatchRequest) { r.Loads = []trace.Load{{SSCC: "095200001000000012"}} })},
 		{"unit nobody packed", 404, trace.CodeNotFound, []string{"095200000000000998"[:17]}, with(func(r *trace.DispatchRequest) {
 			data := "09520000000000099"
 			r.Loads = []trace.Load{{SSCC: trace.SSCC(data + string(trace.CheckDigit(data)))}}
@@ -113,7 +121,30 @@ func (b *badHouse) badCustody(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) { b.refused(t, signCarrier, "/shipments", c.request, c.status, c.code, c.words...) })
 	}
+	consign := &trace.ConsignRequest{
+		Write: writing(at(time.October, 20, 15, 0)), Shipment: "sh-custody", Carrier: "carrier-sichuan-01", Consignee: "merchant-hangzhou-01", Loads: b.dispatch("", pack, 1, 50).Loads,
+	}
+	onward := &trace.ConsignRequest{Write: writing(at(time.October, 21, 7, 0)), Shipment: "sh-custody", Carrier: "carrier-zhejiang-01"}
+	t.Run("without the holder's word", func(t *testing.T) {
+		b.refused(t, signCarrier, "/shipments", b.dispatch("sh-custody", pack, 1, 50), 403, trace.CodeConsignment, "farm-pujiang-01", "sh-custody")
+		nobody := *consign
+		nobody.Carrier = "lab-chengdu-01"
+		b.refused(t, signFarm, "/consignments", &nobody, 400, trace.CodeInvalid, "lab-chengdu-01", "carrier")
+		b.refused(t, signLab, "/consignments", consign, 403, trace.CodeForbidden)
+		b.refused(t, signFarm, "/consignments", onward, 404, trace.CodeNotFound, "sh-custody", "consignee")
+		b.accepted(t, signFarm, "/consignments", consign)
+		b.refused(t, signCarrierTwo, "/shipments", b.dispatch("sh-custody", pack, 1, 50), 403, trace.CodeConsignment, "carrier-sichuan-01", "carrier-zhejiang-01")
+		b.refused(t, signCarrier, "/shipments", b.dispatch("sh-custody", pack, 1, 51), 403, trace.CodeConsignment, "1 to 51", string(pack))
+	})
 	b.accepted(t, signCarrier, "/shipments", b.dispatch("sh-custody", pack, 1, 50))
+	t.Run("out of a carrier's scope", func(t *testing.T) {
+		cosmetics := *onward
+		cosmetics.Carrier = "carrier-guangdong-01"
+		b.accepted(t, signCarrier, "/consignments", &cosmetics)
+		b.refused(t, "carrier-guangdong-01@carrier", "/handovers", &trace.HandoverRequest{
+			Write: writing(at(time.October, 21, 9, 0)), Shipment: "sh-custody", Giver: "carrier-sichuan-01", At: at(time.October, 21, 8, 0), Place: trace.Place{Name: "金华", Point: hangzhou},
+		}, 403, trace.CodeLicence, "fruit", "carrier-guangdong-01")
+	})
 	place := trace.Place{Name: "金华", Point: hangzhou}
 	handover := func(giver trace.PartyID) *trace.HandoverRequest {
 		return &trace.HandoverRequest{Write: writing(at(time.October, 21, 9, 0)), Shipment: "sh-custody", Giver: giver, At: at(time.October, 21, 8, 0), Place: place}
@@ -126,6 +157,9 @@ func (b *badHouse) badCustody(t *testing.T) {
 		early := handover("carrier-sichuan-01")
 		early.At = at(time.October, 20, 15, 0)
 		b.refused(t, signCarrierTwo, "/handovers", early, 422, trace.CodeChronology, "sh-custody")
+		b.refused(t, signCarrierTwo, "/handovers", handover("carrier-sichuan-01"), 403, trace.CodeConsignment, "sh-custody", "carrier-zhejiang-01")
+		b.refused(t, signCarrierTwo, "/consignments", &trace.ConsignRequest{Write: onward.Write, Shipment: "sh-custody", Carrier: "carrier-sichuan-01"}, 409, trace.CodeCustody, "carrier-sichuan-01")
+		b.accepted(t, signCarrier, "/consignments", onward)
 		b.accepted(t, signCarrierTwo, "/handovers", handover("carrier-sichuan-01"))
 		b.refused(t, signCarrier, "/arrivals", arrive, 409, trace.CodeCustody, "sh-custody", "carrier-zhejiang-01")
 		worse := *arrive
@@ -163,7 +197,9 @@ func (b *badHouse) segment(t *testing.T, sequence int64, previous trace.Digest, 
 // badSegments are readings that no device can have taken, or not there.
 func (b *badHouse) badSegments(t *testing.T) {
 	lot := b.lotOf(t, "SEGMENT-1", b.plotOf(t, "plot-segments", 5_333), 10)
-	b.accepted(t, signCarrier, "/shipments", b.dispatch("sh-segments", b.packOf(t, "SEGM0001", 10, &lot), 1, 10))
+	dispatch := b.dispatch("sh-segments", b.packOf(t, "SEGM0001", 10, &lot), 1, 10)
+	b.consign(t, "carrier-sichuan-01", dispatch)
+	b.accepted(t, signCarrier, "/shipments", dispatch)
 	b.accepted(t, signCarrier, "/device-bindings", &trace.BindDeviceRequest{Write: writing(at(time.October, 20, 16, 0)), Device: "th-bad-01", Shipment: "sh-segments", Probes: []string{trace.ProbeReturnAir}, From: at(time.October, 20, 16, 0)})
 	none := trace.Digest{}
 	good := []trace.Reading{reading(0, 100), reading(5, 120), reading(10, 110)}

@@ -131,13 +131,14 @@ func (b *badHouse) manyWriters(t *testing.T) {
 			t.Run("one unit for many trucks", func(t *testing.T) {
 				own := b.lotOf(t, trace.LotNumber(fmt.Sprintf("TRUCKS-%d", writers)), plot, 10)
 				pack := b.packOf(t, trace.PackID(fmt.Sprintf("TRVCK%d00", writers)), 10, &own)
+				carriers := []trace.PartyID{"carrier-sichuan-01", "carrier-zhejiang-01"}
 				attempts := b.each(t, writers, signCarrier, "/shipments", func(i int) any {
-					return b.dispatch(trace.ShipmentID(fmt.Sprintf("sh-race-%d-%d", writers, i)), pack, 1, 10)
+					r := b.dispatch(trace.ShipmentID(fmt.Sprintf("sh-race-%d-%d", writers, i)), pack, 1, 10)
+					b.consign(t, carriers[i%2], r)
+					return r
 				})
 				for i := range attempts {
-					if i%2 == 1 {
-						attempts[i].sign = signCarrierTwo
-					}
+					attempts[i].sign = string(carriers[i%2]) + "@carrier"
 				}
 				b.oneOf(t, attempts, trace.CodeCustody, string(pack), "sh-race")
 			})

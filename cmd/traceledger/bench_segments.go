@@ -92,6 +92,9 @@ func (b *benchLedger) dispatch(ctx context.Context, departed trace.Time) error {
 		}},
 		{trace.RoleFactory, "code", "IssuePack", trace.IssuePackRequest{Write: write("pack"), Pack: pack, Count: 100, Root: trace.DigestOf([]byte("root")), LeafFile: trace.DigestOf([]byte("leaves"))}},
 		{trace.RoleFactory, "code", "ActivatePack", trace.ActivatePackRequest{Write: write("activate"), Pack: pack, LotID: lot}},
+		{trace.RoleFactory, "transit", "Consign", trace.ConsignRequest{
+			Write: write("consign"), Shipment: "bench-shipment", Carrier: "bench-carrier", Consignee: "bench-merchant", Lots: []trace.LotID{lot},
+		}},
 		{trace.RoleCarrier, "transit", "Dispatch", trace.DispatchRequest{
 			Write: write("dispatch"), Shipment: "bench-shipment", Loads: []trace.Load{{Codes: &trace.CodeRange{Pack: pack, First: 1, Last: 100}}},
 			From: "bench-factory", Consignee: "bench-merchant", Departed: departed,

@@ -125,6 +125,9 @@ func (b *benchLedger) prepare(ctx context.Context) error {
 			Write: write("licence-carrier"), Party: "bench-carrier", Number: "BENCH-2", Kind: trace.LicenceTransport,
 			Scope: []trace.Category{trace.CategoryCosmetics}, Issuer: "测试机关", ValidFrom: from, ValidTo: to,
 		}},
+		step{trace.RoleRegulator, "registry", "GrantLicence", trace.GrantLicenceRequest{
+			Write: write("prefix"), Party: "bench-factory", Number: "952000020", Kind: trace.LicenceGS1Prefix, Issuer: "测试机关", ValidFrom: from, ValidTo: to,
+		}},
 		step{trace.RoleFactory, "origin", "RegisterProduct", trace.RegisterProductRequest{
 			Write: write("product"), GTIN: benchProduct, Name: "面霜", Category: trace.CategoryCosmetics, Commodity: "cosmetics-leave-on",
 			NetContent: trace.Quantity{Amount: 1, Unit: trace.Piece}, LicenceNumber: "BENCH-1", FilingNumber: "国妆备字2026000001", Producer: "bench-factory", ShelfLifeDays: 1000,

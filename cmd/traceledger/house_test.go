@@ -224,6 +224,9 @@ func (h *house) furnish() {
 	h.must(trace.RoleRegulator, "/licences", "licence", map[string]any{
 		"claimed": now, "party": "the-factory", "number": "TEST-1", "kind": "cosmetics", "scope": []string{"cosmetics"}, "issuer": "示范药监局", "validFrom": from, "validTo": to,
 	})
+	h.must(trace.RoleRegulator, "/licences", "prefix", map[string]any{
+		"claimed": now, "party": "the-factory", "number": "952000020", "kind": "gs1-prefix", "issuer": "示范编码中心", "validFrom": from, "validTo": to,
+	})
 	h.must(trace.RoleFactory, "/products", "product", map[string]any{
 		"claimed": now, "gtin": "09520000200015", "name": "面霜", "category": "cosmetics", "commodity": "cosmetics-leave-on",
 		"netContent": map[string]any{"amount": 1, "unit": "piece"}, "licenceNumber": "TEST-1", "filingNumber": "国妆备字2026000001", "producer": "the-factory", "shelfLifeDays": 1000,

@@ -49,7 +49,7 @@ func Status(code trace.Code) int {
 	case CodeUnauthenticated, trace.CodeNoIdentity, store.CodeTokenUnknown, store.CodeTokenExpired, store.CodeTokenRevoked, ledger.CodeCertificate:
 		return http.StatusUnauthorized
 	case trace.CodeForbidden, trace.CodeWrongOrg, trace.CodeUnknownParty, trace.CodePartySuspended,
-		trace.CodeLicence, trace.CodeNotAccredited, trace.CodeOwnLot:
+		trace.CodeLicence, trace.CodeNotAccredited, trace.CodeOwnLot, trace.CodeConsignment, trace.CodeCompanyPrefix:
 		return http.StatusForbidden
 	case trace.CodeNotFound, trace.CodeUnknownMethod, CodeNoSuchRoute, store.CodeFileUnknown:
 		return http.StatusNotFound

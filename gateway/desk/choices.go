@@ -46,7 +46,7 @@ func choicesOfType(of reflect.Type) []choice {
 		return []choice{{"farming", words{"农业生产登记", "Farming registration"}}, {"food", words{"食品生产许可证", "Food production licence"}},
 			{"cosmetics", words{"化妆品生产许可证", "Cosmetics production licence"}}, {"transport", words{"道路运输经营许可证", "Road transport licence"}},
 			{"testing", words{"检验机构资质", "Testing qualification"}}, {"trade", words{"营业执照", "Trading licence"}},
-			{"broadcast-room", words{"直播间运营登记", "Live-room registration"}}}
+			{"broadcast-room", words{"直播间运营登记", "Live-room registration"}}, {"gs1-prefix", words{"厂商识别代码（GS1）", "GS1 company prefix"}}}
 	case reflect.TypeFor[trace.PartyStatus]():
 		return []choice{{"suspended", words{"暂停", "Suspend"}}, {"active", words{"恢复", "Restore"}}}
 	case reflect.TypeFor[trace.LimitKind]():

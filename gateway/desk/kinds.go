@@ -72,6 +72,8 @@ func kindOfMoving(kind string) (recordKind, bool) {
 		return recordKind{words{"物流单元", "Logistic unit"}, newOf[trace.LogisticUnit], "transit:PackUnit"}, true
 	case state.KindShipment:
 		return recordKind{words{"运单", "Shipment"}, newOf[trace.Shipment], "transit:Dispatch"}, true
+	case state.FactConsignment:
+		return recordKind{words{"托运委托", "Carrier appointed"}, newOf[trace.Consignment], "transit:Consign"}, true
 	case state.FactHandover:
 		return recordKind{words{"交接", "Handover"}, newOf[trace.Handover], "transit:Handover"}, true
 	case state.FactArrival:

@@ -35,6 +35,14 @@ func particularLabel(name string) (fieldLabel, bool) {
 		return label("自何日起吊销", "Revoked from")
 	case "DispatchRequest.from":
 		return label("交出方", "From", "现在持有货物的主体编号", "the party that holds the goods now")
+	case "ConsignRequest.shipment":
+		return label("运单编号", "Shipment", "双方约定的运单号，承运人用它发运；转交在途运单时填该运单", "the number the carrier will dispatch under, or the open shipment you pass on")
+	case "ConsignRequest.consignee":
+		return label("收货方编号", "Consignee", "在途转交时不填", "leave empty when passing on an open shipment")
+	case "ConsignRequest.lots":
+		return label("整批委托的批次", "Whole lots", "该批中您持有的全部货物", "all items of the lot that you hold")
+	case "ConsignRequest.loads":
+		return label("委托的货物", "Goods", "每行填码段或物流单元之一；已写批次可不填", "codes or a logistic unit in each row; not needed where lots say it")
 	case "BindDeviceRequest.from":
 		return label("绑定开始时间", "Bound from")
 	case "AnchorSegmentRequest.from":
@@ -336,6 +344,12 @@ func labelOfFindings(name string) (fieldLabel, bool) {
 		return label("运单编号", "Shipment", "如 ship-pj-hz-1020", "like ship-pj-hz-1020")
 	case "loads":
 		return label("货物", "Goods", "每行填码段或物流单元之一", "codes or a logistic unit in each row")
+	case "carrier":
+		return label("承运人编号", "Carrier")
+	case "consignment":
+		return label("托运委托记录", "Appointment of the carrier")
+	case "categories":
+		return label("货物类别", "Categories")
 	case "consignee":
 		return label("收货方编号", "Consignee")
 	case "origin":

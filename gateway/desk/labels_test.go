@@ -32,7 +32,7 @@ func TestEveryFieldIsNamed(t *testing.T) {
 	for _, kind := range []string{
 		state.KindParty, state.FactStanding, state.KindLicence, state.KindRevocation, state.KindAccreditation, state.KindProduct, state.KindPlot,
 		state.KindBatch, state.KindCompletion, state.FactRelease, state.FactLog, state.FactCertificate, state.KindCodePack, state.FactActivation, state.FactPackChange,
-		state.FactInspection, state.FactReview, state.KindSSCC, state.KindShipment, state.FactHandover, state.FactArrival, state.FactBinding,
+		state.FactInspection, state.FactReview, state.KindSSCC, state.KindShipment, state.FactConsignment, state.FactHandover, state.FactArrival, state.FactBinding,
 		state.KindSegment, state.KindRule, state.FactVerdict, state.FactVerdictReview, state.FactAction,
 	} {
 		record := newRecord(kind)

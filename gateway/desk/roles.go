@@ -31,6 +31,7 @@ func jobsOf(role trace.Role) []job {
 			{words{"发运、交接、到货", "Dispatch, hand over, arrive"}, words{"一张运输登记表写完整段运输，设备绑定也写在里面", "One transport sheet says it all, device bindings too"}, sheet.KindTransport, "transit:Dispatch", ""},
 			{words{"上传温度与轨迹", "Upload temperatures and track"}, words{"记录仪和定位器导出的文件，可几个一起上传", "Exports of loggers and trackers, several at once"}, sheet.KindReadings, "", ""},
 			{words{"接收交接", "Take over"}, words{"从另一承运人手中接过运单", "Take a shipment over from another carrier"}, "", "transit:Handover", ""},
+			{words{"委托下一承运人", "Appoint the next carrier"}, words{"转交运单前先委托，对方才能接收", "Before you pass a shipment on: the other takes over on your word"}, "", "transit:Consign", ""},
 			{words{"到货", "Arrive"}, words{"运单送达，记下坏品率", "Close the shipment with its share of bad goods"}, "", "transit:Arrive", ""},
 			{words{"绑定设备", "Bind a device"}, words{"哪台设备记录哪张运单", "Which device measures which shipment"}, "", "transit:BindDevice", ""},
 		}
@@ -38,6 +39,7 @@ func jobsOf(role trace.Role) []job {
 		return []job{
 			{words{"登记商品", "Register products"}, words{"条码、标签、许可证和温度要求", "GTIN, label, licence and temperatures"}, sheet.KindProduct, "origin:RegisterProduct", ""},
 			{words{"复核批次", "Review a lot"}, words{"上架前核对资质与报告", "Check papers before a lot goes on sale"}, sheet.KindReview, "inspection:Review", ""},
+			{words{"委托承运人", "Appoint a carrier"}, words{"转运持有的货物前先委托", "Before goods you hold are sent on"}, sheet.KindTransport, "transit:Consign", ""},
 			{words{"判定与处置", "Verdicts and measures"}, words{"监测方对商品和批次的判定", "What monitors found"}, "", "", "verdicts"},
 		}
 	case trace.RoleConsumerDesk:
@@ -61,6 +63,7 @@ func producerJobs() []job {
 	return []job{
 		{words{"登记批次", "Register a lot"}, words{"批次登记表一次写完：商品、地块、批次、农事、合格证、赋码", "One sheet holds it all: product, plot, lot, log, certificate, codes"}, sheet.KindBatchRecord, "origin:RegisterBatch", ""},
 		{words{"赋码与标签", "Codes and labels"}, words{"为批次生成一物一码，下载码表，打印标签", "Make item codes, download them, print labels"}, "", "", "codes"},
+		{words{"委托承运人", "Appoint a carrier"}, words{"也可写在批次登记表的“托运委托”里；没有委托，承运人不能发运", "The batch sheet can say it too; no carrier dispatches your goods without it"}, "", "transit:Consign", ""},
 		{words{"记农事或生产", "Add to the log"}, words{"用药、施肥、采收、分级……随做随记", "Sprays, fertiliser, harvest, sorting, as you go"}, "", "origin:AddLogEntry", ""},
 		{words{"开具承诺达标合格证", "Issue the compliance certificate"}, words{"每批一证，随货出示", "One for each lot"}, "", "origin:IssueCertificate", ""},
 		{words{"上传温湿度记录", "Upload sensor readings"}, words{"地里或库房设备导出的文件", "Exports of sensors in orchard or store"}, sheet.KindReadings, "transit:BindDevice", ""},

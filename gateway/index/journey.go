@@ -56,7 +56,11 @@ func (s *story) leg(head *ShipmentHead) (Leg, error) {
 	for i := range shipment.Segments {
 		segments = append(segments, rules.SegmentRecord{Key: shipment.Segments[i].Provenance.Key, Segment: &shipment.Segments[i].Record})
 	}
-	return Leg{Shipment: *shipment, Findings: rules.FindJourney(&shipment.ShipmentHead.Record, arrived, segments)}, nil
+	bound := make([]rules.BoundDevice, 0, len(shipment.Bindings))
+	for _, b := range shipment.Bindings {
+		bound = append(bound, rules.BoundDevice{Device: b.Record.Device, From: b.Record.From, To: b.To})
+	}
+	return Leg{Shipment: *shipment, Findings: rules.FindJourney(&shipment.ShipmentHead.Record, arrived, segments, bound...)}, nil
 }
 
 // Pack gives one of the lot's packs, nil when it has none of that id.
@@ -211,6 +215,7 @@ type orderedStep struct {
 func (h *ShipmentHead) steps() []orderedStep {
 	out := []orderedStep{{h.Provenance, CustodyStep{
 		Kind: StepDispatched, From: h.Record.From, To: h.Record.Party, Shipment: h.ID, At: h.Record.Departed, Place: &h.Record.Origin,
+		Consignment: h.Record.Consignment,
 	}}}
 	for i := range h.Handovers {
 		o := &h.Handovers[i]
@@ -219,6 +224,7 @@ func (h *ShipmentHead) steps() []orderedStep {
 		}
 		out = append(out, orderedStep{o.Provenance, CustodyStep{
 			Kind: StepHandedOver, From: o.Record.Giver, To: o.Record.Party, Shipment: h.ID, At: o.Record.At, Place: &o.Record.Place,
+			Consignment: o.Record.Consignment,
 		}})
 	}
 	if a := h.Arrival; a != nil {

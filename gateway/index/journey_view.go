@@ -43,6 +43,9 @@ type CustodyStep struct {
 	At       trace.Time       `json:"at"` // claimed
 	Place    *trace.Place     `json:"place,omitempty"`
 	Key      trace.Key        `json:"key"` // the record that made it
+	// Consignment is the record by which From appointed To to carry; empty where nobody
+	// needed to.
+	Consignment trace.Key `json:"consignment,omitempty"`
 }
 
 // JourneyGroup is a run of a pack's items that travelled alike.

@@ -69,6 +69,7 @@ func kinds() (map[string]*kind, error) {
 	add(natureRecord, factID(state.FactStanding), nil, "registry:SetStanding")
 	with(natureState, state.KindStanding, relateParty, factID(state.FactStanding))
 	add(natureRecord, state.KindLicence, relateParty, "registry:GrantLicence")
+	with(natureState, state.KindCompanyPrefix, nil, state.KindLicence)
 	add(natureRecord, state.KindRevocation, relateParty, "registry:RevokeLicence")
 	add(natureRecord, state.KindAccreditation, relateParty, "registry:GrantAccreditation")
 
@@ -99,6 +100,8 @@ func kinds() (map[string]*kind, error) {
 	with(natureBalance, state.KindReviewLevels, nil, factID(state.FactReview))
 
 	add(natureRecord, state.KindSSCC, relateUnit, "transit:PackUnit")
+	add(natureRecord, factID(state.FactConsignment), nil, "transit:Consign")
+	with(natureBalance, state.KindConsignmentStatus, nil, factID(state.FactConsignment), state.KindShipment, factID(state.FactHandover))
 	add(natureRecord, state.KindShipment, relateShipment, "transit:Dispatch")
 	add(natureRecord, factID(state.FactHandover), nil, "transit:Handover")
 	add(natureRecord, factID(state.FactArrival), nil, "transit:Arrive")

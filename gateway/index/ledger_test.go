@@ -116,8 +116,8 @@ func TestWholeStoryFromTheLedger(t *testing.T) {
 	x := follow(t, k.Ledger)
 	lab, carrier, next := k.Admit(trace.RoleLab, "lab-01"), k.Admit(trace.RoleCarrier, "carrier-01"), k.Admit(trace.RoleCarrier, "carrier-02")
 	k.Admit(trace.RoleMerchant, "store-01")
-	k.License("carrier-01", "YS-1", trace.LicenceTransport)
-	k.License("carrier-02", "YS-2", trace.LicenceTransport)
+	k.License("carrier-01", "YS-1", trace.LicenceTransport, trace.CategoryFruit)
+	k.License("carrier-02", "YS-2", trace.LicenceTransport, trace.CategoryFruit)
 	regulator := k.Regulator()
 	regulator.Must("registry:GrantAccreditation", &trace.GrantAccreditationRequest{
 		Write: k.Write(), Lab: "lab-01", Number: "CMA-1", Issuer: "市场监管总局", ValidFrom: contracttest.Day(-365), ValidTo: contracttest.Day(365),
@@ -152,6 +152,11 @@ func TestWholeStoryFromTheLedger(t *testing.T) {
 	})
 	departed := contracttest.At(-34, 16*time.Hour)
 	place := trace.Place{Name: "蒲江", Point: trace.Point{Latitude: 30_200_000, Longitude: 103_510_000}}
+	k.Farm.Must("transit:Consign", &trace.ConsignRequest{
+		Write: claimed(departed), Shipment: truck, Carrier: "carrier-01", Consignee: "store-01", Lots: []trace.LotID{lot},
+	})
+	unused := &trace.ConsignRequest{Write: claimed(departed), Shipment: truck, Carrier: "carrier-02", Consignee: "carrier-01", Lots: []trace.LotID{lot}}
+	k.Admit(trace.RoleMerchant, "stranger-01").Must("transit:Consign", unused)
 	carrier.Must("transit:Dispatch", &trace.DispatchRequest{
 		Write: claimed(departed), Shipment: truck, Loads: []trace.Load{{SSCC: unitA}, {Codes: &trace.CodeRange{Pack: pack, First: 11, Last: 20}}},
 		From: "farm-01", Consignee: "store-01", Origin: place, Target: place, Departed: departed,
@@ -161,6 +166,7 @@ func TestWholeStoryFromTheLedger(t *testing.T) {
 	})
 	first := anchor(t, carrier, trace.AnchorSegmentRequest{Device: tracker, Sequence: 1, Shipment: truck, From: departed + 60_000}, 100, 120, 600, 610, 100)
 	anchor(t, carrier, trace.AnchorSegmentRequest{Device: tracker, Sequence: 2, Shipment: truck, From: first.To + 60_000, Previous: first.Payload}, 110, 100)
+	carrier.Must("transit:Consign", &trace.ConsignRequest{Write: claimed(departed + 400_000), Shipment: truck, Carrier: "carrier-02"})
 	next.Must("transit:Handover", &trace.HandoverRequest{
 		Write: claimed(departed + 480_000), Shipment: truck, Giver: "carrier-01", At: departed + 480_000, Place: trace.Place{Name: "武汉"},
 	})
@@ -202,6 +208,12 @@ func TestWholeStoryFromTheLedger(t *testing.T) {
 	journey, found, err := x.Journey(lot, pack, 5)
 	require.NoError(t, err)
 	require.True(t, found)
+	require.Equal(t, departed+480_000, story.Shipments[0].Bindings[0].To, "the tracker left with its carrier")
+	heads := story.Shipments[0].Consignments
+	require.Len(t, heads, 2, "what a stranger said under the shipment's number is not the shipment's")
+	require.Equal(t, []trace.PartyID{"farm-01", "carrier-01"}, []trace.PartyID{heads[0].Record.Party, heads[1].Record.Party})
+	require.Equal(t, heads[0].Provenance.Key, journey.Steps[2].Consignment)
+	require.Equal(t, heads[1].Provenance.Key, journey.Steps[3].Consignment)
 	require.Equal(t, []index.StepKind{index.StepActivated, index.StepPacked, index.StepDispatched, index.StepHandedOver, index.StepArrived}, kindsOf(journey.Steps))
 	require.Len(t, journey.Legs[0].Findings.Defrosts, 1)
 	require.Equal(t, trace.PartyID("store-01"), journey.Holder.Party)

@@ -2,8 +2,11 @@ package index
 
 import (
 	"cmp"
+	"encoding/json"
+	"fmt"
 	"slices"
 
+	"traceledger/chaincode/rules"
 	"traceledger/chaincode/state"
 	"traceledger/chaincode/trace"
 )
@@ -70,6 +73,9 @@ func (s *story) shipmentHead(id trace.ShipmentID) (*ShipmentHead, error) {
 	if out.Handovers, err = typedAll[trace.Handover](s, of[state.FactHandover]); err != nil {
 		return nil, err
 	}
+	if err := s.consignments(out, of); err != nil {
+		return nil, err
+	}
 	arrivals, err := typedAll[trace.Arrival](s, of[state.FactArrival])
 	if err != nil {
 		return nil, err
@@ -85,6 +91,21 @@ func (s *story) shipmentHead(id trace.ShipmentID) (*ShipmentHead, error) {
 	return out, s.bindings(out)
 }
 
+// consignments keeps the appointments that a dispatch or a handover rests on: anybody may
+// have said something under the shipment's number.
+func (s *story) consignments(out *ShipmentHead, of facts) error {
+	said, err := typedAll[trace.Consignment](s, of[state.FactConsignment])
+	if err != nil {
+		return err
+	}
+	for _, c := range said {
+		if c.Provenance.Key == out.Record.Consignment || slices.ContainsFunc(out.Handovers, func(h Typed[trace.Handover]) bool { return h.Record.Consignment == c.Provenance.Key }) {
+			out.Consignments = append(out.Consignments, c)
+		}
+	}
+	return nil
+}
+
 // bindings reads the devices bound to a shipment and the verdicts on them.
 func (s *story) bindings(out *ShipmentHead) error {
 	links, err := linksFrom(s.from, edgeBound, string(out.ID))
@@ -97,20 +118,31 @@ func (s *story) bindings(out *ShipmentHead) error {
 			return err
 		}
 		if binding != nil {
-			out.Bindings = append(out.Bindings, *binding)
+			out.Bindings = append(out.Bindings, Binding{Typed: *binding})
 		}
 	}
-	slices.SortStableFunc(out.Bindings, func(a, b Typed[trace.DeviceBinding]) int {
+	slices.SortStableFunc(out.Bindings, func(a, b Binding) int {
 		return cmp.Or(cmp.Compare(a.Record.Device, b.Record.Device), cmp.Compare(a.Record.From, b.Record.From))
 	})
-	for i, b := range out.Bindings {
+	handovers := make([]trace.Handover, len(out.Handovers))
+	for i := range out.Handovers {
+		handovers[i] = out.Handovers[i].Record
+	}
+	var bound []trace.Time // when the device was bound to anything
+	for i := range out.Bindings {
+		b := &out.Bindings[i]
 		if i > 0 && out.Bindings[i-1].Record.Device == b.Record.Device {
+			b.To = rules.BoundUntil(b.Record.Party, b.Record.From, bound, handovers)
 			continue
 		}
 		of, err := s.factsOf(state.DeviceSubject(b.Record.Device))
 		if err != nil {
 			return err
 		}
+		if bound, err = boundTimes(of); err != nil {
+			return err
+		}
+		b.To = rules.BoundUntil(b.Record.Party, b.Record.From, bound, handovers)
 		verdicts, err := s.verdicts(of)
 		if err != nil {
 			return err
@@ -118,4 +150,20 @@ func (s *story) bindings(out *ShipmentHead) error {
 		out.DeviceVerdicts = append(out.DeviceVerdicts, verdicts...)
 	}
 	return nil
+}
+
+// boundTimes reads when a device was bound, whatever to: a tracker outlives many
+// shipments, so nothing else is decoded.
+func boundTimes(of facts) ([]trace.Time, error) {
+	times := make([]trace.Time, 0, len(of[state.FactBinding]))
+	for _, rec := range of[state.FactBinding] {
+		var v struct {
+			From trace.Time `json:"from"`
+		}
+		if err := json.Unmarshal(rec.Value, &v); err != nil {
+			return nil, fmt.Errorf("value of %s: %w", rec.Key, err)
+		}
+		times = append(times, v.From)
+	}
+	return times, nil
 }

@@ -201,13 +201,22 @@ type ShipmentHead struct {
 	Typed[trace.Shipment]
 	Status    trace.ShipmentStatus    `json:"status"`
 	Handovers []Typed[trace.Handover] `json:"handovers,omitempty"`
+	// Consignments are the appointments of carriers that its dispatch and handovers rest on.
+	Consignments []Typed[trace.Consignment] `json:"consignments,omitempty"`
 	// Arrival closed the shipment; nil while it travels. Corrections of it follow.
 	Arrival            *Typed[trace.Arrival]  `json:"arrival,omitempty"`
 	ArrivalCorrections []Typed[trace.Arrival] `json:"arrivalCorrections,omitempty"`
 	Verdicts           []Verdict              `json:"verdicts,omitempty"`
 	// Bindings are the devices that measured it, by device, then by the time they begin.
-	Bindings       []Typed[trace.DeviceBinding] `json:"bindings,omitempty"`
-	DeviceVerdicts []Verdict                    `json:"deviceVerdicts,omitempty"`
+	Bindings       []Binding `json:"bindings,omitempty"`
+	DeviceVerdicts []Verdict `json:"deviceVerdicts,omitempty"`
+}
+
+// Binding is a device's binding to a shipment with its end: when the device was bound
+// again or its carrier handed the shipment over. Zero while it lasts.
+type Binding struct {
+	Typed[trace.DeviceBinding]
+	To trace.Time `json:"to,omitempty"`
 }
 
 // Shipment is a shipment with its telemetry.

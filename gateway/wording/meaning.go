@@ -36,6 +36,8 @@ func Meaning(code trace.Code) Words {
 		return Words{"主体已暂停或不在有效期内", "The party is suspended or outside its validity"}
 	case trace.CodeLicence:
 		return Words{"许可证缺失、过期、已吊销或不含此类别", "The licence is missing, expired, revoked or does not cover this"}
+	case trace.CodeCompanyPrefix:
+		return Words{"条码或托盘号不在该主体登记的厂商识别代码之下", "The GTIN or SSCC does not begin with a GS1 company prefix of this party"}
 	case trace.CodeNotAccredited:
 		return Words{"检验机构当日没有该项目的资质", "The lab is not accredited for an item on the day"}
 	case trace.CodeOwnLot:
@@ -68,6 +70,8 @@ func Meaning(code trace.Code) Words {
 		return Words{"码包只能绑定一次", "A code pack is bound once"}
 	case trace.CodeCustody:
 		return Words{"货物不在交出方手中，交接链会断开或重复", "Custody would break or double: the giver does not hold the goods"}
+	case trace.CodeConsignment:
+		return Words{"货主没有委托这家承运人承运这些货物，请货主先登记托运委托", "The holder did not appoint this carrier for these goods; it does so first"}
 	case trace.CodeSegment:
 		return Words{"读数的条数、次序或内容不对", "The readings' count, order or content is wrong"}
 	case trace.CodeOutOfRange:

@@ -3,6 +3,12 @@ package wording
 // ofPeople is about who writes: parties, licences, accreditation, standing, standards.
 func ofPeople() []sentence {
 	return []sentence{
+		{"%s %s begins with company prefix %s of %s, must begin with one of %s", "{1} {2} 以 {4} 的厂商识别代码 {3} 开头，应以 {5} 的厂商识别代码开头"},
+		{"%s %s begins with no GS1 company prefix on file: the regulator registers the prefix of %s first", "{1} {2} 的厂商识别代码没有登记，请先由监管部门登记 {3} 的厂商识别代码"},
+		{"company prefix %s lies under %s, which %s holds", "厂商识别代码 {1} 与 {3} 持有的 {2} 重叠"},
+		{"number %q: a GS1 company prefix has %d to %d digits", "编号 {1}：GS1 厂商识别代码为 {2} 至 {3} 位数字"},
+		{"number %q: a GS1 company prefix is digits only", "编号 {1}：GS1 厂商识别代码只能是数字"},
+		{"scope must be absent: a GS1 company prefix has none", "厂商识别代码没有许可范围，请留空"},
 		{"%s is not for role %s, only for %v", "{2} 不能做“{1}”，只有 {3} 可以"},
 		{"%s %q must be the registering party, %s", "{1} {2} 应为登记者本身 {3}"},
 		{"certificate attribute %s: %v", "证书属性 {1}：{2}"},

@@ -3,6 +3,21 @@ package wording
 // ofTransit is about shipments, custody, devices and readings.
 func ofTransit() []sentence {
 	return []sentence{
+		{"%s appointed %s for shipment %s, not %s", "运单 {3}：{1} 委托的是 {2}，不是 {4}"},
+		{"%s consigned shipment %s to %s, not to %s", "运单 {2}：{1} 委托运往 {3}，不是 {4}"},
+		{"%s holds the goods and appointed no carrier for shipment %s: it does so first (transit:Consign)", "货物在 {1} 手中，但 {1} 没有为运单 {2} 委托承运人，请先登记托运委托"},
+		{"carrier %s is admitted as %v, not as a carrier", "{1} 登记的角色是 {2}，不是承运人"},
+		{"carrier %s is the consignor itself, who needs no appointment to carry its own goods", "承运人 {1} 就是托运方自己，自运不需要委托"},
+		{"carrier %s: its transport licences in force on %s cover %v, not %s", "承运人 {1}：{2} 有效的运输许可证范围是 {3}，不含 {4}"},
+		{"consignee is missing: shipment %s is not on its way, and its carrier must be told where it goes", "缺少收货方：运单 {1} 尚未起运，要告诉承运人运往哪里"},
+		{"loads[%d]: %s did not consign items %d to %d of pack %s under shipment %s", "货物第 {1} 项：{2} 没有在运单 {6} 下委托码包 {5} 的第 {3} 至 {4} 件"},
+		{"loads[%d]: %s did not consign logistic unit %s, nor all the lots in it, under shipment %s", "货物第 {1} 项：{2} 没有在运单 {4} 下委托物流单元 {3}，也没有委托其中的全部批次"},
+		{"lots and loads are missing: at least one must say what the carrier may take", "缺少批次和货物：至少填一项，写明承运人可以提走什么"},
+		{"lots has %d entries, at most %d", "批次有 {1} 项，最多 {2} 项"},
+		{"lots[%d]: lot %s is given twice", "批次第 {1} 项：批次 {2} 写了两次"},
+		{"shipment %s is not on the chain; to consign goods that wait, consignee and lots or loads must be given", "账本上没有运单 {1}；委托待运的货物要填收货方，以及批次或货物"},
+		{"shipment %s is on its way and passes on whole, to its own consignee: consignee, lots and loads must be absent", "运单 {1} 已在途，只能整单转交并运往原收货方：不要填收货方、批次和货物"},
+		{"shipment %s is with %s, %s cannot appoint who takes it over", "运单 {1} 在 {2} 手中，{3} 不能委托接手的承运人"},
 		{"%d bytes follow the payload's last reading", "最后一条读数之后多出 {1} 字节"},
 		{"%d readings in a segment, at most %d", "一段有 {1} 条读数，最多 {2} 条"},
 		{"%d temperature probes, at most %d", "有 {1} 个温度探头，最多 {2} 个"},

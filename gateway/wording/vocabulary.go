@@ -10,7 +10,7 @@ func vocabulary() map[string]string {
 		"ProducerMSP": "生产方", "LabMSP": "检验方", "CarrierMSP": "运输方", "PlatformMSP": "平台方", "RegulatorMSP": "监管方",
 		// Categories, licences, states.
 		"fruit": "水果", "vegetable": "蔬菜", "food": "食品", "cosmetics": "化妆品", "textile": "纺织品", "material": "原料",
-		"farming": "农业生产登记", "transport": "道路运输许可证", "testing": "检验机构资质", "trade": "营业执照", "broadcast-room": "直播间运营登记",
+		"farming": "农业生产登记", "transport": "道路运输许可证", "testing": "检验机构资质", "trade": "营业执照", "gs1-prefix": "厂商识别代码", "broadcast-room": "直播间运营登记",
 		"active": "有效", "suspended": "暂停", "issued": "未启用", "frozen": "冻结", "void": "作废",
 		"recall": "召回", "delist": "下架", "reinstate": "恢复", "confirmed": "维持", "overturned": "推翻",
 		"pass": "合格", "fail": "不合格", "no-limit": "无限量可判", "clear": "未见异常", "notice": "提示", "warning": "警示", "violation": "违规",
@@ -25,7 +25,7 @@ func vocabulary() map[string]string {
 		"gtin": "商品条码", "sscc": "物流单元编号", "quantity": "数量", "amount": "数量", "unit": "单位", "made": "采收或生产时间", "origin": "起运地", "target": "目的地",
 		"point": "北斗坐标", "inputs": "原料批次", "materials": "原料", "supplier": "供应商", "items": "项目", "substance": "项目名", "method": "检验方法", "value": "数值", "text": "文字结果",
 		"result": "结果形式", "certificateNumber": "报告编号", "certificate": "报告文件", "sampledAt": "抽样时间", "reportedAt": "报告时间", "supersedes": "取代哪份检验",
-		"shipment": "运单编号", "loads": "货物", "codes": "码段", "first": "首件", "last": "末件", "count": "数目", "consignee": "收货方", "vehicle": "车牌", "departed": "发运时间",
+		"shipment": "运单编号", "loads": "货物", "codes": "码段", "first": "首件", "last": "末件", "count": "数目", "consignee": "收货方", "lots": "批次", "vehicle": "车牌", "departed": "发运时间",
 		"at": "时间", "claimed": "事实时间", "device": "设备编号", "probes": "探头", "season": "季", "commodity": "品类", "registration": "农药登记号", "dose": "用量", "activity": "作业",
 		"note": "备注", "place": "地点", "region": "所在地", "brand": "品牌", "labelContent": "净含量标示", "netContent": "净含量", "ingredients": "配料", "filingNumber": "备案号",
 		"licenceNumber": "生产许可", "kind": "种类", "basis": "依据", "law": "法律", "article": "条款", "causes": "事由记录", "undoes": "撤销哪次处置", "rectification": "整改报告",

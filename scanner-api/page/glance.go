@@ -148,7 +148,7 @@ func (b *builder) glanceJourney() {
 		excursions += len(leg.Excursions)
 		measured += leg.Measured
 		gaps += leg.GapSeconds
-		if leg.Measured == 0 {
+		if leg.Measured == 0 || len(leg.Silences) > 0 {
 			silent++
 		}
 	}

@@ -34,6 +34,12 @@ func (b *builder) journey() {
 		if step.From != step.To && step.From != "" {
 			move.Who = b.partyName(step.From) + " → " + b.partyName(step.To)
 		}
+		if step.Consignment != "" {
+			move.Appointed = fmt.Sprintf(b.words("%s 委托 %s 承运", "%s appointed %s to carry it"), b.partyName(step.From), b.partyName(step.To))
+			if b.signed[step.Consignment] {
+				move.Appointment = anchorOf(step.Consignment)
+			}
+		}
 		if step.Place != nil {
 			move.Place = step.Place.Name
 		}
@@ -108,6 +114,9 @@ func (b *builder) carriers(leg *index.Leg) string {
 }
 
 func (b *builder) signLeg(leg *index.Leg) {
+	for _, c := range leg.Consignments {
+		b.sign(b.recordKind(state.FactConsignment), c.Provenance)
+	}
 	b.sign(b.recordKind(state.KindShipment), leg.Provenance)
 	for _, h := range leg.Handovers {
 		b.sign(b.recordKind(state.FactHandover), h.Provenance)
@@ -211,6 +220,10 @@ func (b *builder) findingRows(f *rules.JourneyFindings) []Finding {
 	}
 	for _, g := range f.Gaps {
 		out = append(out, Finding{"gap", b.words("无温度读数 ", "No temperature for ") + b.duration(g.Seconds), shortClock(g.From) + " – " + shortClock(g.To)})
+	}
+	for _, s := range f.Silences {
+		out = append(out, Finding{"gap", fmt.Sprintf(b.words("未显示：设备 %s 的读数，%s", "Not shown: readings of device %s for %s"), s.Device, b.duration(s.Seconds)),
+			shortClock(s.From) + " – " + shortClock(s.To) + b.words(" · 未上链，其他设备有读数", " · not on the chain, others gave readings")})
 	}
 	if n := len(f.FixGaps); n > 0 {
 		longest := int64(0)

@@ -175,7 +175,10 @@ func (b *book) kiwiJourney(s *Subject, excursion bool) {
 	arrival := bookFact(b, state.FactArrival, "arr", carrier, trace.RoleCarrier, "2026-10-21T23:30", trace.Arrival{Shipment: leg.ID, At: at(t, "2026-10-21T23:30"), Place: shipment.Target, BadGoods: 160})
 	leg.Arrival = &arrival
 	binding := bookFact(b, state.FactBinding, "bind", carrier, trace.RoleCarrier, "2026-10-20T15:30", trace.DeviceBinding{Device: "bd-40071", Shipment: leg.ID, Probes: []string{trace.ProbeReturnAir, trace.ProbePulp}})
-	leg.Bindings = append(leg.Bindings, binding)
+	leg.Bindings = append(leg.Bindings, index.Binding{Typed: binding})
+	consignment := bookFact(b, state.FactConsignment, "con", farm, trace.RoleFarm, "2026-10-20T14:30", trace.Consignment{Shipment: leg.ID, Carrier: carrier, Consignee: "merchant-hz-01", Lots: []trace.LotID{id}})
+	leg.Record.Consignment = consignment.Provenance.Key
+	leg.Consignments = append(leg.Consignments, consignment)
 	s.Telemetry = map[trace.ShipmentID]Telemetry{leg.ID: {Segments: map[trace.Key]SegmentReadings{}}}
 	var records []rules.SegmentRecord
 	readings := journeytest.Kiwifruit(shipment.Departed, excursion)
@@ -203,7 +206,7 @@ func (b *book) kiwiJourney(s *Subject, excursion bool) {
 	origin := shipment.Origin
 	s.Journey = &index.Journey{Lot: id, Pack: kiwiPack, Item: 29, Group: "ship-pj-hz-01", Legs: []index.Leg{leg}, Steps: []index.CustodyStep{
 		{Kind: index.StepActivated, To: farm, At: at(t, "2026-10-19T18:00"), Key: activation.Provenance.Key},
-		{Kind: index.StepDispatched, From: farm, To: carrier, Shipment: leg.ID, At: shipment.Departed, Place: &origin, Key: leg.Provenance.Key},
+		{Kind: index.StepDispatched, From: farm, To: carrier, Shipment: leg.ID, At: shipment.Departed, Place: &origin, Key: leg.Provenance.Key, Consignment: consignment.Provenance.Key},
 		{Kind: index.StepArrived, From: carrier, To: "merchant-hz-01", Shipment: leg.ID, At: leg.Status.Arrived, Place: &shipment.Target, Key: arrival.Provenance.Key},
 	}}
 	s.Facts = rules.PageFacts{

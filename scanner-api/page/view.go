@@ -181,6 +181,8 @@ type Check struct {
 type Move struct {
 	When, What, Who, Place string
 	Stamp                  Stamp
+	// Appointed says who appointed the carrier; Appointment leads to that signature.
+	Appointed, Appointment string
 }
 
 // Leg is one shipment of the journey.

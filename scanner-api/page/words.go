@@ -112,7 +112,7 @@ func (l Language) licence(k trace.LicenceKind) string {
 		trace.LicenceFarming: {"农业生产登记", "Farming registration"}, trace.LicenceFood: {"食品生产许可证", "Food production licence"},
 		trace.LicenceCosmetics: {"化妆品生产许可证", "Cosmetics production licence"}, trace.LicenceTransport: {"道路运输经营许可证", "Road transport licence"},
 		trace.LicenceTesting: {"检验机构资质", "Testing qualification"}, trace.LicenceTrade: {"营业执照", "Trading licence"},
-		trace.LicenceBroadcastRoom: {"直播间运营登记", "Live-room registration"},
+		trace.LicenceBroadcastRoom: {"直播间运营登记", "Live-room registration"}, trace.LicenceGS1Prefix: {"厂商识别代码", "GS1 company prefix"},
 	}, k)
 }
 
@@ -177,7 +177,7 @@ func (l Language) recordKind(kind string) string {
 		"product": {"商品登记", "Product"}, "plot": {"地块登记", "Plot"}, "batch": {"批次登记", "Lot"}, "completion": {"采收完成", "Harvest of presale lot"},
 		"log": {"生产记录", "Log entry"}, "certificate": {"承诺达标合格证", "Compliance certificate"}, "codepack": {"码包", "Code pack"},
 		"activation": {"激活", "Activation"}, "packchange": {"码包变更", "Code pack change"}, "inspection": {"检验", "Inspection"},
-		"review": {"评审", "Review"}, "shipment": {"发运", "Shipment"}, "handover": {"交接", "Handover"}, "arrival": {"到货", "Arrival"},
+		"review": {"评审", "Review"}, "consignment": {"托运委托", "Carrier appointed"}, "shipment": {"发运", "Shipment"}, "handover": {"交接", "Handover"}, "arrival": {"到货", "Arrival"},
 		"binding": {"设备绑定", "Device binding"}, "segment": {"读数段", "Readings"}, "seg": {"读数段", "Readings"}, "verdict": {"判定", "Verdict"},
 		"verdictreview": {"判定复核", "Verdict review"}, "action": {"处置", "Action"}, "licence": {"许可证", "Licence"},
 		"revocation": {"许可证吊销", "Licence revocation"}, "standing": {"主体状态", "Standing"}, "party": {"主体登记", "Party"},

@@ -22,11 +22,12 @@ type Kiwifruit struct {
 
 // Facts of the demonstration lot: 8 mu at 45 t/ha give 23,998,500 g.
 const (
-	KiwifruitGTIN  = trace.GTIN("09520000100018")
-	KiwifruitArea  = trace.SquareMetres(5_333)
-	KiwifruitYield = 23_998_500
-	BoxGrams       = 5_000
-	Licence        = "JY-TEST-0001"
+	KiwifruitGTIN   = trace.GTIN("09520000100018")
+	KiwifruitPrefix = "952000010" // the farm's GS1 company prefix
+	KiwifruitArea   = trace.SquareMetres(5_333)
+	KiwifruitYield  = 23_998_500
+	BoxGrams        = 5_000
+	Licence         = "JY-TEST-0001"
 )
 
 // StartKiwifruit starts a ledger and prepares the farm "farm-01".
@@ -38,6 +39,7 @@ func StartKiwifruit(l *Ledger) *Kiwifruit {
 	}
 	k.Season = k.HarvestedAt.Date().Year()
 	l.License("farm-01", Licence, trace.LicenceFarming, trace.CategoryFruit)
+	l.Prefix("farm-01", KiwifruitPrefix)
 	source := trace.StandardSource{Standard: "测试标准", Effective: Day(-3650), Source: "test"}
 	regulator := l.Regulator()
 	regulator.Must("standards:PublishYieldCeiling", &trace.PublishYieldCeilingRequest{

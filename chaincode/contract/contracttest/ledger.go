@@ -151,6 +151,12 @@ func (l *Ledger) License(party trace.PartyID, number string, kind trace.LicenceK
 	})
 }
 
+// Prefix gives a party a GS1 company prefix.
+func (l *Ledger) Prefix(party trace.PartyID, digits string) {
+	l.tb.Helper()
+	l.License(party, digits, trace.LicenceGS1Prefix)
+}
+
 // Write is the common part of a request: a fresh idempotency key, claimed now.
 func (l *Ledger) Write() trace.Write {
 	return trace.Write{IdempotencyKey: fmt.Sprintf("key-%d", l.keys.Add(1)), Claimed: trace.TimeOf(time.Now())}

@@ -10,11 +10,12 @@ const (
 	stepDispatch = iota
 	stepHandover
 	stepBinding
+	stepConsignOnward // of a shipment that was dispatched or taken over above
 	stepArrival
 )
 
 func transportTables() []table {
-	return []table{shipmentTable(), loadTable(), handoverTable(), bindingTable(), arrivalTable()}
+	return []table{shipmentTable(), loadTable(), handoverTable(), bindingTable(), consignTable(), arrivalTable()}
 }
 
 func shipmentColumn() column {

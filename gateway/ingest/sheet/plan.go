@@ -22,10 +22,10 @@ type Kind string
 
 // Kinds of file.
 const (
-	KindBatchRecord Kind = "batch-record" // 批次登记表: product, plot, lot, materials, inputs, log, certificate, codes, units
+	KindBatchRecord Kind = "batch-record" // 批次登记表: product, plot, lot, materials, inputs, log, certificate, codes, units, appointment of the carrier
 	KindProduct     Kind = "product"      // 商品登记表: products alone, as a merchant registers them
 	KindInspection  Kind = "inspection"   // 检验报告: reports and their items
-	KindTransport   Kind = "transport"    // 运单: shipments, device bindings, handovers, arrivals
+	KindTransport   Kind = "transport"    // 运单: shipments, device bindings, handovers, appointments of carriers, arrivals
 	KindReadings    Kind = "readings"     // 温湿度与定位记录: a logger's or tracker's export
 	KindRegistry    Kind = "registry"     // 监管登记表: parties, licences, accreditations, standards
 	KindEnforcement Kind = "enforcement"  // 处置表: recalls, delistings, reinstatements

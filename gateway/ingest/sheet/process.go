@@ -169,7 +169,7 @@ func readCodes(p *parser, rows []*row) {
 
 func unitTable() table {
 	return table{key: "unit", zh: "物流单元", en: "Logistic units", also: []string{"托盘", "组托", "units"}, read: readUnits, columns: []column{
-		{key: "sscc", zh: "SSCC", en: "SSCC", also: []string{"物流单元号", "托盘号"}, need: required, hint: "18 位数字", example: "095200000000000011"},
+		{key: "sscc", zh: "SSCC", en: "SSCC", also: []string{"物流单元号", "托盘号"}, need: required, hint: "18 位数字", example: "095200001000000018"},
 		{key: "pack", zh: "赋码包号", en: "Code pack", need: required, example: "KF261018"},
 		{key: "first", zh: "起始序号", en: "First item", also: []string{"从"}, need: required, example: "1"},
 		{key: "last", zh: "结束序号", en: "Last item", also: []string{"到"}, need: required, example: "960"},

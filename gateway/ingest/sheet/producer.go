@@ -21,6 +21,7 @@ const (
 	stepRelease
 	stepCodes
 	stepUnits
+	stepConsign
 )
 
 // batchContext is what the tables of a batch record tell each other.
@@ -43,7 +44,7 @@ func batchTables() []table {
 	return []table{
 		productTable(), plotTable(),
 		batchListTable(), materialTable(), inputTable(), releaseTable(), completionTable(),
-		logTable(), certificateTable(), codeTable(), unitTable(),
+		logTable(), certificateTable(), codeTable(), unitTable(), consignTable(),
 	}
 }
 

@@ -98,6 +98,7 @@ func licenceKinds() []choice {
 		{string(trace.LicenceTesting), "检验检测资质", []string{"CMA"}},
 		{string(trace.LicenceTrade), "经营许可", []string{"营业执照", "食品经营许可"}},
 		{string(trace.LicenceBroadcastRoom), "直播间运营登记", nil},
+		{string(trace.LicenceGS1Prefix), "厂商识别代码", []string{"GS1 厂商识别代码", "GS1 company prefix"}},
 	}
 }
 
@@ -106,7 +107,7 @@ func licenceTable() table {
 		partyColumn("party", "主体代号", "Party", "持证主体", "代号"),
 		{key: "number", zh: "许可证号", en: "Number", also: []string{"证号", "编号"}, need: required, example: "DEMO-FARM-510131-001"},
 		{key: "kind", zh: "许可种类", en: "Kind", also: []string{"种类"}, need: required, choices: licenceKinds(), example: "农业经营登记"},
-		{key: "scope", zh: "许可范围", en: "Scope", also: []string{"范围"}, need: required, many: true, choices: categories(), hint: "用顿号隔开", example: "水果"},
+		{key: "scope", zh: "许可范围", en: "Scope", also: []string{"范围"}, need: wanted, many: true, choices: categories(), hint: "用顿号隔开；厂商识别代码不填", example: "水果"},
 		{key: "issuer", zh: "发证机关", en: "Issuer", need: required, example: "蒲江县市场监督管理局(示范)"},
 		{key: "document", zh: "扫描件", en: "Document", also: []string{"文件"}},
 	}, validityColumns()...)}
@@ -117,6 +118,9 @@ func readLicences(p *parser, rows []*row) {
 		q := &trace.GrantLicenceRequest{
 			Party: r.party("party"), Number: r.name("number"), Kind: trace.LicenceKind(r.choice("kind")), Issuer: r.text("issuer", 100),
 			ValidFrom: r.day("validFrom"), ValidTo: r.day("validTo"), Document: r.file("document"),
+		}
+		if r.blank("scope") && q.Kind != trace.LicenceGS1Prefix {
+			r.missing("scope")
 		}
 		for _, c := range r.choicesOf("scope") {
 			q.Scope = append(q.Scope, trace.Category(c))
