@@ -17,6 +17,9 @@ import (
 	"google.golang.org/grpc"
 )
 
+// stopGrace is what a node gets to close its databases.
+const stopGrace = 5 * time.Second
+
 // Config says where a network lives. Only Dir is required.
 type Config struct {
 	// Dir holds everything the network keeps: keys, configuration, ledgers,
@@ -27,6 +30,14 @@ type Config struct {
 	Binaries string
 	// Channel is the name of the one channel; empty means "trace".
 	Channel string
+	// Detached lets the nodes outlive the program that starts them: Detach leaves
+	// them running, Open finds them again, Stop ends them.
+	Detached bool
+	// Ports are those of a new network; the zero value takes free ones.
+	Ports Ports
+	// Authorities gives each organisation of a new network a Fabric CA
+	// (EnrolAtCA), whose program needs a C compiler to build.
+	Authorities bool
 	// BatchInterval is how long an orderer waits for more transactions before
 	// it makes a block; zero means 200 ms, the best under load. 50 ms gives
 	// quicker answers when there is little of it.
@@ -37,6 +48,8 @@ type Config struct {
 	LogLevel string
 	// Logger hears about progress; nil means silence.
 	Logger *slog.Logger
+
+	caBinaries string // folder of fabric-ca-server
 }
 
 // A Network is a running channel. Its methods may be called concurrently.
@@ -45,10 +58,10 @@ type Network struct {
 	channel string
 	config  Config
 	logger  *slog.Logger
-	spawn   *spawner
-	unlock  func() // gives up Dir
+	spawn   *spawner // nil when detached
+	unlock  func()   // gives up Dir
 
-	stopping  sync.Once
+	leaving   sync.Once  // by Stop or Detach
 	deploying sync.Mutex // one lifecycle operation at a time
 
 	mu    sync.Mutex
@@ -59,33 +72,48 @@ type Network struct {
 
 // Start brings the network up: about a second on two idle cores for a new one,
 // not counting EnsureBinaries. When it returns, every orderer and peer has
-// joined the channel; Deploy makes chaincode answer on every peer. On an error
-// nothing is left running.
+// joined the channel; Deploy makes chaincode answer on every peer. What runs
+// already is left alone, so Start also heals a detached network of which a part
+// is down. On an error nothing is left running, unless it is detached: then
+// what has come up stays, for the next try or for Open and Stop.
 func Start(ctx context.Context, config Config) (*Network, error) {
-	network, err := prepare(ctx, config)
+	config, err := config.withDefaults()
 	if err != nil {
 		return nil, err
 	}
+	if config, err = config.withPrograms(ctx); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(config.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	network, err := takeFolder(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	if err := network.loadOrCreate(ctx); err != nil {
+		network.giveUp()
+		return nil, err
+	}
+	if err := network.makeNodes(); err != nil {
+		network.giveUp()
+		return nil, err
+	}
 	if err := network.up(ctx); err != nil {
-		network.Stop()
+		network.giveUp()
 		return nil, err
 	}
 	return network, nil
 }
 
 // withDefaults fills in what was left out and makes Dir absolute.
-func (c Config) withDefaults(ctx context.Context) (Config, error) {
+func (c Config) withDefaults() (Config, error) {
 	if c.Dir == "" {
 		return c, errors.New("fabric: Config.Dir is empty; name a folder for the network")
 	}
 	var err error
 	if c.Dir, err = filepath.Abs(c.Dir); err != nil {
 		return c, err
-	}
-	if c.Binaries == "" {
-		if c.Binaries, err = EnsureBinaries(ctx); err != nil {
-			return c, err
-		}
 	}
 	c.Channel = cmp.Or(c.Channel, "trace")
 	c.BatchInterval = cmp.Or(c.BatchInterval, 200*time.Millisecond)
@@ -94,42 +122,60 @@ func (c Config) withDefaults(ctx context.Context) (Config, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return c, requirePrograms(c.Binaries)
+	return c, nil
 }
 
-// prepare takes possession of the folder and sets up everything but the
-// processes.
-func prepare(ctx context.Context, config Config) (*Network, error) {
-	config, err := config.withDefaults(ctx)
-	if err != nil {
-		return nil, err
+// withPrograms finds the Fabric programs, building them if it must.
+func (c Config) withPrograms(ctx context.Context) (Config, error) {
+	var err error
+	if c.Binaries == "" {
+		if c.Binaries, err = EnsureBinaries(ctx); err != nil {
+			return c, err
+		}
 	}
-	dir := config.Dir
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
+	if c.Authorities && c.caBinaries == "" {
+		if c.caBinaries, err = EnsureCA(ctx); err != nil {
+			return c, err
+		}
 	}
-	unlock, free, err := tryLockFile(filepath.Join(dir, "lock"))
+	return c, fabricTools.require(c.Binaries)
+}
+
+// takeFolder takes possession of the folder, which must exist.
+func takeFolder(ctx context.Context, config Config) (*Network, error) {
+	unlock, free, err := tryLockFile(filepath.Join(config.Dir, "lock"))
 	if err != nil {
 		return nil, err
 	}
 	if !free {
-		return nil, fmt.Errorf("another process runs the network in %s", dir)
+		return nil, fmt.Errorf("another process runs the network in %s", config.Dir)
 	}
-	network := &Network{
-		dir:     dir,
+	network := newNetwork(config)
+	network.unlock = unlock
+	if !config.Detached {
+		network.spawn = newSpawner()
+	}
+	return network, nil
+}
+
+func newNetwork(config Config) *Network {
+	return &Network{
+		dir:     config.Dir,
 		channel: config.Channel,
 		config:  config,
 		logger:  config.Logger,
-		spawn:   newSpawner(),
-		unlock:  unlock,
+		unlock:  func() {},
 		conns:   map[string]*grpc.ClientConn{},
 	}
-	if err := network.loadOrCreate(ctx); err != nil {
-		network.Stop()
-		return nil, err
+}
+
+// giveUp ends what nobody would look after: nothing that is detached.
+func (n *Network) giveUp() {
+	if n.config.Detached {
+		n.Detach()
+		return
 	}
-	network.makeNodes()
-	return network, nil
+	n.Stop()
 }
 
 func (n *Network) loadOrCreate(ctx context.Context) error {
@@ -143,7 +189,7 @@ func (n *Network) loadOrCreate(ctx context.Context) error {
 		return fmt.Errorf("%s holds a network with channel %q, not %q", n.dir, plan.Channel, n.channel)
 	}
 	n.plan = plan
-	return nil
+	return plan.agrees(n.config.Ports)
 }
 
 // create makes keys, genesis block and node folders. The plan is saved last:
@@ -155,7 +201,7 @@ func (n *Network) create(ctx context.Context) error {
 		}
 	}
 	var err error
-	if n.plan, err = newTopology(n.channel); err != nil {
+	if n.plan, err = newTopology(n.channel, n.config.Ports, n.config.Authorities); err != nil {
 		return err
 	}
 	if err := n.makeCrypto(ctx); err != nil {
@@ -174,11 +220,17 @@ func (n *Network) create(ctx context.Context) error {
 			return err
 		}
 	}
+	for _, ca := range n.plan.CAs {
+		if err := n.makeCAFolder(ca); err != nil {
+			return err
+		}
+	}
 	return n.plan.save(n.dir)
 }
 
-// makeNodes prepares a supervised process for everything in the plan.
-func (n *Network) makeNodes() {
+// makeNodes prepares a process for everything in the plan, and finds those that
+// run already.
+func (n *Network) makeNodes() error {
 	env := func(extra ...string) []string {
 		return append([]string{
 			"FABRIC_CFG_PATH=.",
@@ -190,7 +242,7 @@ func (n *Network) makeNodes() {
 	}
 	for _, orderer := range n.plan.Orderers {
 		n.nodes = append(n.nodes, &Node{
-			name:    orderer.name(),
+			title:   orderer.name(),
 			address: orderer.Address(),
 			program: filepath.Join(n.config.Binaries, "orderer"),
 			env:     env(),
@@ -201,7 +253,7 @@ func (n *Network) makeNodes() {
 	for _, peer := range n.plan.Peers {
 		folder := n.nodeFolder(peer.name())
 		n.nodes = append(n.nodes, &Node{
-			name:    peer.name(),
+			title:   peer.name(),
 			address: peer.Address(),
 			program: filepath.Join(n.config.Binaries, "peer"),
 			args:    []string{"node", "start"},
@@ -212,9 +264,21 @@ func (n *Network) makeNodes() {
 			spawn: n.spawn,
 		})
 	}
+	for _, ca := range n.plan.CAs {
+		n.nodes = append(n.nodes, n.caNode(ca))
+	}
 	for _, service := range n.plan.Services {
 		n.nodes = append(n.nodes, n.serviceNode(service))
 	}
+	if n.config.Detached {
+		return adoptStrays(n.nodes)
+	}
+	for _, node := range n.nodes {
+		if p, ok := node.daemon(); ok {
+			return fmt.Errorf("%s of the network in %s runs detached, as process %d", node.Name(), n.dir, p.PID)
+		}
+	}
+	return nil
 }
 
 // up starts every node and joins the channel where that has not happened yet.
@@ -246,23 +310,32 @@ func (n *Network) up(ctx context.Context) error {
 // Stop ends every node and closes every connection. Peers and orderers get a
 // moment to close their databases. The folder stays; Start takes it up again.
 // Stopping twice is no error.
-func (n *Network) Stop() { n.stopping.Do(n.stop) }
+func (n *Network) Stop() {
+	n.leaving.Do(func() {
+		n.disconnect()
+		n.stopNodes()
+		if n.spawn != nil {
+			n.spawn.close()
+		}
+		n.unlock()
+	})
+}
 
-func (n *Network) stop() {
+func (n *Network) stopNodes() {
+	var ending sync.WaitGroup
+	for _, node := range n.Nodes() {
+		ending.Go(func() { node.Stop(stopGrace) })
+	}
+	ending.Wait()
+}
+
+func (n *Network) disconnect() {
 	n.mu.Lock()
+	defer n.mu.Unlock()
 	for _, conn := range n.conns {
 		conn.Close()
 	}
 	n.conns = nil
-	nodes := slices.Clone(n.nodes)
-	n.mu.Unlock()
-	var ending sync.WaitGroup
-	for _, node := range nodes {
-		ending.Go(func() { node.Stop(5 * time.Second) })
-	}
-	ending.Wait()
-	n.spawn.close()
-	n.unlock()
 }
 
 // Channel is the name of the channel.
@@ -279,10 +352,10 @@ func (n *Network) Nodes() []*Node {
 func (n *Network) Node(name string) (*Node, error) {
 	var names []string
 	for _, node := range n.Nodes() {
-		if node.name == name {
+		if node.Name() == name {
 			return node, nil
 		}
-		names = append(names, node.name)
+		names = append(names, node.Name())
 	}
 	return nil, fmt.Errorf("no node %q in the network; there are %s", name, strings.Join(names, ", "))
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -31,6 +30,7 @@ type topology struct {
 	Channel  string        `json:"channel"`
 	Orderers []ordererPlan `json:"orderers"`
 	Peers    []peerPlan    `json:"peers"`
+	CAs      []caPlan      `json:"certificateAuthorities,omitempty"`
 	Services []servicePlan `json:"services"` // chaincode processes
 }
 
@@ -60,14 +60,33 @@ func (o ordererPlan) adminAddress() string {
 type peerPlan struct {
 	nodePlan
 	ChaincodePort int `json:"chaincodePort"`
+	// ServicePorts are for chaincode processes; further ones take free ports.
+	ServicePorts []int `json:"servicePorts"`
 }
 
 func (p peerPlan) name() string { return p.MSPID + "/peer" }
 
+// caPlan is one organisation's Fabric CA.
+type caPlan struct {
+	MSPID  string `json:"msp"`
+	Domain string `json:"domain"`
+	Host   string `json:"host"`
+	Port   int    `json:"port"`
+}
+
+func (c caPlan) name() string { return c.MSPID + "/ca" }
+
+// Address is host:port of the authority's listener.
+func (c caPlan) Address() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
+
 // servicePlan is one organisation's process of one chaincode version.
 type servicePlan struct {
-	MSPID     string   `json:"msp"`
-	Chaincode string   `json:"chaincode"`
+	MSPID     string `json:"msp"`
+	Chaincode string `json:"chaincode"`
+	Version   string `json:"version"`
+	// Incoming is the sequence of the definition that will bring the process
+	// in; 0 once it has.
+	Incoming  int64    `json:"incoming,omitempty"`
 	Label     string   `json:"label"`
 	PackageID string   `json:"packageID"`
 	Address   string   `json:"address"`
@@ -75,18 +94,21 @@ type servicePlan struct {
 	Arguments []string `json:"arguments,omitempty"`
 }
 
-func (s servicePlan) name() string { return s.MSPID + "/" + s.Chaincode }
+func (s servicePlan) name() string {
+	if s.Incoming > 0 {
+		return s.MSPID + "/" + s.Chaincode + "/next"
+	}
+	return s.MSPID + "/" + s.Chaincode
+}
 
-// newTopology plans a network on ports that are free now.
-func newTopology(channel string) (topology, error) {
-	ports, err := freePorts(2*orderers + 2*len(Organisations))
+// newTopology plans a network, with Fabric CAs or without.
+func newTopology(channel string, ports Ports, authorities bool) (topology, error) {
+	assigned, err := ports.assign()
 	if err != nil {
 		return topology{}, err
 	}
-	next := func() int {
-		port := ports[0]
-		ports = ports[1:]
-		return port
+	if err := requireFree(assigned); err != nil {
+		return topology{}, err
 	}
 	plan := topology{Channel: channel}
 	for i := 1; i <= orderers; i++ {
@@ -96,22 +118,27 @@ func newTopology(channel string) (topology, error) {
 				Domain:   fmt.Sprintf("ordering%d.example", i),
 				Hostname: fmt.Sprintf("orderer%d", i),
 				Host:     host,
-				Port:     next(),
+				Port:     assigned[fmt.Sprintf("orderer%d", i)],
 			},
-			AdminPort: next(),
+			AdminPort: assigned[fmt.Sprintf("orderer%d/admin", i)],
 		})
 	}
 	for _, msp := range Organisations {
+		domain := strings.ToLower(strings.TrimSuffix(msp, "MSP")) + ".example"
 		plan.Peers = append(plan.Peers, peerPlan{
 			nodePlan: nodePlan{
 				MSPID:    msp,
-				Domain:   strings.ToLower(strings.TrimSuffix(msp, "MSP")) + ".example",
+				Domain:   domain,
 				Hostname: "peer0",
 				Host:     host,
-				Port:     next(),
+				Port:     assigned[msp+"/peer"],
 			},
-			ChaincodePort: next(),
+			ChaincodePort: assigned[msp+"/peer/listener"],
+			ServicePorts:  []int{assigned[msp+"/service"], assigned[msp+"/service/next"]},
 		})
+		if authorities {
+			plan.CAs = append(plan.CAs, caPlan{MSPID: msp, Domain: domain, Host: host, Port: assigned[msp+"/ca"]})
+		}
 	}
 	return plan, nil
 }
@@ -152,23 +179,59 @@ func (t *topology) peer(mspID string) (peerPlan, error) {
 	return peerPlan{}, fmt.Errorf("no organisation %q in the network; there are %s", mspID, strings.Join(Organisations[:], ", "))
 }
 
-// freePorts finds n ports of the loopback interface that are free now. They
-// are below the range from which the kernel takes the ports of outgoing
-// connections: a port from that range could be gone before the node binds it.
-func freePorts(n int) ([]int, error) {
-	const lowest, count = 15000, 17000
-	ports := make([]int, 0, n)
-	for offset, start := 0, rand.IntN(count); offset < count && len(ports) < n; offset++ {
-		port := lowest + (start+offset)%count
-		listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
-		if err != nil {
-			continue
+// agrees refuses ports that are not those of the plan.
+func (t *topology) agrees(ports Ports) error {
+	if !ports.given() {
+		return nil
+	}
+	wanted, err := ports.assign()
+	if err != nil {
+		return err
+	}
+	for name, port := range t.ports() {
+		_, named := ports.Named[name]
+		if (named || ports.Base != 0) && wanted[name] != port {
+			return fmt.Errorf("%s listens on port %d since the network was made, not on %d: peers and orderers are in the genesis block with their ports", name, port, wanted[name])
 		}
-		listener.Close()
-		ports = append(ports, port)
 	}
-	if len(ports) < n {
-		return nil, fmt.Errorf("only %d of %d ports free on %s between %d and %d", len(ports), n, host, lowest, lowest+count)
+	return nil
+}
+
+// ports are the planned ports by their names.
+func (t *topology) ports() map[string]int {
+	ports := map[string]int{}
+	for _, o := range t.Orderers {
+		ports[o.name()], ports[o.name()+"/admin"] = o.Port, o.AdminPort
 	}
-	return ports, nil
+	for _, p := range t.Peers {
+		ports[p.name()], ports[p.name()+"/listener"] = p.Port, p.ChaincodePort
+		for i, suffix := range []string{"/service", "/service/next"} {
+			if i < len(p.ServicePorts) {
+				ports[p.MSPID+suffix] = p.ServicePorts[i]
+			}
+		}
+	}
+	for _, ca := range t.CAs {
+		ports[ca.name()] = ca.Port
+	}
+	return ports
+}
+
+// servicePort is where an organisation's next chaincode process can listen.
+func (t *topology) servicePort(peer peerPlan) (int, error) {
+	taken := map[string]bool{}
+	for _, s := range t.Services {
+		taken[s.Address] = true
+	}
+	for _, port := range peer.ServicePorts {
+		address := net.JoinHostPort(host, strconv.Itoa(port))
+		if !taken[address] && requireUnused(address) == nil {
+			return port, nil
+		}
+	}
+	free, err := freePorts(1)
+	if err != nil {
+		return 0, err
+	}
+	return free[0], nil
 }
