@@ -1,6 +1,7 @@
 package fabric
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
@@ -10,12 +11,15 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
-// registrar is the identity of a CA that registers the others.
-const registrar = "registrar"
+// registrarName is the identity of a CA that registers the others.
+const registrarName = "registrar"
 
 // makeCAFolder lays out all that one organisation's Fabric CA needs: the
 // authority that cryptogen made, a TLS certificate, the registrar's secret.
@@ -67,7 +71,7 @@ func (n *Network) makeCAFolder(plan caPlan) error {
 	return n.renderTo(filepath.Join(folder, "fabric-ca-server-config.yaml"), "fabric-ca-server-config.yaml", struct {
 		caPlan
 		Registrar, Secret string
-	}{plan, registrar, secret})
+	}{plan, registrarName, secret})
 }
 
 func (n *Network) caNode(plan caPlan) *Node {
@@ -86,6 +90,22 @@ func (n *Network) caNode(plan caPlan) *Node {
 // HasAuthorities tells whether the organisations have Fabric CAs.
 func (n *Network) HasAuthorities() bool { return len(n.plan.CAs) > 0 }
 
+// StartAuthorities starts the Fabric CAs. They come last: nothing of the channel
+// waits for them, and each takes a second of computing to start the first time.
+func (n *Network) StartAuthorities(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, node := range n.Nodes() {
+		if n.isAuthority(node) {
+			group.Go(func() error { return node.Start(ctx) })
+		}
+	}
+	return group.Wait()
+}
+
+func (n *Network) isAuthority(node *Node) bool {
+	return slices.ContainsFunc(n.plan.CAs, func(plan caPlan) bool { return plan.name() == node.Name() })
+}
+
 // EnrolAtCA registers an identity at its organisation's Fabric CA, with the
 // attributes in its certificates by default, and enrols it there: the key is made here
 // and only the request is sent. A name that is registered already gets the new
@@ -96,11 +116,34 @@ func (n *Network) EnrolAtCA(mspID, name string, attributes map[string]string) (c
 		return nil, nil, err
 	}
 	defer client.http.CloseIdleConnections()
-	certPEM, keyPEM, err = client.enrolUser(name, attributes)
+	admin, err := n.registrar(mspID, client)
+	if err != nil {
+		return nil, nil, fmt.Errorf("enrol the registrar at the CA of %s: %w", mspID, err)
+	}
+	issued, err := client.enrolUser(admin, name, attributes)
 	if err != nil {
 		return nil, nil, fmt.Errorf("enrol %s at the CA of %s: %w", name, mspID, err)
 	}
-	return certPEM, keyPEM, nil
+	return issued.certPEM, issued.keyPEM, nil
+}
+
+// registrar is the registrar's identity, enrolled once: the CA's check of a secret
+// is slow on purpose.
+func (n *Network) registrar(mspID string, client *caClient) (caIdentity, error) {
+	n.enrolling.Lock()
+	admin, ok := n.registrars[mspID]
+	n.enrolling.Unlock()
+	if ok {
+		return admin, nil
+	}
+	admin, err := client.enrol(registrarName, client.secret)
+	if err != nil {
+		return caIdentity{}, err
+	}
+	n.enrolling.Lock()
+	defer n.enrolling.Unlock()
+	n.registrars[mspID] = admin
+	return admin, nil
 }
 
 // caClient speaks as the registrar of an organisation.

@@ -43,20 +43,15 @@ type caError struct {
 
 func (e caError) Error() string { return fmt.Sprintf("code %d: %s", e.Code, e.Message) }
 
-func (c *caClient) enrolUser(name string, attributes map[string]string) (certPEM, keyPEM []byte, err error) {
+func (c *caClient) enrolUser(admin caIdentity, name string, attributes map[string]string) (caIdentity, error) {
 	if name == "" {
-		return nil, nil, errors.New("an identity needs a name")
-	}
-	admin, err := c.enrol(registrar, c.secret)
-	if err != nil {
-		return nil, nil, fmt.Errorf("as the registrar: %w", err)
+		return caIdentity{}, errors.New("an identity needs a name")
 	}
 	secret := rand.Text()
 	if err := c.register(admin, name, secret, attributes); err != nil {
-		return nil, nil, err
+		return caIdentity{}, err
 	}
-	issued, err := c.enrol(name, secret)
-	return issued.certPEM, issued.keyPEM, err
+	return c.enrol(name, secret)
 }
 
 // register makes the name known with its secret and attributes, or gives a name

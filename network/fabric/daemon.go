@@ -31,7 +31,7 @@ func findProcess(pid int) (process, bool) {
 	_, rest, ok := strings.Cut(string(stat[strings.LastIndexByte(string(stat), ')')+1:]), " ")
 	fields := strings.Fields(rest)
 	const state, started = 0, 19 // fields 3 and 22 of proc_pid_stat(5)
-	if !ok || len(fields) <= started || fields[state] == "Z" || fields[state] == "X" {
+	if !ok || len(fields) <= started || fields[state] == "X" || fields[state] == "Z" && !hasThreads(pid) {
 		return process{}, false
 	}
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
@@ -39,6 +39,13 @@ func findProcess(pid int) (process, bool) {
 		return process{}, false
 	}
 	return process{PID: pid, Started: fields[started], Boot: strings.TrimSpace(string(boot))}, true
+}
+
+// hasThreads tells whether threads of an ending process are left, which still
+// hold its ports and files.
+func hasThreads(pid int) bool {
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	return err == nil && len(threads) > 1
 }
 
 func (p process) alive() bool {

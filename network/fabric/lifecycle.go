@@ -129,6 +129,20 @@ func (n *Network) Heal(ctx context.Context, name string) (deployed bool, err err
 	return true, nil
 }
 
+// AwaitSubmits returns when every organisation's gateway has taken a transaction
+// and seen it committed, with the endorsement of all: a question to the lifecycle,
+// submitted, which changes nothing on the channel.
+func (n *Network) AwaitSubmits(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, plan := range n.plan.Peers {
+		group.Go(func() error {
+			return n.submitLifecycle(ctx, plan, "QueryChaincodeDefinitions", &lifecycle.QueryChaincodeDefinitionsArgs{},
+				func() (bool, error) { return false, nil }, Organisations[:]...)
+		})
+	}
+	return group.Wait()
+}
+
 // Version is the version of a chaincode that the network runs, "" for none.
 func (n *Network) Version(name string) string {
 	service, _ := n.service(func(s servicePlan) bool { return s.Chaincode == name && s.Incoming == 0 })
@@ -402,7 +416,8 @@ func transient(err error) bool {
 		return commit.Code == peer.TxValidationCode_MVCC_READ_CONFLICT || commit.Code == peer.TxValidationCode_PHANTOM_READ_CONFLICT
 	}
 	switch status.Code(err) {
-	case codes.Unavailable, codes.FailedPrecondition:
+	case codes.Unavailable, codes.FailedPrecondition,
+		codes.Aborted: // of endorsers at different heights
 		return true
 	}
 	return false

@@ -68,6 +68,9 @@ type Network struct {
 	plan  topology
 	nodes []*Node
 	conns map[string]*grpc.ClientConn // by MSP id
+
+	enrolling  sync.Mutex
+	registrars map[string]caIdentity // by MSP id; those that have enrolled
 }
 
 // Start brings the network up: about a second on two idle cores for a new one,
@@ -166,6 +169,8 @@ func newNetwork(config Config) *Network {
 		logger:  config.Logger,
 		unlock:  func() {},
 		conns:   map[string]*grpc.ClientConn{},
+
+		registrars: map[string]caIdentity{},
 	}
 }
 
@@ -286,7 +291,9 @@ func (n *Network) up(ctx context.Context) error {
 	began := time.Now()
 	starting, startContext := errgroup.WithContext(ctx)
 	for _, node := range n.Nodes() {
-		starting.Go(func() error { return node.Start(startContext) })
+		if !n.isAuthority(node) {
+			starting.Go(func() error { return node.Start(startContext) })
+		}
 	}
 	if err := starting.Wait(); err != nil {
 		return err

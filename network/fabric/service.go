@@ -245,6 +245,16 @@ func (n *Network) serves(name, packageID string) bool {
 	return ok
 }
 
+// Serves tells whether the network runs this very program as that chaincode.
+func (n *Network) Serves(name, program string) (bool, error) {
+	service, ok := n.service(func(s servicePlan) bool { return s.Chaincode == name && s.Incoming == 0 })
+	if !ok {
+		return false, nil
+	}
+	pack, err := n.packageChaincode(Chaincode{Name: name, Version: service.Version, Binary: program})
+	return pack.id == service.PackageID, err
+}
+
 // adoptServices makes the processes that came in by the committed sequence those of
 // the chaincode, for this run and the next, and ends the ones they replace, one
 // after the other.
