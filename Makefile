@@ -40,7 +40,7 @@ test: packages fabric
 	$(GO) tool staticcheck ./...
 	$(GO) test -timeout 14m ./...
 
-# The Fabric programs of the conformance suite, built once into the user's cache.
+# The Fabric programs, built once into the user's cache.
 fabric:
 	$(GO) run ./network/fabric/cmd/fabricbin
 
@@ -60,12 +60,14 @@ soak: packages fabric
 	  $(GO) test ./$${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x || exit 1; done
 
 # Debian packages: a browser for the pages, fonts for what it draws, a renderer for
-# printed labels, Node.js for the Fabric client of that language.
+# printed labels, Node.js for the Fabric client of that language, a C compiler for
+# Fabric CA's database.
 packages:
 	@missing=""; \
 	command -v chromium >/dev/null 2>&1 || missing="$$missing chromium"; \
 	command -v pdftoppm >/dev/null 2>&1 || missing="$$missing poppler-utils"; \
 	command -v node >/dev/null 2>&1 || missing="$$missing nodejs"; \
+	command -v "$$($(GO) env CC | cut -d' ' -f1)" >/dev/null 2>&1 || missing="$$missing gcc libc6-dev"; \
 	command -v npm >/dev/null 2>&1 || missing="$$missing npm"; \
 	dpkg -s fonts-noto-cjk >/dev/null 2>&1 || fc-list :lang=zh 2>/dev/null | grep -q . || missing="$$missing fonts-droid-fallback fontconfig"; \
 	test -z "$$missing" && exit 0; \

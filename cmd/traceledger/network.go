@@ -31,6 +31,10 @@ type NetworkConfig struct {
 	BasePort int `yaml:"basePort"`
 	// Ports overrides single ports of a new network by those names.
 	Ports map[string]int `yaml:"ports"`
+	// Hosts are the names under which the nodes of a new network are reached, such as
+	// "orderer1: one.example" or "LabMSP/peer: lab.example"; 127.0.0.1 where none is
+	// given. While this machine makes the network they must lead to it.
+	Hosts map[string]string `yaml:"hosts"`
 	// CertificateAuthorities gives each organisation of a new network a Fabric CA, for
 	// whose program a C compiler is needed. Without them identities are issued with the
 	// authorities' keys in this folder.
@@ -190,8 +194,8 @@ func (c *NetworkConfig) read(file string) error {
 func (c *networkCall) fabric() fabric.Config {
 	return fabric.Config{
 		Dir: c.cfg.Dir, Channel: channelName, Detached: true,
-		Ports:       fabric.Ports{Base: c.cfg.BasePort, Named: c.cfg.Ports},
-		Authorities: c.cfg.CertificateAuthorities, BatchInterval: c.cfg.BatchInterval,
+		Ports: fabric.Ports{Base: c.cfg.BasePort, Named: c.cfg.Ports},
+		Hosts: c.cfg.Hosts, Authorities: c.cfg.CertificateAuthorities, BatchInterval: c.cfg.BatchInterval,
 		LogLevel: c.cfg.LogLevel, Logger: c.logger,
 	}
 }

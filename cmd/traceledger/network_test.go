@@ -43,9 +43,24 @@ func newOperator(t *testing.T) *operator {
 	require.NoError(t, err)
 	folder := t.TempDir()
 	o := &operator{t: t, binary: path, dir: filepath.Join(folder, "network"), file: filepath.Join(folder, "network.yaml")}
-	content := fmt.Sprintf("dir: %s\nbasePort: 0\nbatchInterval: 50ms\nlogLevel: error\nchaincode: %s\n", o.dir, o.tracecc("one", ""))
+	content := fmt.Sprintf("dir: %s\nbasePort: 0\nhosts: {orderer4: localhost}\nbatchInterval: 50ms\nlogLevel: error\nchaincode: %s\n", o.dir, o.tracecc("one", ""))
 	require.NoError(t, os.WriteFile(o.file, []byte(content), 0o600))
+	o.downAtTheEnd(o.dir)
 	return o
+}
+
+// downAtTheEnd leaves the network to a shell that takes it down when the test lets go
+// of it, as it does too when it is killed.
+func (o *operator) downAtTheEnd(dir string) {
+	shell := exec.Command("/bin/sh", "-c", `read -r _; test -d "$1" && exec "$0" network down -dir "$1"`, o.binary, dir)
+	shell.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	hold, err := shell.StdinPipe()
+	require.NoError(o.t, err)
+	require.NoError(o.t, shell.Start())
+	o.t.Cleanup(func() {
+		hold.Close()
+		_ = shell.Wait() // of a network that is down or was never up
+	})
 }
 
 // tracecc builds the contracts' program; other linker flags make another program.
@@ -84,35 +99,87 @@ func (o *operator) nodes() []fabric.NodeStatus {
 	return nodes
 }
 
-// TestNetworkCommands has an operator bring a network up, lose and heal an orderer, a
-// peer and a chaincode, and upgrade the chaincode, all under writers at a gateway:
-// every acknowledged record is on every peer, and nothing is left after down.
-func TestNetworkCommands(t *testing.T) {
+// TestDemoOnFabric loads the whole demonstration on a real Fabric network, by the
+// command behind make network, and scans it at the scanner: the services above the
+// ledger are the very same, only the engine differs.
+func TestDemoOnFabric(t *testing.T) {
 	o := newOperator(t)
-	t.Cleanup(func() { _, _ = o.try("down") })
+	var printed lineBuffer
+	var failed bytes.Buffer
+	gateway, scanner := freeAddress(t), freeAddress(t)
+	cmd := exec.Command(o.binary, "network", "demo", "-config", o.file, "-addr", gateway, "-scanner-addr", scanner)
+	cmd.Stdout, cmd.Stderr = &printed, &failed
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	require.NoError(t, cmd.Start())
+	exited := make(chan error, 1)
+	go func() { exited <- cmd.Wait() }()
+	deadline := time.After(4 * time.Minute)
+	for !strings.Contains(printed.String(), "ready http://"+gateway) {
+		select {
+		case err := <-exited:
+			require.FailNow(t, "the command ended", "%v: %s", err, failed.String())
+		case <-deadline:
+			require.FailNow(t, "the demonstration is not loaded", printed.String())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	require.Contains(t, printed.String(), "http://"+scanner+"/", "codes lead to the scanner")
+	checkDemoPages(t, printed.String())
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, <-exited, failed.String())
+	o.network("status") // the network has stayed up
+	o.network("down")
+}
+
+// startConsortium brings a network up by commands, with a gateway of its own identities
+// on it and what a factory needs to register lots.
+func startConsortium(t *testing.T) (*operator, *roles) {
+	o := newOperator(t)
 	printed := o.network("up")
 	require.Contains(t, printed, "every gateway takes submits, chaincode trace 1")
 	t.Log(strings.TrimSpace(printed))
-	require.Len(t, o.nodes(), 19)
-	require.Contains(t, o.refused("clean", "-yes"), "is running")
-	require.Contains(t, o.refused("stop", "nobody"), "there are orderer1, ")
-	require.Contains(t, o.refused("enrol", "-role", "lab", "-party", "a-lab", "-org", "PlatformMSP", "-to", t.TempDir()), "is one of LabMSP")
-
 	r := &roles{gateway: newHouse(t)}
 	wallet := filepath.Join(r.gateway.data, "wallet")
-	for role, party := range map[trace.Role]string{trace.RoleRegulator: "the-regulator", trace.RoleFactory: "the-factory"} {
+	parties := map[trace.Role]string{trace.RoleRegulator: "the-regulator", trace.RoleFactory: "the-factory"}
+	for role, party := range parties {
 		o.network("enrol", "-role", string(role), "-party", party, "-to", wallet)
 	}
 	o.network("enrol", "-role", string(trace.RoleScanner), "-party", readerParty, "-to", wallet)
 	o.network("enrol", "-role", string(trace.RoleRegulator), "-party", operatorParty, "-to", wallet)
 	requireEnrolledAtCA(t, filepath.Join(wallet, "the-factory@factory", "cert.pem"))
-	connection := filepath.Join(o.dir, "clients", trace.PlatformMSP, connectionName)
-	gateway := r.gateway.configure(Config{Connection: connection})
-	for role, party := range map[trace.Role]string{trace.RoleRegulator: "the-regulator", trace.RoleFactory: "the-factory"} {
+	gateway := r.gateway.configure(Config{Connection: filepath.Join(o.dir, "clients", trace.PlatformMSP, connectionName)})
+	for role, party := range parties {
 		r.gateway.tokens[role] = strings.TrimSpace(r.gateway.command("token", "-config", gateway, "-make", string(role), "-role", string(role), "-party", party))
 	}
 	r.gateway.start("gateway", "-config", gateway)
 	r.gateway.furnish()
+	return o, r
+}
+
+// settleAll ends the writers, repeats what was not settled, and demands every record at
+// the gateway and on every peer, once.
+func (o *operator) settleAll(r *roles, w *writers, made trace.Time) {
+	t := o.t
+	t.Helper()
+	acknowledged, unsettled := w.end(t)
+	t.Logf("%d records acknowledged, %d to be repeated", len(acknowledged), len(unsettled))
+	for _, lot := range unsettled {
+		acknowledged[lot] = r.settle(t, made, lot).Transaction
+	}
+	r.gateway.checkAcknowledged(acknowledged)
+	require.Equal(t, len(acknowledged), r.gateway.countLots(), "nothing is lost, nothing doubled")
+	o.requireOnEveryPeer(acknowledged)
+}
+
+// TestNetworkCommands has an operator bring a network up, lose and heal an orderer, a
+// peer and a chaincode, and upgrade the chaincode, all under writers at a gateway:
+// every acknowledged record is on every peer, and nothing is left after down.
+func TestNetworkCommands(t *testing.T) {
+	o, r := startConsortium(t)
+	require.Len(t, o.nodes(), 19)
+	require.Contains(t, o.refused("clean", "-yes"), "is running")
+	require.Contains(t, o.refused("stop", "nobody"), "there are orderer1, ")
+	require.Contains(t, o.refused("enrol", "-role", "lab", "-party", "a-lab", "-org", "PlatformMSP", "-to", t.TempDir()), "is one of LabMSP")
 	made := trace.TimeOf(time.Now()) - 3_600_000
 
 	w := r.write(t, made)
@@ -129,18 +196,19 @@ func TestNetworkCommands(t *testing.T) {
 	w.more(t, 20)
 	t.Log(strings.TrimSpace(o.network("upgrade", "-chaincode", o.tracecc("two", "-s -w"))))
 	w.more(t, 20)
-	acknowledged, unsettled := w.end(t)
-	t.Logf("%d records acknowledged, %d to be repeated", len(acknowledged), len(unsettled))
-	for _, lot := range unsettled {
-		acknowledged[lot] = r.settle(t, made, lot).Transaction
-	}
-	r.gateway.checkAcknowledged(acknowledged)
-	require.Equal(t, len(acknowledged), r.gateway.countLots(), "nothing is lost, nothing doubled")
-	o.requireOnEveryPeer(acknowledged)
+	o.settleAll(r, w, made)
+	require.Len(t, o.nodes(), 19, "the processes of the old version are gone")
+
+	moved := o.moveToAnotherHost("orderer4")
+	o.network("up")
+	o.network("kill", "orderer3") // without orderer4 nothing would be ordered now
+	r.settle(t, made, "MOVED")
+	o.network("up")
 	r.gateway.stop()
+	require.Contains(t, o.network("down", "-dir", moved), "no process and no listener is left")
 
 	nodes := o.nodes()
-	require.Len(t, nodes, 19, "the processes of the old version are gone")
+	require.Len(t, nodes, 18)
 	for _, node := range nodes {
 		if strings.HasSuffix(node.Name, "/peer") || strings.HasSuffix(node.Name, "/trace") {
 			require.Equal(t, "trace 2", node.Chaincode, node.Name)
@@ -153,9 +221,25 @@ func TestNetworkCommands(t *testing.T) {
 		_, err := net.DialTimeout("tcp", node.Address, time.Second)
 		require.ErrorIs(t, err, syscall.ECONNREFUSED, node.Name)
 	}
-	require.Contains(t, o.refused("status"), "19 of 19 nodes are not well")
+	require.Contains(t, o.refused("status"), "18 of 18 nodes are not well")
 	o.network("clean", "-yes")
 	require.NoDirExists(t, o.dir)
+}
+
+// moveToAnotherHost does to a node what docs/network.md tells to do, on the same machine.
+func (o *operator) moveToAnotherHost(node string) (dir string) {
+	o.t.Helper()
+	dir = filepath.Join(o.t.TempDir(), "another")
+	require.NoError(o.t, os.MkdirAll(filepath.Join(dir, "nodes"), 0o700))
+	o.downAtTheEnd(dir)
+	o.network("stop", node)
+	plan, err := os.ReadFile(filepath.Join(o.dir, "topology.json"))
+	require.NoError(o.t, err)
+	require.NoError(o.t, os.WriteFile(filepath.Join(dir, "topology.json"), plan, 0o600))
+	require.NoError(o.t, os.Rename(filepath.Join(o.dir, "nodes", node), filepath.Join(dir, "nodes", node)))
+	o.network("start", node, "-dir", dir)
+	require.Contains(o.t, o.network("status", "-dir", dir), node)
+	return dir
 }
 
 // more waits for so many acknowledgements from now on.
@@ -270,7 +354,7 @@ func TestNetworkConfig(t *testing.T) {
 	require.ErrorContains(t, err, "timeout")
 
 	want := defaultNetworkConfig()
-	want.Ports = map[string]int{"orderer1": 8050}
+	want.Ports, want.Hosts = map[string]int{"orderer1": 8050}, map[string]string{"orderer1": "one.example"}
 	content, err := yaml.Marshal(want)
 	require.NoError(t, err)
 	write(string(content))

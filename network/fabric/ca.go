@@ -50,8 +50,8 @@ func (n *Network) makeCAFolder(plan caPlan) error {
 		Subject:     pkix.Name{CommonName: "ca." + plan.Domain},
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:    []string{"ca." + plan.Domain, "localhost"},
-		IPAddresses: []net.IP{net.ParseIP(plan.Host)},
+		DNSNames:    []string{"ca." + plan.Domain, "localhost", plan.Host},
+		IPAddresses: []net.IP{net.ParseIP(loopback)},
 	})
 	if err != nil {
 		return err

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -128,20 +127,27 @@ func TestPorts(t *testing.T) {
 
 // TestPlanKeepsItsPorts: the ports are in the genesis block.
 func TestPlanKeepsItsPorts(t *testing.T) {
-	plan, err := newTopology("trace", Ports{}, true)
+	plan, err := newTopology(Config{Channel: "trace", Authorities: true})
 	require.NoError(t, err)
-	require.Len(t, plan.ports(), len(PortNames()))
+	require.Len(t, plan.addresses(), len(PortNames()))
 	require.NoError(t, plan.agrees(Ports{}), "whatever it has")
 	peer := plan.Peers[1]
 	require.NoError(t, plan.agrees(Ports{Named: map[string]int{peer.name(): peer.Port}}))
 	require.ErrorContains(t, plan.agrees(Ports{Named: map[string]int{peer.name(): 1}}),
-		"LabMSP/peer listens on port "+strconv.Itoa(peer.Port)+" since the network was made, not on 1")
+		"LabMSP/peer listens on "+peer.Address()+" since the network was made, not on port 1")
 
-	listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(peer.Port)))
+	listener, err := net.Listen("tcp", peer.Address())
 	require.NoError(t, err)
 	defer listener.Close()
-	_, err = newTopology("trace", Ports{Named: map[string]int{"orderer1": peer.Port}}, false)
+	_, err = newTopology(Config{Ports: Ports{Named: map[string]int{"orderer1": peer.Port}}})
 	require.ErrorContains(t, err, "orderer1: port in use")
+
+	plan, err = newTopology(Config{Hosts: map[string]string{"orderer2": "localhost"}})
+	require.NoError(t, err)
+	require.Equal(t, "127.0.0.1", plan.Orderers[0].Host)
+	require.Equal(t, "localhost", plan.Orderers[1].Host)
+	_, err = newTopology(Config{Hosts: map[string]string{"LabMSP": "localhost"}})
+	require.ErrorContains(t, err, `no node "LabMSP"`)
 }
 
 func TestViewWithoutNetwork(t *testing.T) {
@@ -154,7 +160,7 @@ func TestProfile(t *testing.T) {
 	binaries, err := EnsureBinaries(t.Context())
 	require.NoError(t, err)
 	network := newNetwork(Config{Dir: t.TempDir(), Binaries: binaries, Channel: "trace"})
-	network.plan, err = newTopology("trace", Ports{}, true)
+	network.plan, err = newTopology(Config{Channel: "trace", Authorities: true})
 	require.NoError(t, err)
 	require.NoError(t, network.makeCrypto(t.Context()))
 	profile, err := network.Profile("LabMSP")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -107,11 +108,15 @@ func (n *Network) listeners() []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	var addresses []string
-	for _, port := range n.plan.ports() {
-		addresses = append(addresses, fmt.Sprintf("%s:%d", host, port))
+	for name, address := range n.plan.addresses() {
+		if n.isHere(name) {
+			addresses = append(addresses, address)
+		}
 	}
 	for _, s := range n.plan.Services {
-		addresses = append(addresses, s.Address)
+		if n.isHere(s.MSPID + "/peer") {
+			addresses = append(addresses, s.Address)
+		}
 	}
 	slices.Sort(addresses)
 	return slices.Compact(addresses)
@@ -127,4 +132,15 @@ func (n *Network) RunningNodes() []string {
 	}
 	slices.SortFunc(names, strings.Compare)
 	return names
+}
+
+// isHere tells whether a node, or the node that a port's name belongs to, has its
+// folder here. One that has not was moved to another host: it is left alone.
+func (n *Network) isHere(name string) bool {
+	name = strings.TrimSuffix(strings.TrimSuffix(name, "/admin"), "/listener")
+	if msp, _, ok := strings.Cut(name, "/service"); ok {
+		name = msp + "/peer"
+	}
+	_, err := os.Stat(n.nodeFolder(name))
+	return err == nil
 }

@@ -102,13 +102,13 @@ func (n *Network) Heal(ctx context.Context, name string) (deployed bool, err err
 	if !ok {
 		return false, fmt.Errorf("the channel has %s, but this folder knows of no program that serves it", name)
 	}
-	chaincode := Chaincode{Name: name, Version: service.Version, Binary: service.Program, Arguments: service.Arguments}
+	chaincode := Chaincode{Name: name, Version: service.Version, Binary: n.programOf(service), Arguments: service.Arguments}
 	pack, err := n.packageChaincode(chaincode)
 	if err != nil {
 		return false, err
 	}
 	if pack.id != service.PackageID {
-		return false, fmt.Errorf("%s is no longer the program of package %s", service.Program, service.PackageID)
+		return false, fmt.Errorf("%s is no longer the program of package %s", n.programOf(service), service.PackageID)
 	}
 	wanted := definition{
 		sequence: current.GetSequence(), name: name, version: current.GetVersion(),

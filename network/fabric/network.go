@@ -35,6 +35,11 @@ type Config struct {
 	Detached bool
 	// Ports are those of a new network; the zero value takes free ones.
 	Ports Ports
+	// Hosts are, by names of nodes, the host names under which a new network's
+	// nodes are reached; 127.0.0.1 where none is given. They are in the genesis
+	// block and in the certificates. On the machine that makes the network they must lead
+	// to itself, and later to the host that the node's folder is moved to.
+	Hosts map[string]string
 	// Authorities gives each organisation of a new network a Fabric CA
 	// (EnrolAtCA), whose program needs a C compiler to build.
 	Authorities bool
@@ -206,7 +211,7 @@ func (n *Network) create(ctx context.Context) error {
 		}
 	}
 	var err error
-	if n.plan, err = newTopology(n.channel, n.config.Ports, n.config.Authorities); err != nil {
+	if n.plan, err = newTopology(n.config); err != nil {
 		return err
 	}
 	if err := n.makeCrypto(ctx); err != nil {
@@ -246,6 +251,9 @@ func (n *Network) makeNodes() error {
 		}, extra...)
 	}
 	for _, orderer := range n.plan.Orderers {
+		if !n.isHere(orderer.name()) {
+			continue
+		}
 		n.nodes = append(n.nodes, &Node{
 			title:   orderer.name(),
 			address: orderer.Address(),
@@ -256,6 +264,9 @@ func (n *Network) makeNodes() error {
 		})
 	}
 	for _, peer := range n.plan.Peers {
+		if !n.isHere(peer.name()) {
+			continue
+		}
 		folder := n.nodeFolder(peer.name())
 		n.nodes = append(n.nodes, &Node{
 			title:   peer.name(),
@@ -270,10 +281,14 @@ func (n *Network) makeNodes() error {
 		})
 	}
 	for _, ca := range n.plan.CAs {
-		n.nodes = append(n.nodes, n.caNode(ca))
+		if n.isHere(ca.name()) {
+			n.nodes = append(n.nodes, n.caNode(ca))
+		}
 	}
 	for _, service := range n.plan.Services {
-		n.nodes = append(n.nodes, n.serviceNode(service))
+		if n.isHere(service.MSPID + "/peer") {
+			n.nodes = append(n.nodes, n.serviceNode(service))
+		}
 	}
 	if n.config.Detached {
 		return adoptStrays(n.nodes)
@@ -302,10 +317,14 @@ func (n *Network) up(ctx context.Context) error {
 	// there yet is tried again much later.
 	joining, joinContext := errgroup.WithContext(ctx)
 	for _, orderer := range n.plan.Orderers {
-		joining.Go(func() error { return n.joinOrderer(joinContext, orderer) })
+		if n.isHere(orderer.name()) {
+			joining.Go(func() error { return n.joinOrderer(joinContext, orderer) })
+		}
 	}
 	for _, peer := range n.plan.Peers {
-		joining.Go(func() error { return n.joinPeer(joinContext, peer) })
+		if n.isHere(peer.name()) {
+			joining.Go(func() error { return n.joinPeer(joinContext, peer) })
+		}
 	}
 	if err := joining.Wait(); err != nil {
 		return err

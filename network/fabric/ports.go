@@ -80,16 +80,6 @@ func (p Ports) assign() (map[string]int, error) {
 	return assigned, nil
 }
 
-// requireFree refuses ports on which something listens already.
-func requireFree(assigned map[string]int) error {
-	for _, name := range PortNames() {
-		if err := requireUnused(net.JoinHostPort(host, strconv.Itoa(assigned[name]))); err != nil {
-			return fmt.Errorf("%s: %w; choose other ports", name, err)
-		}
-	}
-	return nil
-}
-
 // requireUnused refuses an address on which something listens.
 func requireUnused(address string) error {
 	listener, err := net.Listen("tcp", address)
@@ -107,7 +97,7 @@ func freePorts(n int) ([]int, error) {
 	ports := make([]int, 0, n)
 	for offset, start := 0, rand.IntN(count); offset < count && len(ports) < n; offset++ {
 		port := lowest + (start+offset)%count
-		listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+		listener, err := net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
 		if err != nil {
 			continue
 		}
@@ -115,7 +105,7 @@ func freePorts(n int) ([]int, error) {
 		ports = append(ports, port)
 	}
 	if len(ports) < n {
-		return nil, fmt.Errorf("only %d of %d ports free on %s between %d and %d", len(ports), n, host, lowest, lowest+count)
+		return nil, fmt.Errorf("only %d of %d ports free on %s between %d and %d", len(ports), n, loopback, lowest, lowest+count)
 	}
 	return ports, nil
 }

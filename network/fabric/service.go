@@ -139,8 +139,8 @@ func (n *Network) planServices(chaincode Chaincode, pack chaincodePackage, seque
 			Incoming:  sequence,
 			Label:     pack.label,
 			PackageID: pack.id,
-			Address:   net.JoinHostPort(host, strconv.Itoa(port)),
-			Program:   pack.program,
+			Address:   net.JoinHostPort(loopback, strconv.Itoa(port)),
+			Program:   filepath.Join("programs", pack.label),
 			Arguments: chaincode.Arguments,
 		}
 		n.plan.Services = append(n.plan.Services, service)
@@ -153,8 +153,13 @@ func (n *Network) planServices(chaincode Chaincode, pack chaincodePackage, seque
 // peer's builder where it is. A running one is left alone.
 func (n *Network) startService(ctx context.Context, peer peerPlan, pack chaincodePackage) error {
 	service, ok := n.service(func(s servicePlan) bool { return s.MSPID == peer.MSPID && s.PackageID == pack.id })
-	if !ok {
+	switch {
+	case !ok:
 		return fmt.Errorf("no process of %s is planned for %s", pack.label, peer.MSPID)
+	case !n.isHere(peer.name()) && service.Incoming > 0:
+		return fmt.Errorf("the peer of %s is on another host, where this program cannot start %s: upgrade there with Fabric's own peer lifecycle commands", peer.MSPID, pack.label)
+	case !n.isHere(peer.name()):
+		return nil
 	}
 	node, err := n.Node(service.name())
 	if err != nil {
@@ -218,11 +223,14 @@ func (n *Network) serviceFolder(planned servicePlan) string {
 	return n.nodeFolder(planned.MSPID + "/" + planned.Label)
 }
 
+// programOf is the kept copy of the program.
+func (n *Network) programOf(planned servicePlan) string { return filepath.Join(n.dir, planned.Program) }
+
 func (n *Network) serviceNode(planned servicePlan) *Node {
 	return &Node{
 		title:   planned.name(),
 		address: planned.Address,
-		program: planned.Program,
+		program: n.programOf(planned),
 		args:    planned.Arguments,
 		env: []string{
 			"CHAINCODE_ID=" + planned.PackageID,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"time"
 
@@ -53,6 +54,10 @@ func (n *Network) Status(ctx context.Context) []NodeStatus {
 			s.Chaincode = service.Chaincode + " " + service.Version
 			return nil
 		}
+	}
+	if _, err := os.Stat(n.cryptoFolder()); err != nil {
+		// A host that a node was moved to has no administrator's key to ask with.
+		clear(asks)
 	}
 	nodes := n.Nodes()
 	statuses := make([]NodeStatus, len(nodes))

@@ -1,10 +1,12 @@
 package fabric
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -12,9 +14,9 @@ import (
 	"strings"
 )
 
-// host is where every node listens. A network that spans hosts is made by
-// moving node folders, not by this launcher.
-const host = "127.0.0.1"
+// loopback is where nodes listen unless Config.Hosts says otherwise, and where
+// every chaincode process does: beside its peer.
+const loopback = "127.0.0.1"
 
 // Organisations are the members of the channel, in the order in which the
 // nodes and certificates are made.
@@ -90,7 +92,7 @@ type servicePlan struct {
 	Label     string   `json:"label"`
 	PackageID string   `json:"packageID"`
 	Address   string   `json:"address"`
-	Program   string   `json:"program"`
+	Program   string   `json:"program"` // within Dir
 	Arguments []string `json:"arguments,omitempty"`
 }
 
@@ -101,26 +103,30 @@ func (s servicePlan) name() string {
 	return s.MSPID + "/" + s.Chaincode
 }
 
-// newTopology plans a network, with Fabric CAs or without.
-func newTopology(channel string, ports Ports, authorities bool) (topology, error) {
-	assigned, err := ports.assign()
+// newTopology plans a network.
+func newTopology(config Config) (topology, error) {
+	ports, err := config.Ports.assign()
 	if err != nil {
 		return topology{}, err
 	}
-	if err := requireFree(assigned); err != nil {
-		return topology{}, err
+	plan := topology{Channel: config.Channel}
+	hosts := maps.Clone(config.Hosts)
+	hostOf := func(node string) string {
+		name := cmp.Or(hosts[node], loopback)
+		delete(hosts, node)
+		return name
 	}
-	plan := topology{Channel: channel}
 	for i := 1; i <= orderers; i++ {
+		name := fmt.Sprintf("orderer%d", i)
 		plan.Orderers = append(plan.Orderers, ordererPlan{
 			nodePlan: nodePlan{
 				MSPID:    fmt.Sprintf("Orderer%dMSP", i),
 				Domain:   fmt.Sprintf("ordering%d.example", i),
-				Hostname: fmt.Sprintf("orderer%d", i),
-				Host:     host,
-				Port:     assigned[fmt.Sprintf("orderer%d", i)],
+				Hostname: name,
+				Host:     hostOf(name),
+				Port:     ports[name],
 			},
-			AdminPort: assigned[fmt.Sprintf("orderer%d/admin", i)],
+			AdminPort: ports[name+"/admin"],
 		})
 	}
 	for _, msp := range Organisations {
@@ -130,14 +136,22 @@ func newTopology(channel string, ports Ports, authorities bool) (topology, error
 				MSPID:    msp,
 				Domain:   domain,
 				Hostname: "peer0",
-				Host:     host,
-				Port:     assigned[msp+"/peer"],
+				Host:     hostOf(msp + "/peer"),
+				Port:     ports[msp+"/peer"],
 			},
-			ChaincodePort: assigned[msp+"/peer/listener"],
-			ServicePorts:  []int{assigned[msp+"/service"], assigned[msp+"/service/next"]},
+			ChaincodePort: ports[msp+"/peer/listener"],
+			ServicePorts:  []int{ports[msp+"/service"], ports[msp+"/service/next"]},
 		})
-		if authorities {
-			plan.CAs = append(plan.CAs, caPlan{MSPID: msp, Domain: domain, Host: host, Port: assigned[msp+"/ca"]})
+		if config.Authorities {
+			plan.CAs = append(plan.CAs, caPlan{MSPID: msp, Domain: domain, Host: hostOf(msp + "/ca"), Port: ports[msp+"/ca"]})
+		}
+	}
+	for node := range hosts {
+		return topology{}, fmt.Errorf("hosts: no node %q; there are orderer1 to orderer%d, and for each organisation such as %s/peer, %s/ca", node, orderers, Organisations[0], Organisations[0])
+	}
+	for name, address := range plan.addresses() {
+		if err := requireUnused(address); err != nil {
+			return topology{}, fmt.Errorf("%s: %w; choose other ports", name, err)
 		}
 	}
 	return plan, nil
@@ -188,33 +202,38 @@ func (t *topology) agrees(ports Ports) error {
 	if err != nil {
 		return err
 	}
-	for name, port := range t.ports() {
+	for name, address := range t.addresses() {
 		_, named := ports.Named[name]
-		if (named || ports.Base != 0) && wanted[name] != port {
-			return fmt.Errorf("%s listens on port %d since the network was made, not on %d: peers and orderers are in the genesis block with their ports", name, port, wanted[name])
+		if (named || ports.Base != 0) && !strings.HasSuffix(address, fmt.Sprintf(":%d", wanted[name])) {
+			return fmt.Errorf("%s listens on %s since the network was made, not on port %d: peers and orderers are in the genesis block with their ports", name, address, wanted[name])
 		}
 	}
 	return nil
 }
 
-// ports are the planned ports by their names.
-func (t *topology) ports() map[string]int {
-	ports := map[string]int{}
+// addresses are all planned listeners, by the names of their ports.
+func (t *topology) addresses() map[string]string {
+	addresses := map[string]string{}
+	at := func(name, host string, port int) {
+		addresses[name] = net.JoinHostPort(host, strconv.Itoa(port))
+	}
 	for _, o := range t.Orderers {
-		ports[o.name()], ports[o.name()+"/admin"] = o.Port, o.AdminPort
+		at(o.name(), o.Host, o.Port)
+		at(o.name()+"/admin", o.Host, o.AdminPort)
 	}
 	for _, p := range t.Peers {
-		ports[p.name()], ports[p.name()+"/listener"] = p.Port, p.ChaincodePort
+		at(p.name(), p.Host, p.Port)
+		at(p.name()+"/listener", p.Host, p.ChaincodePort)
 		for i, suffix := range []string{"/service", "/service/next"} {
 			if i < len(p.ServicePorts) {
-				ports[p.MSPID+suffix] = p.ServicePorts[i]
+				at(p.MSPID+suffix, loopback, p.ServicePorts[i])
 			}
 		}
 	}
 	for _, ca := range t.CAs {
-		ports[ca.name()] = ca.Port
+		at(ca.name(), ca.Host, ca.Port)
 	}
-	return ports
+	return addresses
 }
 
 // servicePort is where an organisation's next chaincode process can listen.
@@ -224,7 +243,7 @@ func (t *topology) servicePort(peer peerPlan) (int, error) {
 		taken[s.Address] = true
 	}
 	for _, port := range peer.ServicePorts {
-		address := net.JoinHostPort(host, strconv.Itoa(port))
+		address := net.JoinHostPort(loopback, strconv.Itoa(port))
 		if !taken[address] && requireUnused(address) == nil {
 			return port, nil
 		}
