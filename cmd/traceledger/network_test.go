@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
@@ -90,6 +91,15 @@ func (o *operator) refused(args ...string) string {
 	out, err := o.try(args...)
 	require.Error(o.t, err, "network %v: %s", args, out)
 	return out
+}
+
+// interrupted kills the command after a time in which it cannot be done.
+func (o *operator) interrupted(after time.Duration, args ...string) {
+	o.t.Helper()
+	ctx, cancel := context.WithTimeout(o.t.Context(), after)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, o.binary, append([]string{"network", args[0], "-config", o.file}, args[1:]...)...)
+	require.Error(o.t, cmd.Run(), "network %v was done before it was interrupted", args)
 }
 
 func (o *operator) nodes() []fabric.NodeStatus {
@@ -194,7 +204,11 @@ func TestNetworkCommands(t *testing.T) {
 	t.Log(strings.TrimSpace(o.network("up")))
 	o.network("status")
 	w.more(t, 20)
-	t.Log(strings.TrimSpace(o.network("upgrade", "-chaincode", o.tracecc("two", "-s -w"))))
+	two := o.tracecc("two", "-s -w")
+	o.interrupted(500*time.Millisecond, "upgrade", "-chaincode", two)
+	o.network("up")
+	w.more(t, 20)
+	t.Log(strings.TrimSpace(o.network("upgrade", "-chaincode", two)))
 	w.more(t, 20)
 	o.settleAll(r, w, made)
 	require.Len(t, o.nodes(), 19, "the processes of the old version are gone")

@@ -306,7 +306,9 @@ func (n *Network) up(ctx context.Context) error {
 	began := time.Now()
 	starting, startContext := errgroup.WithContext(ctx)
 	for _, node := range n.Nodes() {
-		if !n.isAuthority(node) {
+		// An interrupted upgrade may have planned a process and not made its folder.
+		_, err := os.Stat(node.dir)
+		if err == nil && !n.isAuthority(node) {
 			starting.Go(func() error { return node.Start(startContext) })
 		}
 	}
