@@ -3,6 +3,7 @@
 
 ADDR ?= 127.0.0.1:8080
 DATA ?= data
+SCANNER_ADDR ?= 127.0.0.1:8081
 ONLY ?=
 GO   ?= go
 BIN  := bin/traceledger
@@ -26,7 +27,7 @@ build:
 # bin/traceledger network status, … down. Needs a C compiler for the Fabric CAs.
 network: build
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w" -o bin/tracecc ./chaincode/cmd/tracecc
-	$(BIN) network demo -dir $(DATA)/network -addr $(ADDR)
+	$(BIN) network demo -dir $(DATA)/network -addr $(ADDR) -scanner-addr $(SCANNER_ADDR)
 
 check:
 	@files=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); test -z "$$files" || { echo "not gofmt'd: $$files"; exit 1; }

@@ -1,5 +1,3 @@
-//go:build linux
-
 package main
 
 import (
@@ -42,7 +40,8 @@ type NetworkConfig struct {
 	// BatchInterval is how long an orderer of a new network waits for more transactions
 	// before it makes a block.
 	BatchInterval time.Duration `yaml:"batchInterval"`
-	// Timeout is how long up and upgrade may take.
+	// Timeout is how long up and upgrade may take. A peer that has lost all its data
+	// needs as long as it takes to fetch and check the chain.
 	Timeout time.Duration `yaml:"timeout"`
 	// LogLevel is debug, info, warn or error; of this command and of the nodes it starts.
 	LogLevel string `yaml:"logLevel"`
@@ -51,7 +50,7 @@ type NetworkConfig struct {
 func defaultNetworkConfig() NetworkConfig {
 	return NetworkConfig{
 		Dir: filepath.Join("data", "network"), BasePort: 17050, CertificateAuthorities: true,
-		BatchInterval: 200 * time.Millisecond, Timeout: 3 * time.Minute, LogLevel: "warn",
+		BatchInterval: 200 * time.Millisecond, Timeout: 10 * time.Minute, LogLevel: "warn",
 	}
 }
 

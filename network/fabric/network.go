@@ -331,6 +331,9 @@ func (n *Network) up(ctx context.Context) error {
 	if err := joining.Wait(); err != nil {
 		return err
 	}
+	if err := n.awaitLevel(ctx); err != nil {
+		return err
+	}
 	n.logger.Info("network is up", "channel", n.channel, "orderers", len(n.plan.Orderers), "peers", len(n.plan.Peers), "took", time.Since(began).Round(time.Millisecond))
 	return nil
 }
