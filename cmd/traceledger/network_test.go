@@ -51,7 +51,10 @@ func newOperator(t *testing.T) *operator {
 // downAtTheEnd leaves the network to a shell that takes it down when the test lets go
 // of it, as it does too when it is killed.
 func (o *operator) downAtTheEnd(dir string) {
-	shell := exec.Command("/bin/sh", "-c", `read -r _; test -d "$1" && exec "$0" network down -dir "$1"`, o.binary, dir)
+	// A command that the test's end has left alone may still be in charge for a while.
+	const script = `read -r _; n=0
+while test $n -lt 60 -a -f "$1/topology.json" && ! "$0" network down -dir "$1"; do n=$((n+1)); sleep 1; done`
+	shell := exec.Command("/bin/sh", "-c", script, o.binary, dir)
 	shell.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	hold, err := shell.StdinPipe()
 	require.NoError(o.t, err)
