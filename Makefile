@@ -3,6 +3,7 @@
 
 ADDR ?= 127.0.0.1:8080
 DATA ?= data
+SCANNER_ADDR ?= 127.0.0.1:8081
 ONLY ?=
 GO   ?= go
 BIN  := bin/traceledger
@@ -10,9 +11,9 @@ BIN  := bin/traceledger
 # Packages whose tests need neither a browser, nor a Fabric network, nor more than
 # a few seconds: what `make check` runs.
 QUICK := ./chaincode/... ./network/block/... ./network/validation/... \
-         ./gateway/api/... ./gateway/wallet/... ./gateway/ingest/... ./gateway/label/... ./fixtures/...
+         ./gateway/api/... ./gateway/wallet/... ./gateway/ingest/... ./gateway/label/... ./gateway/wording/... ./fixtures/...
 
-.PHONY: run build check test bench soak packages fabric clean
+.PHONY: run build network check test bench soak packages fabric clean
 
 run: build
 	$(BIN) run --addr $(ADDR) --data $(DATA)
@@ -22,6 +23,12 @@ run: build
 # another tenth when the compiler collects its garbage less often.
 build:
 	CGO_ENABLED=0 GOGC=400 $(GO) build -tags nomsgpack -ldflags "-s -w" -o $(BIN) ./cmd/traceledger
+
+# The demonstration on a real Fabric network, whose nodes go on when this ends:
+# bin/traceledger network status, … down. Needs a C compiler for the Fabric CAs.
+network: build
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w" -o bin/tracecc ./chaincode/cmd/tracecc
+	$(BIN) network demo -dir $(DATA)/network -addr $(ADDR) -scanner-addr $(SCANNER_ADDR)
 
 check:
 	@files=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); test -z "$$files" || { echo "not gofmt'd: $$files"; exit 1; }
@@ -35,7 +42,7 @@ test: packages fabric
 	$(GO) tool staticcheck ./...
 	$(GO) test -timeout 14m ./...
 
-# The Fabric programs of the conformance suite, built once into the user's cache.
+# The Fabric programs, built once into the user's cache.
 fabric:
 	$(GO) run ./network/fabric/cmd/fabricbin
 
@@ -55,12 +62,14 @@ soak: packages fabric
 	  $(GO) test ./$${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x || exit 1; done
 
 # Debian packages: a browser for the pages, fonts for what it draws, a renderer for
-# printed labels, Node.js for the Fabric client of that language.
+# printed labels, Node.js for the Fabric client of that language, a C compiler for
+# Fabric CA's database.
 packages:
 	@missing=""; \
 	command -v chromium >/dev/null 2>&1 || missing="$$missing chromium"; \
 	command -v pdftoppm >/dev/null 2>&1 || missing="$$missing poppler-utils"; \
 	command -v node >/dev/null 2>&1 || missing="$$missing nodejs"; \
+	command -v "$$($(GO) env CC | cut -d' ' -f1)" >/dev/null 2>&1 || missing="$$missing gcc libc6-dev"; \
 	command -v npm >/dev/null 2>&1 || missing="$$missing npm"; \
 	dpkg -s fonts-noto-cjk >/dev/null 2>&1 || fc-list :lang=zh 2>/dev/null | grep -q . || missing="$$missing fonts-droid-fallback fontconfig"; \
 	test -z "$$missing" && exit 0; \

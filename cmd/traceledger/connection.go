@@ -15,7 +15,8 @@ import (
 
 // Connection says where a ledger is and whom to trust there: what a role that runs
 // no ledger needs beside its identities. The ledger role writes it as
-// DATA/connection.yaml; for a Fabric network it is written by hand.
+// DATA/connection.yaml; "network up" writes one for each organisation, as
+// DIR/clients/MSP/connection.yaml.
 type Connection struct {
 	// Channel and Chaincode name what the contracts run on.
 	Channel   string `yaml:"channel"`

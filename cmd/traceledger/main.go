@@ -10,6 +10,7 @@
 //	backup  copy the data of a stopped or running house consistently
 //	dump    write the read model's ordered keys and values, to compare rebuilds
 //	token   make, list or revoke access tokens
+//	network operate a consortium's Fabric network: up, status, down and the like
 //	bench   measure this machine, each figure beside its comparison
 package main
 
@@ -44,6 +45,7 @@ func commands() []command {
 		{"backup", "copy the data that cannot be rebuilt", runBackup},
 		{"dump", "write the read model in order", runDump},
 		{"bench", "measure this machine, each figure beside its comparison", runBench},
+		{"network", "operate a consortium's Fabric network: up, status, down and the like", runNetwork},
 		{"token", "make, list or revoke access tokens", runToken},
 	}
 }

@@ -19,9 +19,31 @@ import (
 // Fabric programs built elsewhere; when it is set nothing is built.
 const BinariesVariable = "TRACELEDGER_FABRIC_BIN"
 
-// programs are what the network cannot do without. The tools module builds a
-// few more for operators.
-var programs = []string{"peer", "orderer", "cryptogen", "configtxgen"}
+// A toolset is a module that pins programs and holds nothing else.
+type toolset struct {
+	folder   string   // of the source tree
+	module   string   // whose version names the folder in the cache
+	prefix   string   // of that folder
+	programs []string // what must be there; the module may build more, for operators
+	cgo      bool
+}
+
+var fabricTools = toolset{
+	folder:   "network/fabric/tools",
+	module:   "github.com/hyperledger/fabric",
+	prefix:   "fabric",
+	programs: []string{"peer", "orderer", "cryptogen", "configtxgen"},
+}
+
+// caTools are apart: the CA's database needs cgo, and its dependencies are of
+// other versions than those of Fabric.
+var caTools = toolset{
+	folder:   "network/fabric/tools/ca",
+	module:   "github.com/hyperledger/fabric-ca",
+	prefix:   "fabric-ca",
+	programs: []string{"fabric-ca-server"},
+	cgo:      true,
+}
 
 // EnsureBinaries returns the folder that holds the Fabric programs at the
 // version pinned in network/fabric/tools/go.mod, building them if it must:
@@ -32,19 +54,25 @@ var programs = []string{"peer", "orderer", "cryptogen", "configtxgen"}
 // content of go.mod and go.sum, so a change of either builds anew. It appears
 // by one rename, complete or not at all; concurrent callers, in other
 // processes too, wait for the first.
-func EnsureBinaries(ctx context.Context) (string, error) {
+func EnsureBinaries(ctx context.Context) (string, error) { return fabricTools.ensure(ctx) }
+
+// EnsureCA does the same for fabric-ca-server, which needs a C compiler and
+// takes as long.
+func EnsureCA(ctx context.Context) (string, error) { return caTools.ensure(ctx) }
+
+func (s toolset) ensure(ctx context.Context) (string, error) {
 	if dir := os.Getenv(BinariesVariable); dir != "" {
-		return dir, requirePrograms(dir)
+		return dir, s.require(dir)
 	}
-	tools, err := toolsModule(ctx)
+	source, err := s.source(ctx)
 	if err != nil {
 		return "", err
 	}
-	cache, err := cacheFolder(tools)
+	cache, err := s.cacheFolder(source)
 	if err != nil {
 		return "", err
 	}
-	if requirePrograms(cache) == nil {
+	if s.require(cache) == nil {
 		return cache, nil
 	}
 	if err := os.MkdirAll(filepath.Dir(cache), 0o755); err != nil {
@@ -55,14 +83,14 @@ func EnsureBinaries(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer unlock()
-	if requirePrograms(cache) == nil { // another process built them while this one waited
+	if s.require(cache) == nil { // another process built them while this one waited
 		return cache, nil
 	}
-	return cache, build(ctx, tools, cache)
+	return cache, s.build(ctx, source, cache)
 }
 
-func requirePrograms(dir string) error {
-	for _, name := range programs {
+func (s toolset) require(dir string) error {
+	for _, name := range s.programs {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("the Fabric program %s is missing: %w", name, err)
 		}
@@ -70,35 +98,35 @@ func requirePrograms(dir string) error {
 	return nil
 }
 
-// toolsModule finds network/fabric/tools. A module within a module cannot be
-// embedded, hence the go command.
-func toolsModule(ctx context.Context) (string, error) {
+// source finds the module in the source tree. A module within a module cannot
+// be embedded, hence the go command.
+func (s toolset) source(ctx context.Context) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "traceledger").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("find the source tree that pins the Fabric programs (run inside it, or set %s to a folder that has them): %w: %s",
 			BinariesVariable, err, bytes.TrimSpace(out))
 	}
-	return filepath.Join(strings.TrimSpace(string(out)), "network", "fabric", "tools"), nil
+	return filepath.Join(strings.TrimSpace(string(out)), filepath.FromSlash(s.folder)), nil
 }
 
-func cacheFolder(tools string) (string, error) {
-	mod, err := os.ReadFile(filepath.Join(tools, "go.mod"))
+func (s toolset) cacheFolder(source string) (string, error) {
+	mod, err := os.ReadFile(filepath.Join(source, "go.mod"))
 	if err != nil {
 		return "", err
 	}
-	sum, err := os.ReadFile(filepath.Join(tools, "go.sum"))
+	sum, err := os.ReadFile(filepath.Join(source, "go.sum"))
 	if err != nil {
 		return "", err
 	}
 	version := ""
 	for _, line := range strings.Split(string(mod), "\n") {
 		fields := strings.Fields(strings.TrimPrefix(strings.TrimSpace(line), "require "))
-		if len(fields) >= 2 && fields[0] == "github.com/hyperledger/fabric" {
+		if len(fields) >= 2 && fields[0] == s.module {
 			version = fields[1]
 		}
 	}
 	if version == "" {
-		return "", fmt.Errorf("%s/go.mod does not require github.com/hyperledger/fabric", tools)
+		return "", fmt.Errorf("%s/go.mod does not require %s", source, s.module)
 	}
 	hash := sha256.New()
 	hash.Write(mod)
@@ -107,24 +135,32 @@ func cacheFolder(tools string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	name := fmt.Sprintf("fabric-%s-%s", version, hex.EncodeToString(hash.Sum(nil))[:12])
+	name := fmt.Sprintf("%s-%s-%s", s.prefix, version, hex.EncodeToString(hash.Sum(nil))[:12])
 	return filepath.Join(cache, "traceledger", name), nil
 }
 
-func build(ctx context.Context, tools, target string) error {
+func (s toolset) build(ctx context.Context, source, target string) error {
+	if s.cgo {
+		if err := requireCompiler(ctx); err != nil {
+			return fmt.Errorf("build %s: %w", strings.Join(s.programs, ", "), err)
+		}
+	}
 	work, err := os.MkdirTemp(filepath.Dir(target), "building-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(work)
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-o", work, "tool")
-	cmd.Dir = tools
+	cmd.Dir = source
 	// A workspace file around the checkout would replace the pinned versions.
 	cmd.Env = append(os.Environ(), "GOWORK=off")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the Fabric programs in %s: %w: %s", tools, err, bytes.TrimSpace(out))
+	if s.cgo {
+		cmd.Env = append(cmd.Env, "CGO_ENABLED=1")
 	}
-	if err := requirePrograms(work); err != nil {
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the Fabric programs in %s: %w: %s", source, err, bytes.TrimSpace(out))
+	}
+	if err := s.require(work); err != nil {
 		return err
 	}
 	if err := os.Chmod(work, 0o755); err != nil {
@@ -135,6 +171,22 @@ func build(ctx context.Context, tools, target string) error {
 		return err
 	}
 	return os.Rename(work, target)
+}
+
+// requireCompiler says in time what the go command would say in C's terms.
+func requireCompiler(ctx context.Context) error {
+	out, err := exec.CommandContext(ctx, "go", "env", "CC").Output()
+	if err != nil {
+		return err
+	}
+	words := strings.Fields(string(out))
+	if len(words) == 0 {
+		words = []string{"gcc"}
+	}
+	if _, err := exec.LookPath(words[0]); err != nil {
+		return fmt.Errorf("it needs a C compiler and %s is not installed (Debian: apt-get install gcc libc6-dev): %w", words[0], err)
+	}
+	return nil
 }
 
 // lockFile takes an exclusive lock, waiting for whoever holds it.

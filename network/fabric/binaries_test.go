@@ -15,7 +15,7 @@ func TestBinariesBuiltElsewhere(t *testing.T) {
 	t.Setenv(BinariesVariable, dir)
 	_, err := EnsureBinaries(t.Context())
 	require.ErrorContains(t, err, "the Fabric program peer is missing")
-	for _, name := range programs {
+	for _, name := range fabricTools.programs {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o755))
 	}
 	got, err := EnsureBinaries(t.Context())
@@ -25,9 +25,9 @@ func TestBinariesBuiltElsewhere(t *testing.T) {
 
 // TestCacheFolder: the folder is named after what would be built.
 func TestCacheFolder(t *testing.T) {
-	tools, err := toolsModule(t.Context())
+	tools, err := fabricTools.source(t.Context())
 	require.NoError(t, err)
-	pinned, err := cacheFolder(tools)
+	pinned, err := fabricTools.cacheFolder(tools)
 	require.NoError(t, err)
 	require.Contains(t, filepath.Base(pinned), "fabric-v1.4.0-rc1.0.20250510200036-435a7f1a780a-")
 
@@ -37,12 +37,12 @@ func TestCacheFolder(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(changed, name), append(content, '\n'), 0o600))
 	}
-	other, err := cacheFolder(changed)
+	other, err := fabricTools.cacheFolder(changed)
 	require.NoError(t, err)
 	require.NotEqual(t, pinned, other)
 
 	require.NoError(t, os.WriteFile(filepath.Join(changed, "go.mod"), []byte("module x\n"), 0o600))
-	_, err = cacheFolder(changed)
+	_, err = fabricTools.cacheFolder(changed)
 	require.ErrorContains(t, err, "does not require github.com/hyperledger/fabric")
 }
 

@@ -163,7 +163,7 @@ func (n *Network) issueServiceTLS(peer peerPlan) (server, client keyPair, author
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		DNSNames:    []string{"localhost"},
-		IPAddresses: []net.IP{net.ParseIP(host)},
+		IPAddresses: []net.IP{net.ParseIP(loopback)},
 	})
 	if err != nil {
 		return keyPair{}, keyPair{}, nil, err

@@ -13,7 +13,12 @@
 //
 // Nodes are processes under supervision: Network.Node finds one by name to
 // kill, stop and start it. When the program that started the network ends, for
-// whatever reason, the kernel ends the nodes too.
+// whatever reason, the kernel ends the nodes too. Detached nodes (Config.Detached)
+// go on instead: Start heals what is missing of such a network, Open takes charge
+// of it, View looks at it, Status tells how it is, Down ends it.
+//
+// With Config.Authorities each organisation has a Fabric CA on its own authority's
+// key (StartAuthorities, EnrolAtCA).
 //
 // # What a chaincode program must do
 //

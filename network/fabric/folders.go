@@ -60,11 +60,7 @@ func (n *Network) orderingFolder(orderer ordererPlan, part string) string {
 // makeCrypto has cryptogen make every authority, node and administrator key.
 func (n *Network) makeCrypto(ctx context.Context) error {
 	file := filepath.Join(n.dir, "crypto-config.yaml")
-	err := n.renderTo(file, "crypto-config.yaml", struct {
-		topology
-		Host string
-	}{n.plan, host})
-	if err != nil {
+	if err := n.renderTo(file, "crypto-config.yaml", n.plan); err != nil {
 		return err
 	}
 	return run(ctx, nil, filepath.Join(n.config.Binaries, "cryptogen"), "generate", "--config", file, "--output", n.cryptoFolder())
@@ -75,11 +71,10 @@ func (n *Network) makeGenesis(ctx context.Context) error {
 	file := filepath.Join(n.dir, "configtx.yaml")
 	err := n.renderTo(file, "configtx.yaml", struct {
 		topology
-		Host          string
 		Crypto        string
 		BatchInterval time.Duration
 		BatchMessages int
-	}{n.plan, host, n.cryptoFolder(), n.config.BatchInterval, n.config.BatchMessages})
+	}{n.plan, n.cryptoFolder(), n.config.BatchInterval, n.config.BatchMessages})
 	if err != nil {
 		return err
 	}

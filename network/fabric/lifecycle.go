@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hyperledger/fabric-gateway/pkg/client"
@@ -48,9 +49,10 @@ type definition struct {
 // process, installs the package on every peer, approves the definition for
 // every organisation, commits it, and returns when every peer knows that every
 // other one can endorse, which is when all gateways accept submits. Deploying
-// what is deployed already only waits for that; a changed program, version,
-// policy or collection becomes the next sequence and its processes replace the
-// old ones.
+// what is deployed already only adds what is missing of that; a changed program,
+// version, policy or collection becomes the next sequence, organisation by
+// organisation while the channel works on, and its processes replace the old
+// ones. An interrupted Deploy is finished by the next.
 func (n *Network) Deploy(ctx context.Context, chaincode Chaincode) error {
 	n.deploying.Lock()
 	defer n.deploying.Unlock()
@@ -68,17 +70,83 @@ func (n *Network) Deploy(ctx context.Context, chaincode Chaincode) error {
 	if err != nil {
 		return err
 	}
+	if err := n.adoptServices(chaincode.Name, current.GetSequence()); err != nil {
+		return err
+	}
 	if current == nil || !n.serves(chaincode.Name, pack.id) || !wanted.equals(current) {
 		wanted.sequence = current.GetSequence() + 1
-		if err := n.install(ctx, chaincode, pack, wanted); err != nil {
-			return fmt.Errorf("deploy %s %s: %w", chaincode.Name, chaincode.Version, err)
-		}
+	} else {
+		wanted.sequence = current.GetSequence()
 	}
-	if err := n.awaitEndorsers(ctx, chaincode.Name); err != nil {
+	if err := n.install(ctx, chaincode, pack, wanted); err != nil {
 		return fmt.Errorf("deploy %s %s: %w", chaincode.Name, chaincode.Version, err)
 	}
 	n.logger.Info("chaincode is deployed", "name", chaincode.Name, "version", chaincode.Version, "package", pack.id, "took", time.Since(began).Round(time.Millisecond))
 	return nil
+}
+
+// Heal adds what is missing of the chaincode that the channel has: programs that
+// are not installed, approvals that were not given. deployed is false when the channel has
+// none of that name; then Deploy is to be called.
+func (n *Network) Heal(ctx context.Context, name string) (deployed bool, err error) {
+	n.deploying.Lock()
+	defer n.deploying.Unlock()
+	current, err := n.committed(ctx, name)
+	if err != nil || current == nil {
+		return false, err
+	}
+	if err := n.adoptServices(name, current.GetSequence()); err != nil {
+		return false, err
+	}
+	service, ok := n.service(func(s servicePlan) bool { return s.Chaincode == name && s.Incoming == 0 })
+	if !ok {
+		return false, fmt.Errorf("the channel has %s, but this folder knows of no program that serves it", name)
+	}
+	chaincode := Chaincode{Name: name, Version: service.Version, Binary: n.programOf(service), Arguments: service.Arguments}
+	pack, err := n.packageChaincode(chaincode)
+	if err != nil {
+		return false, err
+	}
+	if pack.id != service.PackageID {
+		return false, fmt.Errorf("%s is no longer the program of package %s", n.programOf(service), service.PackageID)
+	}
+	wanted := definition{
+		sequence: current.GetSequence(), name: name, version: current.GetVersion(),
+		validation: current.GetValidationParameter(), collections: current.GetCollections(), packageID: pack.id,
+	}
+	err = n.install(ctx, chaincode, pack, wanted)
+	if errors.Is(err, errApprovalLost) {
+		// The approval of a sequence is given once, and an organisation that has
+		// lost the data of its only peer has lost it. The same definition at the
+		// next sequence is approved anew by all.
+		n.logger.Warn("an organisation has lost its approval; the same definition is committed again", "chaincode", name, "because", err)
+		wanted.sequence++
+		err = n.install(ctx, chaincode, pack, wanted)
+	}
+	if err != nil {
+		return false, fmt.Errorf("heal %s %s: %w", name, service.Version, err)
+	}
+	return true, nil
+}
+
+// AwaitSubmits returns when every organisation's gateway has taken a transaction
+// and seen it committed, with the endorsement of all: a question to the lifecycle,
+// submitted, which changes nothing on the channel.
+func (n *Network) AwaitSubmits(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, plan := range n.plan.Peers {
+		group.Go(func() error {
+			return n.submitLifecycle(ctx, plan, "QueryChaincodeDefinitions", &lifecycle.QueryChaincodeDefinitionsArgs{},
+				func() (bool, error) { return false, nil }, Organisations[:]...)
+		})
+	}
+	return group.Wait()
+}
+
+// Version is the version of a chaincode that the network runs, "" for none.
+func (n *Network) Version(name string) string {
+	service, _ := n.service(func(s servicePlan) bool { return s.Chaincode == name && s.Incoming == 0 })
+	return service.Version
 }
 
 func newDefinition(chaincode Chaincode) (definition, error) {
@@ -130,32 +198,107 @@ func (d definition) commit() proto.Message {
 	}
 }
 
-// install takes a package from the processes to the committed definition.
+// install takes a package from the processes to the committed definition,
+// leaving out what has been done already.
 func (n *Network) install(ctx context.Context, chaincode Chaincode, pack chaincodePackage, wanted definition) error {
-	services, err := n.startServices(ctx, chaincode, pack)
-	if err != nil {
-		return err
+	if !n.serves(chaincode.Name, pack.id) {
+		if err := n.planServices(chaincode, pack, wanted.sequence); err != nil {
+			return err
+		}
 	}
 	group, groupContext := errgroup.WithContext(ctx)
+	if wanted.sequence > 1 {
+		group.SetLimit(1) // one organisation after the other: the channel is in use
+	}
 	for _, plan := range n.plan.Peers {
 		group.Go(func() error {
+			if err := n.startService(groupContext, plan, pack); err != nil {
+				return err
+			}
 			if err := n.installOn(groupContext, plan, pack); err != nil {
 				return err
 			}
-			return n.submitLifecycle(groupContext, plan, "ApproveChaincodeDefinitionForMyOrg", wanted.approval(), plan.MSPID)
+			return n.approve(groupContext, plan, wanted)
 		})
 	}
-	err = group.Wait()
-	if err == nil {
-		err = n.submitLifecycle(ctx, n.plan.Peers[0], "CommitChaincodeDefinition", wanted.commit(), Organisations[:]...)
+	if err := group.Wait(); err != nil {
+		return err
 	}
+	if err := n.commit(ctx, wanted); err != nil {
+		return err
+	}
+	if err := n.awaitEndorsers(ctx, chaincode.Name); err != nil {
+		return err
+	}
+	return n.adoptServices(chaincode.Name, wanted.sequence)
+}
+
+// errApprovalLost says that a peer knows the hash of its organisation's approval
+// but not the approval, which is private data of the organisation.
+var errApprovalLost = errors.New("the organisation's approval is lost")
+
+// approve gives an organisation's approval unless it has been given.
+func (n *Network) approve(ctx context.Context, plan peerPlan, wanted definition) error {
+	given := func() (bool, error) {
+		err := n.approved(ctx, plan, wanted)
+		if errors.Is(err, errApprovalLost) {
+			return false, err
+		}
+		return err == nil, nil // what is wrong otherwise, the submit tells
+	}
+	return n.submitLifecycle(ctx, plan, "ApproveChaincodeDefinitionForMyOrg", wanted.approval(), given, plan.MSPID)
+}
+
+// approved gives an error unless the organisation has approved this very
+// definition and package.
+func (n *Network) approved(ctx context.Context, plan peerPlan, wanted definition) error {
+	query, err := proto.Marshal(&lifecycle.QueryApprovedChaincodeDefinitionArgs{Name: wanted.name, Sequence: wanted.sequence})
 	if err != nil {
-		for _, service := range services {
-			service.node.Kill()
+		return err
+	}
+	raw, err := n.invokePeer(ctx, plan, n.channel, "_lifecycle", []byte("QueryApprovedChaincodeDefinition"), query)
+	if err != nil {
+		if strings.Contains(err.Error(), "private data matching public hash version is not available") {
+			return fmt.Errorf("%w: %w", errApprovalLost, err)
 		}
 		return err
 	}
-	return n.adoptServices(chaincode.Name, services)
+	var found lifecycle.QueryApprovedChaincodeDefinitionResult
+	if err := proto.Unmarshal(raw, &found); err != nil {
+		return err
+	}
+	same := wanted.equals(&lifecycle.QueryChaincodeDefinitionResult{
+		Version: found.GetVersion(), ValidationParameter: found.GetValidationParameter(), Collections: found.GetCollections(),
+	})
+	if !same || found.GetSource().GetLocalPackage().GetPackageId() != wanted.packageID {
+		return fmt.Errorf("%s has approved another definition as sequence %d", plan.MSPID, wanted.sequence)
+	}
+	return nil
+}
+
+// commit commits the definition unless it has been, and waits until every peer
+// has it.
+func (n *Network) commit(ctx context.Context, wanted definition) error {
+	done := func() (bool, error) {
+		current, err := n.committed(ctx, wanted.name)
+		return err == nil && current.GetSequence() >= wanted.sequence, nil
+	}
+	if err := n.submitLifecycle(ctx, n.plan.Peers[0], "CommitChaincodeDefinition", wanted.commit(), done, Organisations[:]...); err != nil {
+		return err
+	}
+	for _, plan := range n.plan.Peers {
+		err := poll(ctx, 50*time.Millisecond, func() (bool, error) {
+			current, err := n.committedOn(ctx, plan, wanted.name)
+			if err == nil && current.GetSequence() < wanted.sequence {
+				err = fmt.Errorf("the peer of %s has %s at sequence %d, not %d yet", plan.MSPID, wanted.name, current.GetSequence(), wanted.sequence)
+			}
+			return err == nil, err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (n *Network) installOn(ctx context.Context, plan peerPlan, pack chaincodePackage) error {
@@ -174,9 +317,24 @@ func (n *Network) installOn(ctx context.Context, plan peerPlan, pack chaincodePa
 	return err
 }
 
-// committed returns the definition on the channel, nil when there is none.
+// committed returns the definition on the channel, nil when there is none. A
+// peer that was away may not have heard of the newest yet, so all are asked.
 func (n *Network) committed(ctx context.Context, name string) (*lifecycle.QueryChaincodeDefinitionResult, error) {
-	plan := n.plan.Peers[0]
+	var newest *lifecycle.QueryChaincodeDefinitionResult
+	for _, plan := range n.plan.Peers {
+		found, err := n.committedOn(ctx, plan, name)
+		if err != nil {
+			return nil, err
+		}
+		if found.GetSequence() > newest.GetSequence() {
+			newest = found
+		}
+	}
+	return newest, nil
+}
+
+// committedOn is what one peer has heard of.
+func (n *Network) committedOn(ctx context.Context, plan peerPlan, name string) (*lifecycle.QueryChaincodeDefinitionResult, error) {
 	all, err := proto.Marshal(&lifecycle.QueryChaincodeDefinitionsArgs{})
 	if err != nil {
 		return nil, err
@@ -205,8 +363,10 @@ func (n *Network) committed(ctx context.Context, name string) (*lifecycle.QueryC
 // submitLifecycle submits a lifecycle transaction through an organisation's
 // own gateway and waits until it is committed. Right after a start the peers
 // have not all met, the orderers may still elect a leader, and the peers differ
-// in height: what that causes is tried again.
-func (n *Network) submitLifecycle(ctx context.Context, plan peerPlan, function string, message proto.Message, endorsers ...string) error {
+// in height: what that causes is tried again. Before each try done is asked, as
+// the outcome of the one before may be unknown and what has been committed is
+// refused another time.
+func (n *Network) submitLifecycle(ctx context.Context, plan peerPlan, function string, message proto.Message, done func() (bool, error), endorsers ...string) error {
 	args, err := proto.Marshal(message)
 	if err != nil {
 		return err
@@ -226,6 +386,12 @@ func (n *Network) submitLifecycle(ctx context.Context, plan peerPlan, function s
 	defer connection.Close()
 	contract := connection.GetNetwork(n.channel).GetContract("_lifecycle")
 	err = poll(ctx, 200*time.Millisecond, func() (bool, error) {
+		if already, err := done(); already || err != nil {
+			if err != nil {
+				err = fatal(err)
+			}
+			return already, err
+		}
 		_, err := contract.SubmitWithContext(ctx, function, client.WithBytesArguments(args), client.WithEndorsingOrganizations(endorsers...))
 		switch {
 		case err == nil:
@@ -243,16 +409,15 @@ func (n *Network) submitLifecycle(ctx context.Context, plan peerPlan, function s
 }
 
 // transient tells the refusals of a network that is settling from those that
-// will stay. The outcome of a failed submit is unknown, but lifecycle
-// transactions may be repeated: what was committed meanwhile is refused with a
-// definite error.
+// will stay.
 func transient(err error) bool {
 	var commit *client.CommitError
 	if errors.As(err, &commit) {
 		return commit.Code == peer.TxValidationCode_MVCC_READ_CONFLICT || commit.Code == peer.TxValidationCode_PHANTOM_READ_CONFLICT
 	}
 	switch status.Code(err) {
-	case codes.Unavailable, codes.FailedPrecondition:
+	case codes.Unavailable, codes.FailedPrecondition,
+		codes.Aborted: // of endorsers at different heights
 		return true
 	}
 	return false

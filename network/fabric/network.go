@@ -17,6 +17,9 @@ import (
 	"google.golang.org/grpc"
 )
 
+// stopGrace is what a node gets to close its databases.
+const stopGrace = 5 * time.Second
+
 // Config says where a network lives. Only Dir is required.
 type Config struct {
 	// Dir holds everything the network keeps: keys, configuration, ledgers,
@@ -27,6 +30,19 @@ type Config struct {
 	Binaries string
 	// Channel is the name of the one channel; empty means "trace".
 	Channel string
+	// Detached lets the nodes outlive the program that starts them: Detach leaves
+	// them running, Open finds them again, Stop ends them.
+	Detached bool
+	// Ports are those of a new network; the zero value takes free ones.
+	Ports Ports
+	// Hosts are, by names of nodes, the host names under which a new network's
+	// nodes are reached; 127.0.0.1 where none is given. They are in the genesis
+	// block and in the certificates. On the machine that makes the network they must lead
+	// to itself, and later to the host that the node's folder is moved to.
+	Hosts map[string]string
+	// Authorities gives each organisation of a new network a Fabric CA
+	// (EnrolAtCA), whose program needs a C compiler to build.
+	Authorities bool
 	// BatchInterval is how long an orderer waits for more transactions before
 	// it makes a block; zero means 200 ms, the best under load. 50 ms gives
 	// quicker answers when there is little of it.
@@ -37,6 +53,8 @@ type Config struct {
 	LogLevel string
 	// Logger hears about progress; nil means silence.
 	Logger *slog.Logger
+
+	caBinaries string // folder of fabric-ca-server
 }
 
 // A Network is a running channel. Its methods may be called concurrently.
@@ -45,47 +63,65 @@ type Network struct {
 	channel string
 	config  Config
 	logger  *slog.Logger
-	spawn   *spawner
-	unlock  func() // gives up Dir
+	spawn   *spawner // nil when detached
+	unlock  func()   // gives up Dir
 
-	stopping  sync.Once
+	leaving   sync.Once  // by Stop or Detach
 	deploying sync.Mutex // one lifecycle operation at a time
 
 	mu    sync.Mutex
 	plan  topology
 	nodes []*Node
 	conns map[string]*grpc.ClientConn // by MSP id
+
+	enrolling  sync.Mutex
+	registrars map[string]caIdentity // by MSP id; those that have enrolled
 }
 
 // Start brings the network up: about a second on two idle cores for a new one,
 // not counting EnsureBinaries. When it returns, every orderer and peer has
-// joined the channel; Deploy makes chaincode answer on every peer. On an error
-// nothing is left running.
+// joined the channel; Deploy makes chaincode answer on every peer. What runs
+// already is left alone, so Start also heals a detached network of which a part
+// is down. On an error nothing is left running, unless it is detached: then
+// what has come up stays, for the next try or for Open and Stop.
 func Start(ctx context.Context, config Config) (*Network, error) {
-	network, err := prepare(ctx, config)
+	config, err := config.withDefaults()
 	if err != nil {
 		return nil, err
 	}
+	if config, err = config.withPrograms(ctx); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(config.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	network, err := takeFolder(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	if err := network.loadOrCreate(ctx); err != nil {
+		network.giveUp()
+		return nil, err
+	}
+	if err := network.makeNodes(); err != nil {
+		network.giveUp()
+		return nil, err
+	}
 	if err := network.up(ctx); err != nil {
-		network.Stop()
+		network.giveUp()
 		return nil, err
 	}
 	return network, nil
 }
 
 // withDefaults fills in what was left out and makes Dir absolute.
-func (c Config) withDefaults(ctx context.Context) (Config, error) {
+func (c Config) withDefaults() (Config, error) {
 	if c.Dir == "" {
 		return c, errors.New("fabric: Config.Dir is empty; name a folder for the network")
 	}
 	var err error
 	if c.Dir, err = filepath.Abs(c.Dir); err != nil {
 		return c, err
-	}
-	if c.Binaries == "" {
-		if c.Binaries, err = EnsureBinaries(ctx); err != nil {
-			return c, err
-		}
 	}
 	c.Channel = cmp.Or(c.Channel, "trace")
 	c.BatchInterval = cmp.Or(c.BatchInterval, 200*time.Millisecond)
@@ -94,42 +130,62 @@ func (c Config) withDefaults(ctx context.Context) (Config, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return c, requirePrograms(c.Binaries)
+	return c, nil
 }
 
-// prepare takes possession of the folder and sets up everything but the
-// processes.
-func prepare(ctx context.Context, config Config) (*Network, error) {
-	config, err := config.withDefaults(ctx)
-	if err != nil {
-		return nil, err
+// withPrograms finds the Fabric programs, building them if it must.
+func (c Config) withPrograms(ctx context.Context) (Config, error) {
+	var err error
+	if c.Binaries == "" {
+		if c.Binaries, err = EnsureBinaries(ctx); err != nil {
+			return c, err
+		}
 	}
-	dir := config.Dir
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
+	if c.Authorities && c.caBinaries == "" {
+		if c.caBinaries, err = EnsureCA(ctx); err != nil {
+			return c, err
+		}
 	}
-	unlock, free, err := tryLockFile(filepath.Join(dir, "lock"))
+	return c, fabricTools.require(c.Binaries)
+}
+
+// takeFolder takes possession of the folder, which must exist.
+func takeFolder(ctx context.Context, config Config) (*Network, error) {
+	unlock, free, err := tryLockFile(filepath.Join(config.Dir, "lock"))
 	if err != nil {
 		return nil, err
 	}
 	if !free {
-		return nil, fmt.Errorf("another process runs the network in %s", dir)
+		return nil, fmt.Errorf("another process runs the network in %s", config.Dir)
 	}
-	network := &Network{
-		dir:     dir,
+	network := newNetwork(config)
+	network.unlock = unlock
+	if !config.Detached {
+		network.spawn = newSpawner()
+	}
+	return network, nil
+}
+
+func newNetwork(config Config) *Network {
+	return &Network{
+		dir:     config.Dir,
 		channel: config.Channel,
 		config:  config,
 		logger:  config.Logger,
-		spawn:   newSpawner(),
-		unlock:  unlock,
+		unlock:  func() {},
 		conns:   map[string]*grpc.ClientConn{},
+
+		registrars: map[string]caIdentity{},
 	}
-	if err := network.loadOrCreate(ctx); err != nil {
-		network.Stop()
-		return nil, err
+}
+
+// giveUp ends what nobody would look after: nothing that is detached.
+func (n *Network) giveUp() {
+	if n.config.Detached {
+		n.Detach()
+		return
 	}
-	network.makeNodes()
-	return network, nil
+	n.Stop()
 }
 
 func (n *Network) loadOrCreate(ctx context.Context) error {
@@ -143,7 +199,7 @@ func (n *Network) loadOrCreate(ctx context.Context) error {
 		return fmt.Errorf("%s holds a network with channel %q, not %q", n.dir, plan.Channel, n.channel)
 	}
 	n.plan = plan
-	return nil
+	return plan.agrees(n.config.Ports)
 }
 
 // create makes keys, genesis block and node folders. The plan is saved last:
@@ -155,7 +211,7 @@ func (n *Network) create(ctx context.Context) error {
 		}
 	}
 	var err error
-	if n.plan, err = newTopology(n.channel); err != nil {
+	if n.plan, err = newTopology(n.config); err != nil {
 		return err
 	}
 	if err := n.makeCrypto(ctx); err != nil {
@@ -174,11 +230,17 @@ func (n *Network) create(ctx context.Context) error {
 			return err
 		}
 	}
+	for _, ca := range n.plan.CAs {
+		if err := n.makeCAFolder(ca); err != nil {
+			return err
+		}
+	}
 	return n.plan.save(n.dir)
 }
 
-// makeNodes prepares a supervised process for everything in the plan.
-func (n *Network) makeNodes() {
+// makeNodes prepares a process for everything in the plan, and finds those that
+// run already.
+func (n *Network) makeNodes() error {
 	env := func(extra ...string) []string {
 		return append([]string{
 			"FABRIC_CFG_PATH=.",
@@ -189,8 +251,11 @@ func (n *Network) makeNodes() {
 		}, extra...)
 	}
 	for _, orderer := range n.plan.Orderers {
+		if !n.isHere(orderer.name()) {
+			continue
+		}
 		n.nodes = append(n.nodes, &Node{
-			name:    orderer.name(),
+			title:   orderer.name(),
 			address: orderer.Address(),
 			program: filepath.Join(n.config.Binaries, "orderer"),
 			env:     env(),
@@ -199,9 +264,12 @@ func (n *Network) makeNodes() {
 		})
 	}
 	for _, peer := range n.plan.Peers {
+		if !n.isHere(peer.name()) {
+			continue
+		}
 		folder := n.nodeFolder(peer.name())
 		n.nodes = append(n.nodes, &Node{
-			name:    peer.name(),
+			title:   peer.name(),
 			address: peer.Address(),
 			program: filepath.Join(n.config.Binaries, "peer"),
 			args:    []string{"node", "start"},
@@ -212,9 +280,25 @@ func (n *Network) makeNodes() {
 			spawn: n.spawn,
 		})
 	}
-	for _, service := range n.plan.Services {
-		n.nodes = append(n.nodes, n.serviceNode(service))
+	for _, ca := range n.plan.CAs {
+		if n.isHere(ca.name()) {
+			n.nodes = append(n.nodes, n.caNode(ca))
+		}
 	}
+	for _, service := range n.plan.Services {
+		if n.isHere(service.MSPID + "/peer") {
+			n.nodes = append(n.nodes, n.serviceNode(service))
+		}
+	}
+	if n.config.Detached {
+		return adoptStrays(n.nodes)
+	}
+	for _, node := range n.nodes {
+		if p, ok := node.daemon(); ok {
+			return fmt.Errorf("%s of the network in %s runs detached, as process %d", node.Name(), n.dir, p.PID)
+		}
+	}
+	return nil
 }
 
 // up starts every node and joins the channel where that has not happened yet.
@@ -222,7 +306,11 @@ func (n *Network) up(ctx context.Context) error {
 	began := time.Now()
 	starting, startContext := errgroup.WithContext(ctx)
 	for _, node := range n.Nodes() {
-		starting.Go(func() error { return node.Start(startContext) })
+		// An interrupted upgrade may have planned a process and not made its folder.
+		_, err := os.Stat(node.dir)
+		if err == nil && !n.isAuthority(node) {
+			starting.Go(func() error { return node.Start(startContext) })
+		}
 	}
 	if err := starting.Wait(); err != nil {
 		return err
@@ -231,12 +319,19 @@ func (n *Network) up(ctx context.Context) error {
 	// there yet is tried again much later.
 	joining, joinContext := errgroup.WithContext(ctx)
 	for _, orderer := range n.plan.Orderers {
-		joining.Go(func() error { return n.joinOrderer(joinContext, orderer) })
+		if n.isHere(orderer.name()) {
+			joining.Go(func() error { return n.joinOrderer(joinContext, orderer) })
+		}
 	}
 	for _, peer := range n.plan.Peers {
-		joining.Go(func() error { return n.joinPeer(joinContext, peer) })
+		if n.isHere(peer.name()) {
+			joining.Go(func() error { return n.joinPeer(joinContext, peer) })
+		}
 	}
 	if err := joining.Wait(); err != nil {
+		return err
+	}
+	if err := n.awaitLevel(ctx); err != nil {
 		return err
 	}
 	n.logger.Info("network is up", "channel", n.channel, "orderers", len(n.plan.Orderers), "peers", len(n.plan.Peers), "took", time.Since(began).Round(time.Millisecond))
@@ -246,23 +341,32 @@ func (n *Network) up(ctx context.Context) error {
 // Stop ends every node and closes every connection. Peers and orderers get a
 // moment to close their databases. The folder stays; Start takes it up again.
 // Stopping twice is no error.
-func (n *Network) Stop() { n.stopping.Do(n.stop) }
+func (n *Network) Stop() {
+	n.leaving.Do(func() {
+		n.disconnect()
+		n.stopNodes()
+		if n.spawn != nil {
+			n.spawn.close()
+		}
+		n.unlock()
+	})
+}
 
-func (n *Network) stop() {
+func (n *Network) stopNodes() {
+	var ending sync.WaitGroup
+	for _, node := range n.Nodes() {
+		ending.Go(func() { node.Stop(stopGrace) })
+	}
+	ending.Wait()
+}
+
+func (n *Network) disconnect() {
 	n.mu.Lock()
+	defer n.mu.Unlock()
 	for _, conn := range n.conns {
 		conn.Close()
 	}
 	n.conns = nil
-	nodes := slices.Clone(n.nodes)
-	n.mu.Unlock()
-	var ending sync.WaitGroup
-	for _, node := range nodes {
-		ending.Go(func() { node.Stop(5 * time.Second) })
-	}
-	ending.Wait()
-	n.spawn.close()
-	n.unlock()
 }
 
 // Channel is the name of the channel.
@@ -279,10 +383,10 @@ func (n *Network) Nodes() []*Node {
 func (n *Network) Node(name string) (*Node, error) {
 	var names []string
 	for _, node := range n.Nodes() {
-		if node.name == name {
+		if node.Name() == name {
 			return node, nil
 		}
-		names = append(names, node.name)
+		names = append(names, node.Name())
 	}
 	return nil, fmt.Errorf("no node %q in the network; there are %s", name, strings.Join(names, ", "))
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -95,7 +94,7 @@ func TestNetwork(t *testing.T) {
 func TestNodeThatDoesNotStart(t *testing.T) {
 	spawn := newSpawner()
 	defer spawn.close()
-	node := &Node{name: "orderer9", address: "127.0.0.1:1", program: "/bin/sh", args: []string{"-c", "echo no such ledger; exit 3"}, dir: t.TempDir(), spawn: spawn}
+	node := &Node{title: "orderer9", address: "127.0.0.1:1", program: "/bin/sh", args: []string{"-c", "echo no such ledger; exit 3"}, dir: t.TempDir(), spawn: spawn}
 	err := node.Start(t.Context())
 	require.ErrorContains(t, err, "orderer9 ended while starting: exit status 3")
 	require.ErrorContains(t, err, "no such ledger")
@@ -105,14 +104,11 @@ func TestNodeThatDoesNotStart(t *testing.T) {
 }
 
 func TestStopKillsWhatIgnoresIt(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
 	spawn := newSpawner()
 	defer spawn.close()
-	node := &Node{name: "deaf", address: listener.Addr().String(), program: "/bin/sh",
+	node := &Node{title: "deaf", address: "127.0.0.1:0", program: "/bin/sh",
 		args: []string{"-c", "trap '' TERM; echo deaf; while :; do sleep 1; done"}, dir: t.TempDir(), spawn: spawn}
-	require.NoError(t, node.Start(t.Context()))
+	require.NoError(t, node.launch())
 	eventually(t, func() error {
 		if !strings.Contains(node.logTail(), "deaf") {
 			return errors.New("not deaf yet")

@@ -18,13 +18,13 @@ import (
 // A Node is one process of the network – an orderer, a peer or a chaincode –
 // that can be stopped, killed and started again on its data and address.
 type Node struct {
-	name    string
+	title   string // guarded by mu: a chaincode's changes when it comes in
 	address string // where it accepts connections when it is up
 	program string
 	args    []string
 	env     []string
-	dir     string // working directory; holds the log
-	spawn   *spawner
+	dir     string   // working directory; holds the log
+	spawn   *spawner // of a node that ends with this program; nil for a daemon
 
 	mu      sync.Mutex
 	cmd     *exec.Cmd
@@ -32,8 +32,20 @@ type Node struct {
 	exitErr error         // valid once exited is closed
 }
 
-// Name is "orderer1", "ProducerMSP/peer" or "ProducerMSP/<chaincode name>".
-func (n *Node) Name() string { return n.name }
+// Name is "orderer1", "ProducerMSP/peer", "ProducerMSP/ca" or
+// "ProducerMSP/<chaincode name>", with "/next" for a chaincode's new program
+// while an upgrade is under way.
+func (n *Node) Name() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.title
+}
+
+func (n *Node) rename(title string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.title = title
+}
 
 // Address is host:port of the node's main listener.
 func (n *Node) Address() string { return n.address }
@@ -42,21 +54,30 @@ func (n *Node) Address() string { return n.address }
 func (n *Node) LogFile() string { return filepath.Join(n.dir, "log") }
 
 // Running tells whether the process is alive.
-func (n *Node) Running() bool {
+func (n *Node) Running() bool { return n.PID() != 0 }
+
+// PID is the number of the living process, 0 when there is none.
+func (n *Node) PID() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.running()
+	return n.pid()
 }
 
-func (n *Node) running() bool {
+func (n *Node) pid() int {
+	if n.spawn == nil {
+		if p, ok := n.daemon(); ok {
+			return p.PID
+		}
+		return 0
+	}
 	if n.cmd == nil {
-		return false
+		return 0
 	}
 	select {
 	case <-n.exited:
-		return false
+		return 0
 	default:
-		return true
+		return n.cmd.Process.Pid
 	}
 }
 
@@ -73,8 +94,12 @@ func (n *Node) Start(ctx context.Context) error {
 func (n *Node) launch() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.running() {
+	if n.pid() != 0 {
 		return nil
+	}
+	// Otherwise whoever listens there would be taken for the node.
+	if err := requireUnused(n.address); err != nil {
+		return fmt.Errorf("start %s: %w", n.title, err)
 	}
 	log, err := os.OpenFile(n.LogFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -85,9 +110,14 @@ func (n *Node) launch() error {
 	cmd.Dir = n.dir
 	cmd.Env = n.env
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if err := n.spawn.start(cmd); err != nil {
-		return fmt.Errorf("start %s: %w", n.name, err)
+	if n.spawn == nil {
+		err = n.startDaemon(cmd)
+	} else {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+		err = n.spawn.start(cmd)
+	}
+	if err != nil {
+		return fmt.Errorf("start %s: %w", n.title, err)
 	}
 	exited := make(chan struct{})
 	n.cmd, n.exited = cmd, exited
@@ -101,19 +131,33 @@ func (n *Node) launch() error {
 	return nil
 }
 
+// startDaemon starts the process in a session of its own, so that neither the
+// end of this program nor a key pressed at its terminal concerns it.
+func (n *Node) startDaemon(cmd *exec.Cmd) error {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	p, ok := findProcess(cmd.Process.Pid)
+	if !ok {
+		return nil // ended already; awaitListening tells why
+	}
+	return n.writePIDFile(p)
+}
+
 func (n *Node) awaitListening(ctx context.Context) error {
 	n.mu.Lock()
-	exited := n.exited
+	exited := n.exited // nil when another program started it
 	n.mu.Unlock()
 	return poll(ctx, 20*time.Millisecond, func() (bool, error) {
 		select {
 		case <-exited:
-			return false, fatal(fmt.Errorf("%s ended while starting: %v; its log ends with:\n%s", n.name, n.exitError(), n.logTail()))
+			return false, fatal(fmt.Errorf("%s ended while starting: %v; its log ends with:\n%s", n.Name(), n.exitError(), n.logTail()))
 		default:
 		}
 		conn, err := net.DialTimeout("tcp", n.address, time.Second)
 		if err != nil {
-			return false, fmt.Errorf("%s does not listen on %s yet: %w", n.name, n.address, err)
+			return false, fmt.Errorf("%s does not listen on %s yet: %w", n.Name(), n.address, err)
 		}
 		conn.Close()
 		return true, nil
@@ -128,42 +172,37 @@ func (n *Node) exitError() error {
 
 // Stop asks the process to end and waits for it; after grace it is killed.
 func (n *Node) Stop(grace time.Duration) {
-	n.signal(syscall.SIGTERM)
-	if !n.awaitExit(grace) {
+	if !n.end(syscall.SIGTERM, grace) {
 		n.Kill()
 	}
 }
 
 // Kill ends the process at once, without letting it save anything, and returns
 // when it is gone.
-func (n *Node) Kill() {
-	n.signal(syscall.SIGKILL)
-	n.awaitExit(-1)
-}
+func (n *Node) Kill() { n.end(syscall.SIGKILL, -1) }
 
-func (n *Node) signal(sig syscall.Signal) {
+// end sends a signal and waits for the process to end, for as long as it takes
+// when limit is negative.
+func (n *Node) end(sig syscall.Signal, limit time.Duration) bool {
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.running() {
+	pid, exited := n.pid(), n.exited
+	if pid != 0 {
 		// The group, so that nothing the process started stays behind. That it
 		// is gone already is no error.
-		_ = syscall.Kill(-n.cmd.Process.Pid, sig)
+		_ = syscall.Kill(-pid, sig)
 	}
-}
-
-// awaitExit waits for the process to end; forever when limit is negative.
-func (n *Node) awaitExit(limit time.Duration) bool {
-	n.mu.Lock()
-	exited := n.exited
 	n.mu.Unlock()
-	if exited == nil {
-		return true
-	}
 	var expired <-chan time.Time
 	if limit >= 0 {
 		timer := time.NewTimer(limit)
 		defer timer.Stop()
 		expired = timer.C
+	}
+	if n.spawn == nil {
+		return n.awaitDaemonExit(expired)
+	}
+	if exited == nil {
+		return true
 	}
 	select {
 	case <-exited:
@@ -171,6 +210,21 @@ func (n *Node) awaitExit(limit time.Duration) bool {
 	case <-expired:
 		return false
 	}
+}
+
+// awaitDaemonExit looks again and again: only a parent is told.
+func (n *Node) awaitDaemonExit(expired <-chan time.Time) bool {
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for n.Running() {
+		select {
+		case <-expired:
+			return false
+		case <-ticker.C:
+		}
+	}
+	_ = n.removePIDFile() // one that stays names a dead process
+	return true
 }
 
 // logTail returns the last lines of the log, for messages.

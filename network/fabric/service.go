@@ -15,8 +15,6 @@ import (
 	"slices"
 	"strconv"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // chaincodePackage is what is installed on peers. It holds no code, because the
@@ -99,46 +97,90 @@ func archive(entries ...entry) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// service is a chaincode process that is being brought in.
-type service struct {
-	plan servicePlan
-	node *Node
-}
-
-// startServices starts one process per organisation and tells each peer's
-// builder where its own is.
-func (n *Network) startServices(ctx context.Context, chaincode Chaincode, pack chaincodePackage) ([]service, error) {
-	ports, err := freePorts(len(n.plan.Peers))
-	if err != nil {
-		return nil, err
+// planServices plans one process per organisation that the definition of that
+// sequence will bring in. Those that an interrupted attempt has planned for the
+// same package are kept, others of the chaincode that never came in are ended.
+func (n *Network) planServices(chaincode Chaincode, pack chaincodePackage, sequence int64) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	planned := map[string]bool{}
+	var abandoned []*Node
+	n.plan.Services = slices.DeleteFunc(n.plan.Services, func(s servicePlan) bool {
+		if s.Chaincode != chaincode.Name || s.Incoming == 0 {
+			return false
+		}
+		if s.PackageID == pack.id && s.Incoming == sequence {
+			planned[s.MSPID] = true
+			return false
+		}
+		n.nodes = slices.DeleteFunc(n.nodes, func(node *Node) bool {
+			if node.Name() == s.name() {
+				abandoned = append(abandoned, node)
+			}
+			return node.Name() == s.name()
+		})
+		return true
+	})
+	for _, node := range abandoned {
+		node.Kill()
 	}
-	services := make([]service, len(n.plan.Peers))
-	group, groupContext := errgroup.WithContext(ctx)
-	for i, plan := range n.plan.Peers {
-		planned := servicePlan{
-			MSPID:     plan.MSPID,
+	for _, peer := range n.plan.Peers {
+		if planned[peer.MSPID] {
+			continue
+		}
+		port, err := n.plan.servicePort(peer)
+		if err != nil {
+			return err
+		}
+		service := servicePlan{
+			MSPID:     peer.MSPID,
 			Chaincode: chaincode.Name,
+			Version:   chaincode.Version,
+			Incoming:  sequence,
 			Label:     pack.label,
 			PackageID: pack.id,
-			Address:   net.JoinHostPort(host, strconv.Itoa(ports[i])),
-			Program:   pack.program,
+			Address:   net.JoinHostPort(loopback, strconv.Itoa(port)),
+			Program:   filepath.Join("programs", pack.label),
 			Arguments: chaincode.Arguments,
 		}
-		services[i] = service{plan: planned, node: n.serviceNode(planned)}
-		group.Go(func() error {
-			if err := n.makeServiceFolder(plan, planned); err != nil {
-				return err
-			}
-			return services[i].node.Start(groupContext)
-		})
+		n.plan.Services = append(n.plan.Services, service)
+		n.nodes = append(n.nodes, n.serviceNode(service))
 	}
-	if err := group.Wait(); err != nil {
-		for _, service := range services {
-			service.node.Kill()
+	return n.plan.save(n.dir)
+}
+
+// startService starts an organisation's process of a package and tells its
+// peer's builder where it is. A running one is left alone.
+func (n *Network) startService(ctx context.Context, peer peerPlan, pack chaincodePackage) error {
+	service, ok := n.service(func(s servicePlan) bool { return s.MSPID == peer.MSPID && s.PackageID == pack.id })
+	switch {
+	case !ok:
+		return fmt.Errorf("no process of %s is planned for %s", pack.label, peer.MSPID)
+	case !n.isHere(peer.name()) && service.Incoming > 0:
+		return fmt.Errorf("the peer of %s is on another host, where this program cannot start %s: upgrade there with Fabric's own peer lifecycle commands", peer.MSPID, pack.label)
+	case !n.isHere(peer.name()):
+		return nil
+	}
+	node, err := n.Node(service.name())
+	if err != nil {
+		return err
+	}
+	if !node.Running() {
+		if err := n.makeServiceFolder(peer, service); err != nil {
+			return err
 		}
-		return nil, err
 	}
-	return services, nil
+	return node.Start(ctx)
+}
+
+func (n *Network) service(match func(servicePlan) bool) (servicePlan, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	i := slices.IndexFunc(n.plan.Services, match)
+	if i < 0 {
+		return servicePlan{}, false
+	}
+	return n.plan.Services[i], true
 }
 
 // makeServiceFolder writes the TLS material of the process, and the peer's end
@@ -181,11 +223,14 @@ func (n *Network) serviceFolder(planned servicePlan) string {
 	return n.nodeFolder(planned.MSPID + "/" + planned.Label)
 }
 
+// programOf is the kept copy of the program.
+func (n *Network) programOf(planned servicePlan) string { return filepath.Join(n.dir, planned.Program) }
+
 func (n *Network) serviceNode(planned servicePlan) *Node {
 	return &Node{
-		name:    planned.name(),
+		title:   planned.name(),
 		address: planned.Address,
-		program: planned.Program,
+		program: n.programOf(planned),
 		args:    planned.Arguments,
 		env: []string{
 			"CHAINCODE_ID=" + planned.PackageID,
@@ -202,36 +247,64 @@ func (n *Network) serviceNode(planned servicePlan) *Node {
 
 // serves tells whether the network runs this very package.
 func (n *Network) serves(name, packageID string) bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return slices.ContainsFunc(n.plan.Services, func(s servicePlan) bool {
-		return s.Chaincode == name && s.PackageID == packageID
+	_, ok := n.service(func(s servicePlan) bool {
+		return s.Chaincode == name && s.PackageID == packageID && s.Incoming == 0
 	})
+	return ok
 }
 
-// adoptServices makes the processes those of the chaincode, for this run and
-// the next, and ends the ones they replace.
-func (n *Network) adoptServices(name string, services []service) error {
+// Serves tells whether the network runs this very program as that chaincode.
+func (n *Network) Serves(name, program string) (bool, error) {
+	service, ok := n.service(func(s servicePlan) bool { return s.Chaincode == name && s.Incoming == 0 })
+	if !ok {
+		return false, nil
+	}
+	pack, err := n.packageChaincode(Chaincode{Name: name, Version: service.Version, Binary: program})
+	return pack.id == service.PackageID, err
+}
+
+// adoptServices makes the processes that came in by the committed sequence those of
+// the chaincode, for this run and the next, and ends the ones they replace, one
+// after the other.
+func (n *Network) adoptServices(name string, committed int64) error {
 	n.mu.Lock()
 	var replaced []*Node
-	n.plan.Services = slices.DeleteFunc(n.plan.Services, func(s servicePlan) bool { return s.Chaincode == name })
-	for _, s := range services {
+	var came []servicePlan
+	for _, s := range n.plan.Services {
+		if s.Chaincode == name && s.Incoming > 0 && s.Incoming <= committed {
+			came = append(came, s)
+		}
+	}
+	for _, s := range came {
+		in := s
+		in.Incoming = 0
+		n.plan.Services = slices.DeleteFunc(n.plan.Services, func(old servicePlan) bool {
+			return old.MSPID == s.MSPID && old.Chaincode == name
+		})
+		n.plan.Services = append(n.plan.Services, in)
 		n.nodes = slices.DeleteFunc(n.nodes, func(node *Node) bool {
-			same := node.name == s.node.name
-			if same {
+			old := node.Name() == in.name()
+			if old {
 				replaced = append(replaced, node)
 			}
-			return same
+			return old
 		})
-		n.plan.Services = append(n.plan.Services, s.plan)
+		for _, node := range n.nodes {
+			if node.Name() == s.name() {
+				node.rename(in.name())
+			}
+		}
 	}
-	for _, s := range services {
-		n.nodes = append(n.nodes, s.node)
-	}
-	err := n.plan.save(n.dir)
+	// The old ones end before the plan forgets them: one that stays would have
+	// nobody to end it.
 	n.mu.Unlock()
 	for _, node := range replaced {
 		node.Stop(2 * time.Second)
 	}
-	return err
+	if len(came) == 0 {
+		return nil
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.plan.save(n.dir)
 }

@@ -1,11 +1,12 @@
 package fabric
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -13,9 +14,9 @@ import (
 	"strings"
 )
 
-// host is where every node listens. A network that spans hosts is made by
-// moving node folders, not by this launcher.
-const host = "127.0.0.1"
+// loopback is where nodes listen unless Config.Hosts says otherwise, and where
+// every chaincode process does: beside its peer.
+const loopback = "127.0.0.1"
 
 // Organisations are the members of the channel, in the order in which the
 // nodes and certificates are made.
@@ -31,6 +32,7 @@ type topology struct {
 	Channel  string        `json:"channel"`
 	Orderers []ordererPlan `json:"orderers"`
 	Peers    []peerPlan    `json:"peers"`
+	CAs      []caPlan      `json:"certificateAuthorities,omitempty"`
 	Services []servicePlan `json:"services"` // chaincode processes
 }
 
@@ -60,58 +62,97 @@ func (o ordererPlan) adminAddress() string {
 type peerPlan struct {
 	nodePlan
 	ChaincodePort int `json:"chaincodePort"`
+	// ServicePorts are for chaincode processes; further ones take free ports.
+	ServicePorts []int `json:"servicePorts"`
 }
 
 func (p peerPlan) name() string { return p.MSPID + "/peer" }
 
+// caPlan is one organisation's Fabric CA.
+type caPlan struct {
+	MSPID  string `json:"msp"`
+	Domain string `json:"domain"`
+	Host   string `json:"host"`
+	Port   int    `json:"port"`
+}
+
+func (c caPlan) name() string { return c.MSPID + "/ca" }
+
+// Address is host:port of the authority's listener.
+func (c caPlan) Address() string { return net.JoinHostPort(c.Host, strconv.Itoa(c.Port)) }
+
 // servicePlan is one organisation's process of one chaincode version.
 type servicePlan struct {
-	MSPID     string   `json:"msp"`
-	Chaincode string   `json:"chaincode"`
+	MSPID     string `json:"msp"`
+	Chaincode string `json:"chaincode"`
+	Version   string `json:"version"`
+	// Incoming is the sequence of the definition that will bring the process
+	// in; 0 once it has.
+	Incoming  int64    `json:"incoming,omitempty"`
 	Label     string   `json:"label"`
 	PackageID string   `json:"packageID"`
 	Address   string   `json:"address"`
-	Program   string   `json:"program"`
+	Program   string   `json:"program"` // within Dir
 	Arguments []string `json:"arguments,omitempty"`
 }
 
-func (s servicePlan) name() string { return s.MSPID + "/" + s.Chaincode }
+func (s servicePlan) name() string {
+	if s.Incoming > 0 {
+		return s.MSPID + "/" + s.Chaincode + "/next"
+	}
+	return s.MSPID + "/" + s.Chaincode
+}
 
-// newTopology plans a network on ports that are free now.
-func newTopology(channel string) (topology, error) {
-	ports, err := freePorts(2*orderers + 2*len(Organisations))
+// newTopology plans a network.
+func newTopology(config Config) (topology, error) {
+	ports, err := config.Ports.assign()
 	if err != nil {
 		return topology{}, err
 	}
-	next := func() int {
-		port := ports[0]
-		ports = ports[1:]
-		return port
+	plan := topology{Channel: config.Channel}
+	hosts := maps.Clone(config.Hosts)
+	hostOf := func(node string) string {
+		name := cmp.Or(hosts[node], loopback)
+		delete(hosts, node)
+		return name
 	}
-	plan := topology{Channel: channel}
 	for i := 1; i <= orderers; i++ {
+		name := fmt.Sprintf("orderer%d", i)
 		plan.Orderers = append(plan.Orderers, ordererPlan{
 			nodePlan: nodePlan{
 				MSPID:    fmt.Sprintf("Orderer%dMSP", i),
 				Domain:   fmt.Sprintf("ordering%d.example", i),
-				Hostname: fmt.Sprintf("orderer%d", i),
-				Host:     host,
-				Port:     next(),
+				Hostname: name,
+				Host:     hostOf(name),
+				Port:     ports[name],
 			},
-			AdminPort: next(),
+			AdminPort: ports[name+"/admin"],
 		})
 	}
 	for _, msp := range Organisations {
+		domain := strings.ToLower(strings.TrimSuffix(msp, "MSP")) + ".example"
 		plan.Peers = append(plan.Peers, peerPlan{
 			nodePlan: nodePlan{
 				MSPID:    msp,
-				Domain:   strings.ToLower(strings.TrimSuffix(msp, "MSP")) + ".example",
+				Domain:   domain,
 				Hostname: "peer0",
-				Host:     host,
-				Port:     next(),
+				Host:     hostOf(msp + "/peer"),
+				Port:     ports[msp+"/peer"],
 			},
-			ChaincodePort: next(),
+			ChaincodePort: ports[msp+"/peer/listener"],
+			ServicePorts:  []int{ports[msp+"/service"], ports[msp+"/service/next"]},
 		})
+		if config.Authorities {
+			plan.CAs = append(plan.CAs, caPlan{MSPID: msp, Domain: domain, Host: hostOf(msp + "/ca"), Port: ports[msp+"/ca"]})
+		}
+	}
+	for node := range hosts {
+		return topology{}, fmt.Errorf("hosts: no node %q; there are orderer1 to orderer%d, and for each organisation such as %s/peer, %s/ca", node, orderers, Organisations[0], Organisations[0])
+	}
+	for name, address := range plan.addresses() {
+		if err := requireUnused(address); err != nil {
+			return topology{}, fmt.Errorf("%s: %w; choose other ports", name, err)
+		}
 	}
 	return plan, nil
 }
@@ -152,23 +193,64 @@ func (t *topology) peer(mspID string) (peerPlan, error) {
 	return peerPlan{}, fmt.Errorf("no organisation %q in the network; there are %s", mspID, strings.Join(Organisations[:], ", "))
 }
 
-// freePorts finds n ports of the loopback interface that are free now. They
-// are below the range from which the kernel takes the ports of outgoing
-// connections: a port from that range could be gone before the node binds it.
-func freePorts(n int) ([]int, error) {
-	const lowest, count = 15000, 17000
-	ports := make([]int, 0, n)
-	for offset, start := 0, rand.IntN(count); offset < count && len(ports) < n; offset++ {
-		port := lowest + (start+offset)%count
-		listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
-		if err != nil {
-			continue
+// agrees refuses ports that are not those of the plan.
+func (t *topology) agrees(ports Ports) error {
+	if !ports.given() {
+		return nil
+	}
+	wanted, err := ports.assign()
+	if err != nil {
+		return err
+	}
+	for name, address := range t.addresses() {
+		_, named := ports.Named[name]
+		if (named || ports.Base != 0) && !strings.HasSuffix(address, fmt.Sprintf(":%d", wanted[name])) {
+			return fmt.Errorf("%s listens on %s since the network was made, not on port %d: peers and orderers are in the genesis block with their ports", name, address, wanted[name])
 		}
-		listener.Close()
-		ports = append(ports, port)
 	}
-	if len(ports) < n {
-		return nil, fmt.Errorf("only %d of %d ports free on %s between %d and %d", len(ports), n, host, lowest, lowest+count)
+	return nil
+}
+
+// addresses are all planned listeners, by the names of their ports.
+func (t *topology) addresses() map[string]string {
+	addresses := map[string]string{}
+	at := func(name, host string, port int) {
+		addresses[name] = net.JoinHostPort(host, strconv.Itoa(port))
 	}
-	return ports, nil
+	for _, o := range t.Orderers {
+		at(o.name(), o.Host, o.Port)
+		at(o.name()+"/admin", o.Host, o.AdminPort)
+	}
+	for _, p := range t.Peers {
+		at(p.name(), p.Host, p.Port)
+		at(p.name()+"/listener", p.Host, p.ChaincodePort)
+		for i, suffix := range []string{"/service", "/service/next"} {
+			if i < len(p.ServicePorts) {
+				at(p.MSPID+suffix, loopback, p.ServicePorts[i])
+			}
+		}
+	}
+	for _, ca := range t.CAs {
+		at(ca.name(), ca.Host, ca.Port)
+	}
+	return addresses
+}
+
+// servicePort is where an organisation's next chaincode process can listen.
+func (t *topology) servicePort(peer peerPlan) (int, error) {
+	taken := map[string]bool{}
+	for _, s := range t.Services {
+		taken[s.Address] = true
+	}
+	for _, port := range peer.ServicePorts {
+		address := net.JoinHostPort(loopback, strconv.Itoa(port))
+		if !taken[address] && requireUnused(address) == nil {
+			return port, nil
+		}
+	}
+	free, err := freePorts(1)
+	if err != nil {
+		return 0, err
+	}
+	return free[0], nil
 }

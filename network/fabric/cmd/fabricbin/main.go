@@ -1,5 +1,5 @@
-// Command fabricbin builds the pinned Fabric programs if they are not in the
-// cache yet and prints the folder that holds them.
+// Command fabricbin builds the pinned Fabric programs, Fabric CA included, if
+// they are not in the cache yet and prints the folders that hold them.
 package main
 
 import (
@@ -14,10 +14,12 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	dir, err := fabric.EnsureBinaries(ctx)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	for _, ensure := range []func(context.Context) (string, error){fabric.EnsureBinaries, fabric.EnsureCA} {
+		dir, err := ensure(ctx)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		fmt.Println(dir)
 	}
-	fmt.Println(dir)
 }

@@ -1,0 +1,395 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/hyperledger/fabric-gateway/pkg/client"
+	"github.com/hyperledger/fabric-gateway/pkg/hash"
+	"github.com/hyperledger/fabric-gateway/pkg/identity"
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+
+	"traceledger/chaincode/trace"
+	"traceledger/network/fabric"
+)
+
+// operator is somebody with the binary, a shell and a network of their own.
+type operator struct {
+	t           *testing.T
+	binary, dir string
+	file        string // YAML file of the network
+}
+
+func newOperator(t *testing.T) *operator {
+	path, err := binary()
+	require.NoError(t, err)
+	folder := t.TempDir()
+	o := &operator{t: t, binary: path, dir: filepath.Join(folder, "network"), file: filepath.Join(folder, "network.yaml")}
+	content := fmt.Sprintf("dir: %s\nbasePort: 0\nhosts: {orderer4: localhost}\nbatchInterval: 50ms\nlogLevel: error\nchaincode: %s\n", o.dir, o.tracecc("one", ""))
+	require.NoError(t, os.WriteFile(o.file, []byte(content), 0o600))
+	o.downAtTheEnd(o.dir)
+	return o
+}
+
+// downAtTheEnd leaves the network to a shell that takes it down when the test lets go
+// of it, as it does too when it is killed.
+func (o *operator) downAtTheEnd(dir string) {
+	// A command that the test's end has left alone may still be in charge for a while.
+	const script = `read -r _; n=0
+while test $n -lt 60 -a -f "$1/topology.json" && ! "$0" network down -dir "$1"; do n=$((n+1)); sleep 1; done`
+	shell := exec.Command("/bin/sh", "-c", script, o.binary, dir)
+	shell.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	hold, err := shell.StdinPipe()
+	require.NoError(o.t, err)
+	require.NoError(o.t, shell.Start())
+	o.t.Cleanup(func() {
+		hold.Close()
+		_ = shell.Wait() // of a network that is down or was never up
+	})
+}
+
+// tracecc builds the contracts' program; other linker flags make another program.
+func (o *operator) tracecc(name, flags string) string {
+	o.t.Helper()
+	program := filepath.Join(o.t.TempDir(), name)
+	out, err := exec.Command("go", "build", "-buildvcs=false", "-ldflags", flags, "-o", program, "traceledger/chaincode/cmd/tracecc").CombinedOutput()
+	require.NoError(o.t, err, string(out))
+	return program
+}
+
+func (o *operator) try(args ...string) (string, error) {
+	cmd := exec.Command(o.binary, append([]string{"network", args[0], "-config", o.file}, args[1:]...)...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func (o *operator) network(args ...string) string {
+	o.t.Helper()
+	out, err := o.try(args...)
+	require.NoError(o.t, err, "network %v: %s", args, out)
+	return out
+}
+
+func (o *operator) refused(args ...string) string {
+	o.t.Helper()
+	out, err := o.try(args...)
+	require.Error(o.t, err, "network %v: %s", args, out)
+	return out
+}
+
+// interrupted kills the command after a time in which it cannot be done.
+func (o *operator) interrupted(after time.Duration, args ...string) {
+	o.t.Helper()
+	ctx, cancel := context.WithTimeout(o.t.Context(), after)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, o.binary, append([]string{"network", args[0], "-config", o.file}, args[1:]...)...)
+	require.Error(o.t, cmd.Run(), "network %v was done before it was interrupted", args)
+}
+
+func (o *operator) nodes() []fabric.NodeStatus {
+	o.t.Helper()
+	var nodes []fabric.NodeStatus
+	require.NoError(o.t, json.Unmarshal([]byte(o.network("status", "-json")), &nodes))
+	return nodes
+}
+
+// TestDemoOnFabric loads the whole demonstration on a real Fabric network, by the
+// command behind make network, and scans it at the scanner: the services above the
+// ledger are the very same, only the engine differs.
+func TestDemoOnFabric(t *testing.T) {
+	o := newOperator(t)
+	var printed lineBuffer
+	var failed bytes.Buffer
+	gateway, scanner := freeAddress(t), freeAddress(t)
+	cmd := exec.Command(o.binary, "network", "demo", "-config", o.file, "-addr", gateway, "-scanner-addr", scanner)
+	cmd.Stdout, cmd.Stderr = &printed, &failed
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	require.NoError(t, cmd.Start())
+	exited := make(chan error, 1)
+	go func() { exited <- cmd.Wait() }()
+	deadline := time.After(4 * time.Minute)
+	for !strings.Contains(printed.String(), "ready http://"+gateway) {
+		select {
+		case err := <-exited:
+			require.FailNow(t, "the command ended", "%v: %s", err, failed.String())
+		case <-deadline:
+			require.FailNow(t, "the demonstration is not loaded", printed.String())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	require.Contains(t, printed.String(), "http://"+scanner+"/", "codes lead to the scanner")
+	checkDemoPages(t, printed.String())
+	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, <-exited, failed.String())
+	o.network("status") // the network has stayed up
+	o.network("down")
+}
+
+// startConsortium brings a network up by commands, with a gateway of its own identities
+// on it and what a factory needs to register lots.
+func startConsortium(t *testing.T) (*operator, *roles) {
+	o := newOperator(t)
+	printed := o.network("up")
+	require.Contains(t, printed, "every gateway takes submits, chaincode trace 1")
+	t.Log(strings.TrimSpace(printed))
+	r := &roles{gateway: newHouse(t)}
+	wallet := filepath.Join(r.gateway.data, "wallet")
+	parties := map[trace.Role]string{trace.RoleRegulator: "the-regulator", trace.RoleFactory: "the-factory"}
+	for role, party := range parties {
+		o.network("enrol", "-role", string(role), "-party", party, "-to", wallet)
+	}
+	o.network("enrol", "-role", string(trace.RoleScanner), "-party", readerParty, "-to", wallet)
+	o.network("enrol", "-role", string(trace.RoleRegulator), "-party", operatorParty, "-to", wallet)
+	requireEnrolledAtCA(t, filepath.Join(wallet, "the-factory@factory", "cert.pem"))
+	gateway := r.gateway.configure(Config{Connection: filepath.Join(o.dir, "clients", trace.PlatformMSP, connectionName)})
+	for role, party := range parties {
+		r.gateway.tokens[role] = strings.TrimSpace(r.gateway.command("token", "-config", gateway, "-make", string(role), "-role", string(role), "-party", party))
+	}
+	r.gateway.start("gateway", "-config", gateway)
+	r.gateway.furnish()
+	return o, r
+}
+
+// settleAll ends the writers, repeats what was not settled, and demands every record at
+// the gateway and on every peer, once.
+func (o *operator) settleAll(r *roles, w *writers, made trace.Time) {
+	t := o.t
+	t.Helper()
+	acknowledged, unsettled := w.end(t)
+	t.Logf("%d records acknowledged, %d to be repeated", len(acknowledged), len(unsettled))
+	for _, lot := range unsettled {
+		acknowledged[lot] = r.settle(t, made, lot).Transaction
+	}
+	r.gateway.checkAcknowledged(acknowledged)
+	require.Equal(t, len(acknowledged), r.gateway.countLots(), "nothing is lost, nothing doubled")
+	o.requireOnEveryPeer(acknowledged)
+}
+
+// TestNetworkCommands has an operator bring a network up, lose and heal an orderer, a
+// peer and a chaincode, and upgrade the chaincode, all under writers at a gateway:
+// every acknowledged record is on every peer, and nothing is left after down.
+func TestNetworkCommands(t *testing.T) {
+	o, r := startConsortium(t)
+	require.Len(t, o.nodes(), 19)
+	require.Contains(t, o.refused("clean", "-yes"), "is running")
+	require.Contains(t, o.refused("stop", "nobody"), "there are orderer1, ")
+	require.Contains(t, o.refused("enrol", "-role", "lab", "-party", "a-lab", "-org", "PlatformMSP", "-to", t.TempDir()), "is one of LabMSP")
+	made := trace.TimeOf(time.Now()) - 3_600_000
+
+	w := r.write(t, made)
+	w.more(t, 20)
+	lost := []string{"orderer4", "CarrierMSP/peer", "LabMSP/trace"}
+	for _, node := range lost {
+		o.network("kill", node)
+	}
+	ill := o.refused("status")
+	require.Contains(t, ill, "3 of 19 nodes are not well: "+strings.Join(lost, ", "))
+	w.more(t, 20)
+	t.Log(strings.TrimSpace(o.network("up")))
+	o.network("status")
+	w.more(t, 20)
+	two := o.tracecc("two", "-s -w")
+	o.interrupted(500*time.Millisecond, "upgrade", "-chaincode", two)
+	o.network("up")
+	w.more(t, 20)
+	t.Log(strings.TrimSpace(o.network("upgrade", "-chaincode", two)))
+	w.more(t, 20)
+	o.settleAll(r, w, made)
+	require.Len(t, o.nodes(), 19, "the processes of the old version are gone")
+
+	moved := o.moveToAnotherHost("orderer4")
+	o.network("up")
+	o.network("kill", "orderer3") // without orderer4 nothing would be ordered now
+	r.settle(t, made, "MOVED")
+	o.network("up")
+	r.gateway.stop()
+	require.Contains(t, o.network("down", "-dir", moved), "no process and no listener is left")
+
+	nodes := o.nodes()
+	require.Len(t, nodes, 18)
+	for _, node := range nodes {
+		if strings.HasSuffix(node.Name, "/peer") || strings.HasSuffix(node.Name, "/trace") {
+			require.Equal(t, "trace 2", node.Chaincode, node.Name)
+		}
+	}
+	require.Contains(t, o.network("down"), "no process and no listener is left")
+	for _, node := range nodes {
+		// A process is there until the system's first one has taken note of its end.
+		require.Eventually(t, func() bool { return errors.Is(syscall.Kill(-node.PID, 0), syscall.ESRCH) }, 10*time.Second, 10*time.Millisecond, node.Name)
+		_, err := net.DialTimeout("tcp", node.Address, time.Second)
+		require.ErrorIs(t, err, syscall.ECONNREFUSED, node.Name)
+	}
+	require.Contains(t, o.refused("status"), "18 of 18 nodes are not well")
+	o.network("clean", "-yes")
+	require.NoDirExists(t, o.dir)
+}
+
+// moveToAnotherHost does to a node what docs/network.md tells to do, on the same machine.
+func (o *operator) moveToAnotherHost(node string) (dir string) {
+	o.t.Helper()
+	dir = filepath.Join(o.t.TempDir(), "another")
+	require.NoError(o.t, os.MkdirAll(filepath.Join(dir, "nodes"), 0o700))
+	o.downAtTheEnd(dir)
+	o.network("stop", node)
+	plan, err := os.ReadFile(filepath.Join(o.dir, "topology.json"))
+	require.NoError(o.t, err)
+	require.NoError(o.t, os.WriteFile(filepath.Join(dir, "topology.json"), plan, 0o600))
+	require.NoError(o.t, os.Rename(filepath.Join(o.dir, "nodes", node), filepath.Join(dir, "nodes", node)))
+	o.network("start", node, "-dir", dir)
+	require.Contains(o.t, o.network("status", "-dir", dir), node)
+	return dir
+}
+
+// more waits for so many acknowledgements from now on.
+func (w *writers) more(t *testing.T, lots int) {
+	t.Helper()
+	w.mu.Lock()
+	lots += len(w.acknowledged)
+	w.mu.Unlock()
+	w.wait(t, lots)
+}
+
+// requireEnrolledAtCA demands a certificate with what Fabric CA alone puts into it.
+func requireEnrolledAtCA(t *testing.T, path string) {
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	block, _ := pem.Decode(content)
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	require.NoError(t, err)
+	require.Equal(t, []string{"client"}, certificate.Subject.OrganizationalUnit)
+	for _, extension := range certificate.Extensions {
+		if extension.Id.String() == "1.2.3.4.5.6.7.8.1" {
+			require.JSONEq(t, `{"attrs":{"hf.Affiliation":"","hf.EnrollmentID":"the-factory@factory","hf.Type":"client","trace.party":"the-factory","trace.role":"factory"}}`, string(extension.Value))
+			return
+		}
+	}
+	require.Fail(t, "the certificate has no attributes")
+}
+
+// requireOnEveryPeer asks each peer by itself for every transaction.
+func (o *operator) requireOnEveryPeer(acknowledged map[string]string) {
+	o.t.Helper()
+	network, err := fabric.View(o.t.Context(), fabric.Config{Dir: o.dir})
+	require.NoError(o.t, err)
+	defer network.Detach()
+	var group sync.WaitGroup
+	for _, msp := range trace.MSPs() {
+		group.Go(func() {
+			qscc := auditor(o.t, network, msp)
+			for lot, transaction := range acknowledged {
+				raw, err := qscc.Evaluate("GetTransactionByID", client.WithArguments(network.Channel(), transaction), client.WithEndorsingOrganizations(msp))
+				if err != nil {
+					o.t.Errorf("lot %s on the peer of %s: %v", lot, msp, err)
+					return
+				}
+				var found peer.ProcessedTransaction
+				if err := proto.Unmarshal(raw, &found); err != nil || found.GetValidationCode() != int32(peer.TxValidationCode_VALID) {
+					o.t.Errorf("lot %s on the peer of %s: code %d, %v", lot, msp, found.GetValidationCode(), err)
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+// auditor reads an organisation's peer as one of its members.
+func auditor(t *testing.T, network *fabric.Network, msp string) *client.Contract {
+	certPEM, keyPEM, err := network.Enrol(msp, "auditor", nil)
+	require.NoError(t, err)
+	certificate, err := identity.CertificateFromPEM(certPEM)
+	require.NoError(t, err)
+	id, err := identity.NewX509Identity(msp, certificate)
+	require.NoError(t, err)
+	key, err := identity.PrivateKeyFromPEM(keyPEM)
+	require.NoError(t, err)
+	sign, err := identity.NewPrivateKeySign(key)
+	require.NoError(t, err)
+	conn, err := network.Conn(msp)
+	require.NoError(t, err)
+	gateway, err := client.Connect(id, client.WithSign(sign), client.WithHash(hash.SHA256), client.WithClientConnection(conn))
+	require.NoError(t, err)
+	t.Cleanup(func() { gateway.Close() })
+	return gateway.GetNetwork(network.Channel()).GetContract("qscc")
+}
+
+func TestNetworkConfig(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "network.yaml")
+	write := func(content string) {
+		require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
+	}
+	parse := func(args ...string) (networkCall, error) {
+		for _, c := range networkCommands() {
+			if c.name == args[0] {
+				return parseNetwork(c, args[1:], &bytes.Buffer{})
+			}
+		}
+		return networkCall{}, fmt.Errorf("no command %s", args[0])
+	}
+	write("dir: elsewhere\nbasePort: 7050\nports: {orderer1: 8050}\nbatchInterval: 1s\n")
+	call, err := parse("logs", "orderer1", "-f", "-config", file, "-n", "3")
+	require.NoError(t, err)
+	require.Equal(t, []string{"orderer1"}, call.args)
+	require.True(t, call.flags.follow)
+	require.Equal(t, 3, call.flags.lines)
+	require.Equal(t, "elsewhere", call.cfg.Dir)
+	require.Equal(t, fabric.Ports{Base: 7050, Named: map[string]int{"orderer1": 8050}}, call.fabric().Ports)
+	require.Equal(t, time.Second, call.cfg.BatchInterval)
+	require.True(t, call.cfg.CertificateAuthorities)
+
+	call, err = parse("status", "-config", file, "-dir", "third")
+	require.NoError(t, err)
+	require.Equal(t, "third", call.cfg.Dir, "a flag overrides the file")
+
+	_, err = parse("stop")
+	require.ErrorContains(t, err, "usage: traceledger network stop NODE")
+	_, err = parse("up", "orderer1")
+	require.ErrorContains(t, err, "usage")
+	write("dir: elsewhere\nbaseport: 7050\n")
+	_, err = parse("up", "-config", file)
+	require.ErrorContains(t, err, "baseport", "an unknown field is refused")
+	write("timeout: 0s\n")
+	_, err = parse("up", "-config", file)
+	require.ErrorContains(t, err, "timeout")
+
+	want := defaultNetworkConfig()
+	want.Ports, want.Hosts = map[string]int{"orderer1": 8050}, map[string]string{"orderer1": "one.example"}
+	content, err := yaml.Marshal(want)
+	require.NoError(t, err)
+	write(string(content))
+	call, err = parse("up", "-config", file)
+	require.NoError(t, err)
+	require.Equal(t, want, call.cfg, "what is written is what is read")
+}
+
+func TestLastLines(t *testing.T) {
+	for _, c := range []struct {
+		lines   int
+		content string
+		want    string
+	}{
+		{2, "one\ntwo\nthree\n", "two\nthree\n"},
+		{3, "one\ntwo\nthree\n", "one\ntwo\nthree\n"},
+		{9, "one\ntwo\n", "one\ntwo\n"},
+		{1, "", ""},
+		{0, "one\n", ""},
+	} {
+		require.Equal(t, c.want, string(lastLines([]byte(c.content), c.lines)), "%d of %q", c.lines, c.content)
+	}
+}

@@ -1,0 +1,284 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"golang.org/x/sync/errgroup"
+
+	"traceledger/chaincode/trace"
+	"traceledger/fixtures"
+	"traceledger/gateway/wallet"
+	"traceledger/network/fabric"
+)
+
+// networkUp brings a network up, or what is missing of one.
+func networkUp(ctx context.Context, c networkCall) error {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	network, err := c.up(ctx)
+	if err != nil {
+		return err
+	}
+	network.Detach()
+	return nil
+}
+
+// up returns the network once every gateway takes submits and everything that clients
+// need is written. What has come up stays up on an error: the next up goes on from there.
+func (c *networkCall) up(ctx context.Context) (*fabric.Network, error) {
+	program, err := c.cfg.chaincode()
+	if err != nil {
+		return nil, err
+	}
+	cfg := c.fabric()
+	if cfg.Binaries, err = fabric.EnsureBinaries(ctx); err != nil {
+		return nil, err
+	}
+	if cfg.Authorities {
+		if _, err := fabric.EnsureCA(ctx); err != nil {
+			return nil, fmt.Errorf("%w; or run without Fabric CAs: certificateAuthorities: false", err)
+		}
+	}
+	began := time.Now()
+	network, err := fabric.Start(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := ready(ctx, network, program); err != nil {
+		network.Detach()
+		return nil, err
+	}
+	fmt.Fprintf(c.out, "ready in %s: every gateway takes submits, chaincode %s %s\n", time.Since(began).Round(100*time.Millisecond), chaincodeName, network.Version(chaincodeName))
+	if same, err := network.Serves(chaincodeName, program); err != nil || !same {
+		fmt.Fprintf(c.out, "%s is another program than the one deployed: traceledger network upgrade brings it in\n", program)
+	}
+	began = time.Now()
+	err = network.StartAuthorities(ctx)
+	if err == nil {
+		err = writeClients(network)
+	}
+	if err != nil {
+		network.Detach()
+		return nil, fmt.Errorf("what clients need: %w", err)
+	}
+	fmt.Fprintf(c.out, "clients in %s: %s holds per organisation connection file, connection profile, sample identities\n",
+		time.Since(began).Round(100*time.Millisecond), filepath.Join(c.cfg.Dir, "clients"))
+	return network, nil
+}
+
+// ready deploys the contracts, or what is missing of them, and waits for the gateways.
+// Another program than the one deployed is brought in by upgrade only.
+func ready(ctx context.Context, network *fabric.Network, program string) error {
+	deployed, err := network.Heal(ctx, chaincodeName)
+	if err != nil {
+		return err
+	}
+	if !deployed {
+		if err := network.Deploy(ctx, fabric.Chaincode{Name: chaincodeName, Version: "1", Binary: program}); err != nil {
+			return err
+		}
+	}
+	return network.AwaitSubmits(ctx)
+}
+
+// networkUpgrade brings in another program of the contracts.
+func networkUpgrade(ctx context.Context, c networkCall) error {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	program, err := c.cfg.chaincode()
+	if err != nil {
+		return err
+	}
+	network, err := fabric.Open(ctx, c.fabric())
+	if err != nil {
+		return err
+	}
+	defer network.Detach()
+	before := network.Version(chaincodeName)
+	if before == "" {
+		return errors.New("no contracts are deployed: traceledger network up")
+	}
+	same, err := network.Serves(chaincodeName, program)
+	if err != nil {
+		return err
+	}
+	if same {
+		return fmt.Errorf("%s is the program that the network runs already, as version %s", program, before)
+	}
+	version := c.flags.version
+	if version == "" {
+		number, err := strconv.Atoi(before)
+		if err != nil {
+			return fmt.Errorf("version %q is no number to count on from: give -version", before)
+		}
+		version = strconv.Itoa(number + 1)
+	}
+	began := time.Now()
+	if err := network.Deploy(ctx, fabric.Chaincode{Name: chaincodeName, Version: version, Binary: program}); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "upgraded %s from %s to %s in %s\n", chaincodeName, before, version, time.Since(began).Round(100*time.Millisecond))
+	return nil
+}
+
+// networkEnrol issues an identity of an organisation into a wallet.
+func networkEnrol(ctx context.Context, c networkCall) error {
+	role, party := trace.Role(c.flags.role), trace.PartyID(c.flags.party)
+	msp := trace.MSPOf(role)
+	if msp == "" || c.flags.wallet == "" {
+		return fmt.Errorf("enrol needs -role (%q is none), -party and -to WALLET", c.flags.role)
+	}
+	if c.flags.organisation != "" && c.flags.organisation != msp {
+		return fmt.Errorf("role %s is one of %s, not of %s: the contracts would refuse it", role, msp, c.flags.organisation)
+	}
+	if err := party.Validate(); err != nil {
+		return err
+	}
+	network, err := fabric.View(ctx, c.fabric())
+	if err != nil {
+		return err
+	}
+	defer network.Detach()
+	identities, err := wallet.Open(c.flags.wallet, nil)
+	if err != nil {
+		return err
+	}
+	if err := enrolInto(identities, network, role, party); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "enrolled %s of %s in %s\n", enrolmentName(party, role), msp, c.flags.wallet)
+	return nil
+}
+
+// enrolInto has the organisation's CA issue an identity, or its authority's key where
+// there is no CA.
+func enrolInto(identities *wallet.Wallet, network *fabric.Network, role trace.Role, party trace.PartyID) error {
+	msp, name := trace.MSPOf(role), enrolmentName(party, role)
+	attributes := map[string]string{trace.AttributeRole: string(role), trace.AttributeParty: string(party)}
+	issue := network.EnrolAtCA
+	if !network.HasAuthorities() {
+		issue = func(msp, name string, attributes map[string]string) ([]byte, []byte, error) {
+			return network.Enrol(msp, name, attributes)
+		}
+	}
+	certificate, key, err := issue(msp, name, attributes)
+	if err != nil {
+		return err
+	}
+	return identities.Put(name, msp, certificate, key)
+}
+
+// writeClients lays out, organisation by organisation, what its clients need.
+// Identities that are there already are kept.
+func writeClients(network *fabric.Network) error {
+	samples, err := sampleIdentities()
+	if err != nil {
+		return err
+	}
+	var group errgroup.Group
+	for _, msp := range trace.MSPs() {
+		group.Go(func() error { return writeClient(network, msp, samples[msp]) })
+	}
+	return group.Wait()
+}
+
+func writeClient(network *fabric.Network, msp string, samples []who) error {
+	folder, err := network.ClientFolder(msp)
+	if err != nil {
+		return err
+	}
+	endpoints, err := network.Endpoints(msp)
+	if err != nil {
+		return err
+	}
+	connection := Connection{Channel: channelName, Chaincode: chaincodeName}
+	for _, e := range endpoints {
+		connection.Peers = append(connection.Peers, Peer{Address: e.Address, TLSCA: e.TLSCA})
+	}
+	if err := connection.write(filepath.Join(folder, connectionName)); err != nil {
+		return err
+	}
+	profile, err := network.Profile(msp)
+	if err != nil {
+		return err
+	}
+	asJSON, err := json.MarshalIndent(profile, "", "  ")
+	if err != nil {
+		return err
+	}
+	asYAML, err := yaml.Marshal(profile)
+	if err != nil {
+		return err
+	}
+	for name, content := range map[string][]byte{"connection-profile.json": append(asJSON, '\n'), "connection-profile.yaml": asYAML} {
+		if err := writeAside(filepath.Join(folder, name), content, 0o644); err != nil {
+			return err
+		}
+	}
+	identities, err := wallet.Open(filepath.Join(folder, "wallet"), nil)
+	if err != nil {
+		return err
+	}
+	for _, sample := range samples {
+		_, err := identities.Identity(enrolmentName(sample.party, sample.role))
+		if trace.CodeOf(err) == wallet.CodeUnknownIdentity {
+			err = enrolInto(identities, network, sample.role, sample.party)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sampleIdentities are, by organisation, those the house works as and those of the
+// demonstration.
+func sampleIdentities() (map[string][]who, error) {
+	demo, err := fixtures.ReadDemo(fixtures.Files())
+	if err != nil {
+		return nil, err
+	}
+	all := []who{{readerParty, trace.RoleScanner}, {operatorParty, trace.RoleRegulator}}
+	for _, id := range demo.Identities {
+		all = append(all, who{id.Party, id.Role})
+	}
+	byOrganisation := map[string][]who{}
+	for _, id := range all {
+		msp := trace.MSPOf(id.role)
+		byOrganisation[msp] = append(byOrganisation[msp], id)
+	}
+	return byOrganisation, nil
+}
+
+// copyWallet adds to a wallet what it lacks of another.
+func copyWallet(to, from string) error {
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(to, 0o700); err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		target := filepath.Join(to, entry.Name())
+		if _, err := os.Stat(target); err == nil || !entry.IsDir() {
+			continue
+		}
+		aside, err := os.MkdirTemp(to, ".new-")
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(os.CopyFS(aside, os.DirFS(filepath.Join(from, entry.Name()))), os.Rename(aside, target)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

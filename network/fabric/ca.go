@@ -1,0 +1,174 @@
+package fabric
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// registrarName is the identity of a CA that registers the others.
+const registrarName = "registrar"
+
+// makeCAFolder lays out all that one organisation's Fabric CA needs: the
+// authority that cryptogen made, a TLS certificate, the registrar's secret.
+func (n *Network) makeCAFolder(plan caPlan) error {
+	peer, err := n.plan.peer(plan.MSPID)
+	if err != nil {
+		return err
+	}
+	folder := n.nodeFolder(plan.name())
+	for _, part := range []string{"ca", "tls", "tmp"} {
+		if err := os.MkdirAll(filepath.Join(folder, part), 0o700); err != nil {
+			return err
+		}
+	}
+	identities, err := loadAuthority(n.organisationFolder(peer, "ca"))
+	if err != nil {
+		return err
+	}
+	key, err := os.ReadFile(filepath.Join(n.organisationFolder(peer, "ca"), "priv_sk"))
+	if err != nil {
+		return err
+	}
+	tlsAuthority, err := n.tlsAuthority(plan.MSPID)
+	if err != nil {
+		return err
+	}
+	server, err := tlsAuthority.issue(&x509.Certificate{
+		Subject:     pkix.Name{CommonName: "ca." + plan.Domain},
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames:    []string{"ca." + plan.Domain, "localhost", plan.Host},
+		IPAddresses: []net.IP{net.ParseIP(loopback)},
+	})
+	if err != nil {
+		return err
+	}
+	secret := rand.Text()
+	for file, content := range map[string][]byte{
+		"ca/cert.pem":      identities.certPEM,
+		"ca/key.pem":       key,
+		"tls/server.crt":   server.certPEM,
+		"tls/server.key":   server.keyPEM,
+		"registrar.secret": []byte(secret + "\n"),
+	} {
+		if err := os.WriteFile(filepath.Join(folder, filepath.FromSlash(file)), content, 0o600); err != nil {
+			return err
+		}
+	}
+	return n.renderTo(filepath.Join(folder, "fabric-ca-server-config.yaml"), "fabric-ca-server-config.yaml", struct {
+		caPlan
+		Registrar, Secret string
+	}{plan, registrarName, secret})
+}
+
+func (n *Network) caNode(plan caPlan) *Node {
+	folder := n.nodeFolder(plan.name())
+	return &Node{
+		title:   plan.name(),
+		address: plan.Address(),
+		program: filepath.Join(n.config.caBinaries, "fabric-ca-server"),
+		args:    []string{"start"},
+		env:     []string{"FABRIC_CA_SERVER_HOME=" + folder, "TMPDIR=tmp"},
+		dir:     folder,
+		spawn:   n.spawn,
+	}
+}
+
+// HasAuthorities tells whether the organisations have Fabric CAs.
+func (n *Network) HasAuthorities() bool { return len(n.plan.CAs) > 0 }
+
+// StartAuthorities starts the Fabric CAs. They come last: nothing of the channel
+// waits for them, and each takes a second of computing to start the first time.
+func (n *Network) StartAuthorities(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, node := range n.Nodes() {
+		if n.isAuthority(node) {
+			group.Go(func() error { return node.Start(ctx) })
+		}
+	}
+	return group.Wait()
+}
+
+func (n *Network) isAuthority(node *Node) bool {
+	return slices.ContainsFunc(n.plan.CAs, func(plan caPlan) bool { return plan.name() == node.Name() })
+}
+
+// EnrolAtCA registers an identity at its organisation's Fabric CA, with the
+// attributes in its certificates by default, and enrols it there: the key is made here
+// and only the request is sent. A name that is registered already gets the new
+// attributes and a new certificate; its earlier certificates stay valid.
+func (n *Network) EnrolAtCA(mspID, name string, attributes map[string]string) (certPEM, keyPEM []byte, err error) {
+	client, err := n.caClient(mspID)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer client.http.CloseIdleConnections()
+	admin, err := n.registrar(mspID, client)
+	if err != nil {
+		return nil, nil, fmt.Errorf("enrol the registrar at the CA of %s: %w", mspID, err)
+	}
+	issued, err := client.enrolUser(admin, name, attributes)
+	if err != nil {
+		return nil, nil, fmt.Errorf("enrol %s at the CA of %s: %w", name, mspID, err)
+	}
+	return issued.certPEM, issued.keyPEM, nil
+}
+
+// registrar is the registrar's identity, enrolled once: the CA's check of a secret
+// is slow on purpose.
+func (n *Network) registrar(mspID string, client *caClient) (caIdentity, error) {
+	n.enrolling.Lock()
+	admin, ok := n.registrars[mspID]
+	n.enrolling.Unlock()
+	if ok {
+		return admin, nil
+	}
+	admin, err := client.enrol(registrarName, client.secret)
+	if err != nil {
+		return caIdentity{}, err
+	}
+	n.enrolling.Lock()
+	defer n.enrolling.Unlock()
+	n.registrars[mspID] = admin
+	return admin, nil
+}
+
+// caClient speaks as the registrar of an organisation.
+func (n *Network) caClient(mspID string) (*caClient, error) {
+	for _, plan := range n.plan.CAs {
+		if plan.MSPID != mspID {
+			continue
+		}
+		secret, err := os.ReadFile(filepath.Join(n.nodeFolder(plan.name()), "registrar.secret"))
+		if err != nil {
+			return nil, err
+		}
+		ca, err := n.tlsAuthority(mspID)
+		if err != nil {
+			return nil, err
+		}
+		roots := x509.NewCertPool()
+		roots.AddCert(ca.certificate)
+		return &caClient{
+			base:   "https://" + plan.Address(),
+			secret: strings.TrimSpace(string(secret)),
+			http: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
+				TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+			}},
+		}, nil
+	}
+	return nil, fmt.Errorf("%q has no Fabric CA in this network", mspID)
+}

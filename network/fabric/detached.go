@@ -1,0 +1,146 @@
+package fabric
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Open takes charge of a detached network that Start has made, without starting
+// anything: to stop, kill and start its nodes. Detach or Stop ends that; until
+// then other commands on the folder are refused.
+func Open(ctx context.Context, config Config) (*Network, error) {
+	return find(ctx, config, true)
+}
+
+// View looks at a detached network without taking charge of it: for Status,
+// logs, and clients.
+func View(ctx context.Context, config Config) (*Network, error) {
+	return find(ctx, config, false)
+}
+
+func find(ctx context.Context, config Config, charge bool) (*Network, error) {
+	config.Detached = true
+	config, err := config.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	plan, existing, err := loadTopology(config.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if !existing {
+		return nil, fmt.Errorf("%s holds no network", config.Dir)
+	}
+	config.Channel = plan.Channel
+	network := newNetwork(config)
+	if charge {
+		if network, err = takeFolder(ctx, config); err != nil {
+			return nil, err
+		}
+	}
+	network.plan = plan
+	if err := network.makeNodes(); err != nil {
+		network.Detach()
+		return nil, err
+	}
+	return network, nil
+}
+
+// Detach leaves a detached network to itself. Afterwards the Network is of no
+// more use.
+func (n *Network) Detach() {
+	n.leaving.Do(func() {
+		n.disconnect()
+		n.unlock()
+	})
+}
+
+// StartNode starts one node by its name, building the Fabric programs if they
+// are not there.
+func (n *Network) StartNode(ctx context.Context, name string) error {
+	config, err := n.config.withPrograms(ctx)
+	if err != nil {
+		return err
+	}
+	n.mu.Lock()
+	n.config, n.nodes = config, nil
+	n.mu.Unlock()
+	if err := n.makeNodes(); err != nil {
+		return err
+	}
+	node, err := n.Node(name)
+	if err != nil {
+		return err
+	}
+	return node.Start(ctx)
+}
+
+// Down ends every node and gives an error if a process or a listener is left.
+// The Network is of no use afterwards.
+func (n *Network) Down() error {
+	defer n.Detach()
+	n.disconnect()
+	n.stopNodes()
+	var left []error
+	for _, node := range n.Nodes() {
+		if pid := node.PID(); pid != 0 {
+			left = append(left, fmt.Errorf("%s still runs as process %d", node.Name(), pid))
+		}
+	}
+	for _, address := range n.listeners() {
+		conn, err := net.DialTimeout("tcp", address, time.Second)
+		if err == nil {
+			conn.Close()
+			left = append(left, fmt.Errorf("something still listens on %s", address))
+		}
+	}
+	return errors.Join(left...)
+}
+
+// listeners are all addresses of the network.
+func (n *Network) listeners() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var addresses []string
+	for name, address := range n.plan.addresses() {
+		if n.isHere(name) {
+			addresses = append(addresses, address)
+		}
+	}
+	for _, s := range n.plan.Services {
+		if n.isHere(s.MSPID + "/peer") {
+			addresses = append(addresses, s.Address)
+		}
+	}
+	slices.Sort(addresses)
+	return slices.Compact(addresses)
+}
+
+// RunningNodes are the names of the nodes that are alive.
+func (n *Network) RunningNodes() []string {
+	var names []string
+	for _, node := range n.Nodes() {
+		if node.Running() {
+			names = append(names, node.Name())
+		}
+	}
+	slices.SortFunc(names, strings.Compare)
+	return names
+}
+
+// isHere tells whether a node, or the node that a port's name belongs to, has its
+// folder here. One that has not was moved to another host: it is left alone.
+func (n *Network) isHere(name string) bool {
+	name = strings.TrimSuffix(strings.TrimSuffix(name, "/admin"), "/listener")
+	if msp, _, ok := strings.Cut(name, "/service"); ok {
+		name = msp + "/peer"
+	}
+	_, err := os.Stat(n.nodeFolder(name))
+	return err == nil
+}

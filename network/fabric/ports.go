@@ -1,0 +1,111 @@
+package fabric
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Ports says where the nodes of a new network listen. The zero value takes
+// ports that are free. They are in the genesis block, so a network keeps those
+// it was made with.
+type Ports struct {
+	// Base is the first of the ports that are given out in the order of
+	// PortNames; 0 takes free ones.
+	Base int
+	// Named overrides single ports, by the names of PortNames.
+	Named map[string]int
+}
+
+// PortNames are the names of all ports of a network, in the order in which a
+// base port is counted up.
+func PortNames() []string {
+	var names []string
+	for i := 1; i <= orderers; i++ {
+		names = append(names, fmt.Sprintf("orderer%d", i), fmt.Sprintf("orderer%d/admin", i))
+	}
+	for _, msp := range Organisations {
+		names = append(names, msp+"/peer", msp+"/peer/listener")
+	}
+	for _, msp := range Organisations {
+		names = append(names, msp+"/ca")
+	}
+	// Two a chaincode: while an upgrade is under way the old and the new program run.
+	for _, msp := range Organisations {
+		names = append(names, msp+"/service", msp+"/service/next")
+	}
+	return names
+}
+
+func (p Ports) given() bool { return p.Base != 0 || len(p.Named) > 0 }
+
+// assign gives every name its port.
+func (p Ports) assign() (map[string]int, error) {
+	names := PortNames()
+	for name := range p.Named {
+		if !slices.Contains(names, name) {
+			return nil, fmt.Errorf("ports: nothing is called %q; there are %s", name, strings.Join(names, ", "))
+		}
+	}
+	assigned := map[string]int{}
+	if p.Base == 0 {
+		free, err := freePorts(len(names))
+		if err != nil {
+			return nil, err
+		}
+		for i, name := range names {
+			assigned[name] = free[i]
+		}
+	} else {
+		for i, name := range names {
+			assigned[name] = p.Base + i
+		}
+	}
+	maps.Copy(assigned, p.Named)
+	taken := map[int]string{}
+	for _, name := range names {
+		port := assigned[name]
+		if port < 1 || port > 65535 {
+			return nil, fmt.Errorf("ports: %s would listen on %d, which is no port", name, port)
+		}
+		if other, ok := taken[port]; ok {
+			return nil, fmt.Errorf("ports: %s and %s would both listen on %d", other, name, port)
+		}
+		taken[port] = name
+	}
+	return assigned, nil
+}
+
+// requireUnused refuses an address on which something listens.
+func requireUnused(address string) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("port in use: %w", err)
+	}
+	return listener.Close()
+}
+
+// freePorts finds n ports of the loopback interface that are free now. They
+// are below the range from which the kernel takes the ports of outgoing
+// connections: a port from that range could be gone before the node binds it.
+func freePorts(n int) ([]int, error) {
+	const lowest, count = 15000, 17000
+	ports := make([]int, 0, n)
+	for offset, start := 0, rand.IntN(count); offset < count && len(ports) < n; offset++ {
+		port := lowest + (start+offset)%count
+		listener, err := net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
+		if err != nil {
+			continue
+		}
+		listener.Close()
+		ports = append(ports, port)
+	}
+	if len(ports) < n {
+		return nil, fmt.Errorf("only %d of %d ports free on %s between %d and %d", len(ports), n, loopback, lowest, lowest+count)
+	}
+	return ports, nil
+}

@@ -1,0 +1,170 @@
+package fabric
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer/lifecycle"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/proto"
+)
+
+// NodeStatus is what an operator asks of one node.
+type NodeStatus struct {
+	Name    string `json:"name"`
+	Address string `json:"address"`
+	PID     int    `json:"pid,omitempty"` // 0: down
+	// Height is the number of blocks, and Joined whether the channel is known;
+	// of orderers and peers.
+	Height uint64 `json:"height,omitempty"`
+	Joined bool   `json:"joined,omitempty"`
+	// Chaincode is "name version"; of a peer what it has as committed and
+	// installed, of a chaincode process what it serves.
+	Chaincode string `json:"chaincode,omitempty"`
+	// Problem says why the node is not well; "" if it is.
+	Problem string `json:"problem,omitempty"`
+}
+
+// Status asks every node how it is. The network is well when no node has a
+// Problem.
+func (n *Network) Status(ctx context.Context) []NodeStatus {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	n.mu.Lock()
+	plan := n.plan
+	services := slices.Clone(plan.Services)
+	n.mu.Unlock()
+	asks := map[string]func(context.Context, *NodeStatus) error{}
+	for _, o := range plan.Orderers {
+		asks[o.name()] = func(ctx context.Context, s *NodeStatus) error { return n.askOrderer(ctx, o, s) }
+	}
+	for _, p := range plan.Peers {
+		asks[p.name()] = func(ctx context.Context, s *NodeStatus) error { return n.askPeer(ctx, p, services, s) }
+	}
+	for _, service := range services {
+		asks[service.name()] = func(_ context.Context, s *NodeStatus) error {
+			s.Chaincode = service.Chaincode + " " + service.Version
+			return nil
+		}
+	}
+	if _, err := os.Stat(n.cryptoFolder()); err != nil {
+		// A host that a node was moved to has no administrator's key to ask with.
+		clear(asks)
+	}
+	nodes := n.Nodes()
+	statuses := make([]NodeStatus, len(nodes))
+	var group errgroup.Group
+	for i, node := range nodes {
+		group.Go(func() error {
+			s := &statuses[i]
+			s.Name, s.Address, s.PID = node.Name(), node.Address(), node.PID()
+			if s.PID == 0 {
+				s.Problem = "down"
+				return nil
+			}
+			conn, err := (&net.Dialer{Timeout: 2 * time.Second}).DialContext(ctx, "tcp", s.Address)
+			if err != nil {
+				s.Problem = "does not listen: " + err.Error()
+				return nil
+			}
+			conn.Close()
+			if ask := asks[s.Name]; ask != nil {
+				if err := ask(ctx, s); err != nil {
+					s.Problem = err.Error()
+				}
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // what went wrong is in the statuses
+	return statuses
+}
+
+func (n *Network) askOrderer(ctx context.Context, plan ordererPlan, s *NodeStatus) error {
+	client, err := n.participationClient(plan)
+	if err != nil {
+		return err
+	}
+	defer client.CloseIdleConnections()
+	status, answer, err := request(ctx, client, http.MethodGet, "https://"+plan.adminAddress()+"/participation/v1/channels/"+n.channel, "", nil)
+	switch {
+	case err != nil:
+		return err
+	case status == http.StatusNotFound:
+		return fmt.Errorf("has not joined %s", n.channel)
+	case status != http.StatusOK:
+		return fmt.Errorf("%d %s", status, answer)
+	}
+	var channel struct {
+		Height uint64 `json:"height"`
+		Status string `json:"status"`
+	}
+	if err := json.Unmarshal(answer, &channel); err != nil {
+		return err
+	}
+	s.Joined, s.Height = true, channel.Height
+	if channel.Status != "active" {
+		return fmt.Errorf("is %s on %s", channel.Status, n.channel)
+	}
+	return nil
+}
+
+func (n *Network) askPeer(ctx context.Context, plan peerPlan, services []servicePlan, s *NodeStatus) error {
+	answer, err := n.invokePeer(ctx, plan, "", "cscc", []byte("GetChannels"))
+	if err != nil {
+		return err
+	}
+	var joined peer.ChannelQueryResponse
+	if err := proto.Unmarshal(answer, &joined); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(joined.GetChannels(), func(c *peer.ChannelInfo) bool { return c.GetChannelId() == n.channel }) {
+		return fmt.Errorf("has not joined %s", n.channel)
+	}
+	s.Joined = true
+	if s.Height, err = n.peerHeight(ctx, plan); err != nil {
+		return err
+	}
+	for _, service := range services {
+		if service.MSPID != plan.MSPID || service.Incoming > 0 {
+			continue
+		}
+		definition, err := n.committedOn(ctx, plan, service.Chaincode)
+		if err != nil {
+			return err
+		}
+		if definition == nil {
+			return fmt.Errorf("has no definition of %s", service.Chaincode)
+		}
+		s.Chaincode = service.Chaincode + " " + definition.GetVersion()
+		query, err := proto.Marshal(&lifecycle.QueryInstalledChaincodeArgs{PackageId: service.PackageID})
+		if err != nil {
+			return err
+		}
+		if _, err := n.invokePeer(ctx, plan, "", "_lifecycle", []byte("QueryInstalledChaincode"), query); err != nil {
+			return fmt.Errorf("%s is not installed", service.Label)
+		}
+	}
+	return nil
+}
+
+// peerHeight is the number of blocks of the channel on a peer.
+func (n *Network) peerHeight(ctx context.Context, plan peerPlan) (uint64, error) {
+	answer, err := n.invokePeer(ctx, plan, n.channel, "qscc", []byte("GetChainInfo"), []byte(n.channel))
+	if err != nil {
+		return 0, err
+	}
+	var info common.BlockchainInfo
+	if err := proto.Unmarshal(answer, &info); err != nil {
+		return 0, err
+	}
+	return info.GetHeight(), nil
+}
