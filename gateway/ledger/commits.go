@@ -23,6 +23,7 @@ type commits struct {
 	mu      sync.Mutex
 	lost    chan struct{}          // closed when the stream ends; nil while there is none
 	hangUp  context.CancelFunc     // ends the stream
+	told    uint64                 // number of the block it brought last
 	waiting map[string]chan ending // by transaction id; buffered for one
 }
 
@@ -66,18 +67,20 @@ func (e expectation) wait(ctx context.Context, patience time.Duration) (ending, 
 	return ending{}, false
 }
 
-// answered is told that the outcome had to be asked for. If the stream was there all the
-// while and has not brought it even now, the peer has forgotten the stream, or is stuck:
+// missed is told the block of a transaction that had to be asked for. If the stream does
+// not bring that block within a grace, the peer has forgotten the stream, or is stuck:
 // another one is opened, or every writer would wait out its patience from now on.
-func (e expectation) answered() {
-	if e.commits == nil || len(e.ended) > 0 {
+func (e expectation) missed(block uint64, grace time.Duration) {
+	if e.commits == nil {
 		return
 	}
-	e.commits.mu.Lock()
-	defer e.commits.mu.Unlock()
-	if e.commits.lost == e.lost {
-		e.commits.hangUp()
-	}
+	time.AfterFunc(grace, func() {
+		e.commits.mu.Lock()
+		defer e.commits.mu.Unlock()
+		if e.commits.lost == e.lost && e.commits.told < block {
+			e.commits.hangUp()
+		}
+	})
 }
 
 // forget ends an expectation; it may have been met.
@@ -112,6 +115,7 @@ func (s *commits) end() {
 func (s *commits) tell(number uint64, transactions []*peer.FilteredTransaction) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.told = number
 	for _, t := range transactions {
 		if !ofItself(t.GetTxValidationCode()) {
 			continue

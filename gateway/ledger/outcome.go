@@ -95,7 +95,7 @@ func (c *Client) outcome(p *prepared, id *Identity, sentBefore bool) (ending, er
 		if lost == nil {
 			end, err := c.ask(route, p, id, patience)
 			if err == nil {
-				commit.answered()
+				commit.missed(end.block, c.cfg.CommitTimeout)
 				return end, nil
 			}
 			lost = err
