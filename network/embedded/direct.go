@@ -37,8 +37,13 @@ type directConn struct {
 }
 
 func (c *directConn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
-	err := c.Channel.Invoke(ctx, method, args, reply, opts...)
-	if errors.Is(err, io.EOF) && ctx.Err() != nil { // the handler ended without an answer that nobody waits for
+	return inTime(ctx, c.Channel.Invoke(ctx, method, args, reply, opts...))
+}
+
+// inTime says of a call whose time was over that it was. When its end and the handler's
+// fall together, the channel may say EOF, which callers would take for a refusal.
+func inTime(ctx context.Context, err error) error {
+	if errors.Is(err, io.EOF) && ctx.Err() != nil {
 		return status.FromContextError(ctx.Err()).Err()
 	}
 	return err

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"context"
+	"io"
 	"testing"
 	"time"
 
@@ -55,13 +56,22 @@ func TestCloseEndsDirectStreams(t *testing.T) {
 	require.NoError(t, g.Close())
 }
 
-// A call whose time is over says so, whatever the handler does with it meanwhile.
-func TestDirectDeadline(t *testing.T) {
-	l := openTest(t, testConfig(vfs.NewMem()))
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	for range 200 {
-		_, err := gateway.NewGatewayClient(l.Direct()).CommitStatus(ctx, &gateway.SignedCommitStatusRequest{})
-		require.Equal(t, codes.Canceled, status.Code(err), "%v", err)
+// A call whose time is over says so, also when the channel had only an EOF to give.
+func TestDirectCallsEndInTime(t *testing.T) {
+	over, cancel := context.WithTimeout(context.Background(), 0)
+	defer cancel()
+	left, leave := context.WithCancel(context.Background())
+	leave()
+	for _, c := range []struct {
+		ctx  context.Context
+		err  error
+		want codes.Code
+	}{
+		{over, io.EOF, codes.DeadlineExceeded}, {left, io.EOF, codes.Canceled}, {context.Background(), nil, codes.OK},
+		{over, nil, codes.OK}, {over, errUnavailable, codes.Unavailable},
+	} {
+		require.Equal(t, c.want, status.Code(inTime(c.ctx, c.err)))
 	}
+	_, err := gateway.NewGatewayClient(openTest(t, testConfig(vfs.NewMem())).Direct()).CommitStatus(left, &gateway.SignedCommitStatusRequest{})
+	require.Equal(t, codes.Canceled, status.Code(err))
 }
