@@ -227,14 +227,18 @@ func TestLabellingAndTakingAtOnce(t *testing.T) {
 	require.EqualValues(t, 9*contracttest.BoxGrams, total)
 }
 
-// Goods are not sent to a party that may not act, no more than they come from one.
-func TestNothingIsSentToASuspendedParty(t *testing.T) {
+// Goods are not sent to a party that may not act, no more than they come from one: also
+// not on the word it gave before.
+func TestNothingIsSentToOrFromASuspendedParty(t *testing.T) {
 	j := startJourney(t)
-	standing := func(status trace.PartyStatus) *trace.SetStandingRequest {
-		return &trace.SetStandingRequest{Write: j.Write(), Party: j.store.Party, Status: status, Reason: "检查"}
+	j.consign("ship-01", "carrier-01")
+	for _, party := range []trace.PartyID{j.store.Party, j.Farm.Party} {
+		standing := func(status trace.PartyStatus) *trace.SetStandingRequest {
+			return &trace.SetStandingRequest{Write: j.Write(), Party: party, Status: status, Reason: "检查"}
+		}
+		j.Regulator().Must("registry:SetStanding", standing(trace.PartySuspended))
+		j.carrier.Refused(trace.CodePartySuspended, "transit:Dispatch", j.dispatch("ship-01", j.codes(1, 20)))
+		j.Regulator().Must("registry:SetStanding", standing(trace.PartyActive))
 	}
-	j.Regulator().Must("registry:SetStanding", standing(trace.PartySuspended))
-	j.carrier.Refused(trace.CodePartySuspended, "transit:Dispatch", j.dispatch("ship-01", j.codes(1, 20)))
-	j.Regulator().Must("registry:SetStanding", standing(trace.PartyActive))
-	j.start("ship-01", j.codes(1, 20))
+	j.carrier.Must("transit:Dispatch", j.dispatch("ship-01", j.codes(1, 20)))
 }

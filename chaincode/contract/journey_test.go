@@ -194,7 +194,7 @@ func TestCustodyOnTheLedger(t *testing.T) {
 
 	j.carrier.Refused(trace.CodeCustody, "transit:Dispatch", j.dispatch("ship-01", j.codes(10, 20))) // 10 is in the unit
 	stranger := j.dispatch("ship-01", j.codes(11, 20))
-	stranger.From = "farm-02"
+	stranger.From = "carrier-02"
 	j.carrier.Refused(trace.CodeCustody, "transit:Dispatch", stranger)
 	unlicensed := j.Admit(trace.RoleCarrier, "carrier-03")
 	unlicensed.Refused(trace.CodeLicence, "transit:Dispatch", j.dispatch("ship-01", j.codes(11, 20)))

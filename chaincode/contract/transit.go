@@ -94,16 +94,22 @@ func (t *Transit) Dispatch(ctx *Context, argument string) (string, error) {
 	})
 }
 
-// mayDispatch checks the time, and the consignee: admitted and not suspended today.
+// mayDispatch checks the time, and who gets and who gives the goods: admitted and not
+// suspended today. A word given before a suspension moves nothing after it.
 func (s *submission) mayDispatch(r *trace.DispatchRequest) error {
 	if err := rules.DepartedInTime(r.Departed, s.Now); err != nil {
 		return err
 	}
-	consignee, err := s.supplier(trace.Material{Supplier: r.Consignee})
-	if err != nil {
-		return err
+	for _, party := range []trace.PartyID{r.Consignee, r.From} {
+		found, err := s.supplier(trace.Material{Supplier: party})
+		if err != nil {
+			return err
+		}
+		if err := rules.PartyMayAct(party, found.Party, found.Standing, s.Today); err != nil {
+			return err
+		}
 	}
-	return rules.PartyMayAct(r.Consignee, consignee.Party, consignee.Standing, s.Today)
+	return nil
 }
 
 // mayCarry checks the carrier's transport licences on the day.

@@ -1,6 +1,10 @@
 package rules
 
-import "traceledger/chaincode/trace"
+import (
+	"strings"
+
+	"traceledger/chaincode/trace"
+)
 
 // Lengths of a GS1 company prefix (GS1 General Specifications). One of twelve
 // digits stands for a single key, such as a GTIN-8, which GS1 issues one by one.
@@ -8,6 +12,9 @@ const (
 	shortestPrefix = 4
 	longestPrefix  = 12
 )
+
+// ofGTIN8 is how a GTIN-8 begins among 13 digits; no company prefix does.
+const ofGTIN8 = "00000"
 
 // checkCompanyPrefix checks the number of a company prefix put on file.
 func checkCompanyPrefix(number string) error {
@@ -18,6 +25,9 @@ func checkCompanyPrefix(number string) error {
 		if c < '0' || c > '9' {
 			return trace.Errorf(trace.CodeInvalid, "number %q: a GS1 company prefix is digits only", number)
 		}
+	}
+	if len(number) < longestPrefix && (strings.HasPrefix(number, ofGTIN8) || strings.HasPrefix(ofGTIN8, number)) {
+		return trace.Errorf(trace.CodeInvalid, "number %q would hold every GTIN-8: a prefix that begins with %s is one of %d digits, for one key", number, ofGTIN8, longestPrefix)
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ func TestCompanyPrefixes(t *testing.T) {
 	for number, code := range map[string]trace.Code{
 		"9520": "", "952000010": "", "952000010001": "", "952": trace.CodeInvalid, "9520000100012": trace.CodeInvalid, "": trace.CodeInvalid,
 		"95200001x": trace.CodeInvalid, "９５２０": trace.CodeInvalid,
+		"0000": trace.CodeInvalid, "00000": trace.CodeInvalid, "00000952000": trace.CodeInvalid, "000009520001": "", "00001": "",
 	} {
 		require.Equal(t, code, trace.CodeOf(checkCompanyPrefix(number)), number)
 	}

@@ -234,9 +234,9 @@ func openPublic(cfg Config, eng engine, logger *slog.Logger) (p *public, err err
 	if err != nil {
 		return p, err
 	}
-	// The outbox stays empty: nothing is submitted here.
+	// Nothing is submitted here: the outbox stays empty, and no commits are listened for.
 	if p.ledger, err = ledger.New(ledger.Config{
-		Conns: conns, Channel: channelName, Chaincode: chaincodeName, Outbox: p.store.Outbox(), Reader: &p.reader, Logger: logger,
+		Conns: conns, Channel: channelName, Chaincode: chaincodeName, Outbox: p.store.Outbox(), Logger: logger,
 	}); err != nil {
 		return p, err
 	}

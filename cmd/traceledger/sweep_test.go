@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,12 +40,11 @@ func (h *house) kept(role trace.Role, content []byte) bool {
 // for so long; what a record names stays for good, however it came to be named.
 func TestUploadsNobodyNames(t *testing.T) {
 	h := newHouse(t, trace.RoleRegulator, trace.RoleFactory)
-	config := h.configure(Config{FilesWait: 4 * time.Second, FilesWaitingMB: 1})
+	config := h.configure(Config{FilesWait: 8 * time.Second, FilesWaitingMB: 1})
 	h.start("serve", "-config", config)
 	h.furnish()
 	// Bodies are JSON texts, which /v1/files gives back as it took them.
-	file := func(letter string) []byte { return bytes.Repeat([]byte(letter), 300<<10) }
-	quoted := func(letter string) []byte { return append(append([]byte{'"'}, file(letter)...), '"') }
+	quoted := func(letter string) []byte { return []byte(`"` + strings.Repeat(letter, 300<<10) + `"`) }
 	licence := func(number string, document []byte) {
 		now := trace.TimeOf(time.Now())
 		h.must(trace.RoleRegulator, "/licences", number, map[string]any{
@@ -53,6 +53,7 @@ func TestUploadsNobodyNames(t *testing.T) {
 		})
 	}
 	named, foretold, unnamed := quoted("a"), quoted("b"), quoted("c")
+	large := quoted("ee")         // too much beside two others, whether a sweep has found foretold by then or not
 	licence("FORETOLD", foretold) // as through another gateway: the record first, then the file
 
 	for _, content := range [][]byte{named, foretold, unnamed} {
@@ -62,18 +63,18 @@ func TestUploadsNobodyNames(t *testing.T) {
 	licence("NAMED", named)
 	status, problem := h.upload(trace.RoleRegulator, quoted("d"))
 	require.Equal(t, http.StatusCreated, status, "what was named is not charged: %s", problem.Detail)
-	status, problem = h.upload(trace.RoleRegulator, quoted("e"))
+	status, problem = h.upload(trace.RoleRegulator, large)
 	require.Equal(t, http.StatusRequestEntityTooLarge, status)
 	require.Equal(t, store.CodeUploadQuota, problem.Code)
 	requireHelpful(t, problem.Detail, []string{"the-regulator", "1048576", "no record names"})
-	require.False(t, h.kept(trace.RoleRegulator, quoted("e")))
-	status, problem = h.upload(trace.RoleFactory, quoted("e"))
+	require.False(t, h.kept(trace.RoleRegulator, large))
+	status, problem = h.upload(trace.RoleFactory, large)
 	require.Equal(t, http.StatusCreated, status, "one party's quota is not another's: %s", problem.Detail)
 
 	h.kill() // nothing is forgotten
 	h.start("serve", "-config", config)
 	require.Eventually(t, func() bool {
-		return !h.kept(trace.RoleRegulator, unnamed) && !h.kept(trace.RoleRegulator, quoted("d")) && !h.kept(trace.RoleRegulator, quoted("e"))
+		return !h.kept(trace.RoleRegulator, unnamed) && !h.kept(trace.RoleRegulator, quoted("d")) && !h.kept(trace.RoleRegulator, large)
 	}, 30*time.Second, 100*time.Millisecond, "they wait for ever")
 	require.True(t, h.kept(trace.RoleRegulator, named))
 	require.True(t, h.kept(trace.RoleRegulator, foretold))

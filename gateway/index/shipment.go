@@ -92,18 +92,17 @@ func (s *story) shipmentHead(id trace.ShipmentID) (*ShipmentHead, error) {
 }
 
 // consignments keeps the appointments that a dispatch or a handover rests on: anybody may
-// have said something under the shipment's number.
+// have said something under the shipment's number, and that is not even decoded.
 func (s *story) consignments(out *ShipmentHead, of facts) error {
-	said, err := typedAll[trace.Consignment](s, of[state.FactConsignment])
-	if err != nil {
-		return err
-	}
-	for _, c := range said {
-		if c.Provenance.Key == out.Record.Consignment || slices.ContainsFunc(out.Handovers, func(h Typed[trace.Handover]) bool { return h.Record.Consignment == c.Provenance.Key }) {
-			out.Consignments = append(out.Consignments, c)
+	var named []Record
+	for _, rec := range of[state.FactConsignment] {
+		if rec.Key == out.Record.Consignment || slices.ContainsFunc(out.Handovers, func(h Typed[trace.Handover]) bool { return h.Record.Consignment == rec.Key }) {
+			named = append(named, rec)
 		}
 	}
-	return nil
+	var err error
+	out.Consignments, err = typedAll[trace.Consignment](s, named)
+	return err
 }
 
 // bindings reads the devices bound to a shipment and the verdicts on them.

@@ -2,7 +2,9 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -20,6 +22,8 @@ import (
 type commits struct {
 	mu      sync.Mutex
 	lost    chan struct{}          // closed when the stream ends; nil while there is none
+	hangUp  context.CancelFunc     // ends the stream
+	told    uint64                 // number of the block it brought last
 	waiting map[string]chan ending // by transaction id; buffered for one
 }
 
@@ -63,6 +67,22 @@ func (e expectation) wait(ctx context.Context, patience time.Duration) (ending, 
 	return ending{}, false
 }
 
+// missed is told the block of a transaction that had to be asked for. If the stream does
+// not bring that block within a grace, the peer has forgotten the stream, or is stuck:
+// another one is opened, or every writer would wait out its patience from now on.
+func (e expectation) missed(block uint64, grace time.Duration) {
+	if e.commits == nil {
+		return
+	}
+	time.AfterFunc(grace, func() {
+		e.commits.mu.Lock()
+		defer e.commits.mu.Unlock()
+		if e.commits.lost == e.lost && e.commits.told < block {
+			e.commits.hangUp()
+		}
+	})
+}
+
 // forget ends an expectation; it may have been met.
 func (e expectation) forget() {
 	if e.commits == nil {
@@ -74,10 +94,10 @@ func (e expectation) forget() {
 }
 
 // begin and end frame the time in which the stream is followed.
-func (s *commits) begin() {
+func (s *commits) begin(hangUp context.CancelFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.lost = make(chan struct{})
+	s.lost, s.hangUp = make(chan struct{}), hangUp
 }
 
 func (s *commits) end() {
@@ -90,13 +110,14 @@ func (s *commits) end() {
 	clear(s.waiting)
 }
 
-// tell hands on what a block says. The ledger keeps the first copy of a transaction:
-// what it says of a duplicate says nothing about that.
+// tell hands on what a block says of the transactions themselves: a code that may be
+// another envelope's is passed over.
 func (s *commits) tell(number uint64, transactions []*peer.FilteredTransaction) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.told = number
 	for _, t := range transactions {
-		if t.GetTxValidationCode() == peer.TxValidationCode_DUPLICATE_TXID {
+		if !ofItself(t.GetTxValidationCode()) {
 			continue
 		}
 		if ended, ok := s.waiting[t.GetTxid()]; ok {
@@ -106,27 +127,39 @@ func (s *commits) tell(number uint64, transactions []*peer.FilteredTransaction) 
 	}
 }
 
-// listen follows the stream of filtered blocks until the client stops.
+// listen follows the stream of filtered blocks until the client stops. A stream that held
+// for a while is opened again at the preferred peer.
 func (c *Client) listen(reader Identity) {
-	for try := 0; ; try++ {
+	for try := 0; ; {
 		route := c.routes.pick(try)
+		began := c.now()
 		heard, err := c.listenAt(route, reader)
 		if c.ctx.Err() != nil {
 			return
 		}
-		c.routes.report(route, err)
-		if heard {
+		level := slog.LevelDebug
+		if heard || try == 0 {
+			level = slog.LevelWarn
+		}
+		c.logger.Log(c.ctx, level, "no stream of commits; they are asked for until there is one", "error", err)
+		if err != nil { // a stream that ends without a word says nothing of the connection
+			c.routes.report(route, err)
+		}
+		if try++; heard && c.now().Sub(began) > c.cfg.Backoff.Max {
 			try = 0
 		}
-		c.logger.Debug("the stream of commits ended; connecting again", "error", err)
 		if c.pause(c.ctx, try) != nil {
 			return
 		}
 	}
 }
 
+// errAway ends a stream at another peer than the preferred one.
+var errAway = errors.New("looking whether the preferred peer is back")
+
 // listenAt follows one stream from the newest block that there is: when that arrives,
-// every block that comes into being later will.
+// every block that comes into being later will. At another peer than the preferred one,
+// which may be another organisation's, it stays for a time only.
 func (c *Client) listenAt(route *route, reader Identity) (heard bool, err error) {
 	height, err := c.height(c.ctx, reader, route)
 	if err != nil {
@@ -139,6 +172,9 @@ func (c *Client) listenAt(route *route, reader Identity) (heard bool, err error)
 	defer gw.Close()
 	next := max(height, 1) - 1
 	ctx, cancel := context.WithCancel(c.ctx)
+	if route != c.routes.all[0] {
+		ctx, cancel = context.WithTimeoutCause(c.ctx, c.cfg.away, errAway)
+	}
 	blocks, err := gw.GetNetwork(c.cfg.Channel).FilteredBlockEvents(ctx, client.WithStartBlock(next))
 	if err != nil {
 		cancel()
@@ -151,12 +187,12 @@ func (c *Client) listenAt(route *route, reader Identity) (heard bool, err error)
 			return heard, fmt.Errorf("expected block %d and got %d", next, block.GetNumber())
 		}
 		if !heard {
-			c.commits.begin()
+			c.commits.begin(cancel)
 			heard = true
 		}
 		c.saw(next)
 		c.commits.tell(next, block.GetFilteredTransactions())
 		next++
 	}
-	return heard, nil
+	return heard, context.Cause(ctx)
 }

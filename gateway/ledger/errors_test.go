@@ -84,11 +84,11 @@ func FuzzRows(f *testing.F) {
 	})
 }
 
-func FuzzReadTransaction(f *testing.F) {
+func FuzzReadWrites(f *testing.F) {
 	f.Add([]byte{})
 	f.Fuzz(func(_ *testing.T, envelope []byte) {
-		_, _ = readTransaction(envelope)
-		_, _, _ = versionedReads(envelope)
+		_, _ = readWrites(envelope)
+		_, _, _, _ = versionedReads(envelope)
 	})
 }
 

@@ -78,6 +78,8 @@ type Config struct {
 	AnswerTimeout  time.Duration // 60 s; a Submit that takes longer answers UnknownOutcome and goes on in the background
 	Backoff        Backoff       // 20 ms doubling to 2 s
 	Drain          time.Duration // how long Close waits for calls under way; 10 s
+
+	away time.Duration // how long the stream of commits stays with another peer than the first; 1 min
 }
 
 // Client submits, evaluates and follows. It is safe for concurrent use.
@@ -176,6 +178,7 @@ func (cfg *Config) setDefaults() {
 	set(&cfg.Backoff.Base, 20*time.Millisecond)
 	set(&cfg.Backoff.Max, 2*time.Second)
 	set(&cfg.Drain, 10*time.Second)
+	set(&cfg.away, time.Minute)
 }
 
 func set[T ~int | ~int64](field *T, value T) {

@@ -278,10 +278,13 @@ func (n *network) validWrites(key string) int {
 		require.NoError(n.t, wellFormed(block))
 		flags := block.GetMetadata().GetMetadata()[common.BlockMetadataIndex_TRANSACTIONS_FILTER]
 		for i, data := range block.GetData().GetData() {
-			transaction, err := readTransaction(data)
+			if peer.TxValidationCode(flags[i]) != peer.TxValidationCode_VALID {
+				continue
+			}
+			writes, err := readWrites(data)
 			require.NoError(n.t, err)
-			for _, written := range transaction.writes {
-				if written == (stateKey{"diary", key}) && peer.TxValidationCode(flags[i]) == peer.TxValidationCode_VALID {
+			for _, written := range writes {
+				if written == (stateKey{"diary", key}) {
 					count++
 				}
 			}

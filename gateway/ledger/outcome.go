@@ -35,13 +35,32 @@ func (e ending) cause() string {
 
 func (e ending) String() string {
 	if e.never {
-		return "never ordered, and what it read has changed since"
+		return "not on the chain, and it can no longer become valid there"
 	}
 	return fmt.Sprintf("%s in block %d", e.code, e.block)
 }
 
-// errNotDefinite: the ledger answered, but about another copy of the transaction.
-var errNotDefinite = errors.New("only a duplicate of the transaction was reported")
+// ofItself says whether a validation code that is told by transaction id can only be that
+// transaction's. A copy of it is a duplicate; and whoever may write can send an envelope
+// of its own under another's id, which is refused for its form, its creator or its id,
+// before anything else of it is looked at. Only the chain itself (prove) tells these from
+// the transaction.
+func ofItself(code peer.TxValidationCode) bool {
+	switch code {
+	case peer.TxValidationCode_DUPLICATE_TXID,
+		peer.TxValidationCode_NIL_ENVELOPE, peer.TxValidationCode_BAD_PAYLOAD, peer.TxValidationCode_BAD_COMMON_HEADER,
+		peer.TxValidationCode_BAD_CREATOR_SIGNATURE, peer.TxValidationCode_BAD_PROPOSAL_TXID,
+		peer.TxValidationCode_BAD_CHANNEL_HEADER, peer.TxValidationCode_BAD_HEADER_EXTENSION,
+		peer.TxValidationCode_UNKNOWN_TX_TYPE, peer.TxValidationCode_UNSUPPORTED_TX_PAYLOAD,
+		peer.TxValidationCode_TARGET_CHAIN_NOT_FOUND, peer.TxValidationCode_INVALID_CONFIG_TRANSACTION,
+		peer.TxValidationCode_INVALID_ENDORSER_TRANSACTION, peer.TxValidationCode_NIL_TXACTION:
+		return false
+	}
+	return true
+}
+
+// errNotDefinite: the ledger answered, but perhaps about another envelope.
+var errNotDefinite = errors.New("only a copy of the transaction, or another envelope under its id, was reported")
 
 // proofEvery is how many doubtful tries lie between two readings of the chain.
 const proofEvery = 4
@@ -58,8 +77,9 @@ const proofEvery = 4
 func (c *Client) outcome(p *prepared, id *Identity, sentBefore bool) (ending, error) {
 	route := c.routes.pick(0)
 	var lost error
+	var commit expectation
 	if !sentBefore {
-		commit := c.commits.expect(p.transactionID)
+		commit = c.commits.expect(p.transactionID)
 		defer commit.forget()
 		if lost = c.transmit(route, p); lost == nil {
 			if end, ok := commit.wait(c.ctx, c.cfg.CommitTimeout); ok {
@@ -75,6 +95,7 @@ func (c *Client) outcome(p *prepared, id *Identity, sentBefore bool) (ending, er
 		if lost == nil {
 			end, err := c.ask(route, p, id, patience)
 			if err == nil {
+				commit.missed(end.block, c.cfg.CommitTimeout)
 				return end, nil
 			}
 			lost = err
@@ -121,29 +142,40 @@ func (c *Client) transmit(route *route, p *prepared) error {
 // errNobodyAsks: an outbox row without a signed question, and no identity to sign one.
 var errNobodyAsks = errors.New("neither the caller's identity nor the gateway's own is at hand to ask")
 
-// ask waits for the transaction's status, with the question that is kept, the
-// gateway's own identity or else the caller's. If the certificate that signed the kept
-// question does not count any more, one of the others asks.
+// ask waits for the transaction's status, with the question that is kept, the gateway's
+// own identity or the caller's. If the certificate that signed one question does not
+// count any more, the next asks.
 func (c *Client) ask(route *route, p *prepared, id *Identity, patience time.Duration) (ending, error) {
-	denied := errNobodyAsks
+	var denied error
 	if len(p.status) > 0 {
 		end, err := c.askWith(route, p.status, patience)
-		if code := status.Code(err); code != codes.PermissionDenied && code != codes.Unauthenticated {
+		if !isDenied(err) {
 			return end, err
 		}
 		denied = err
 	}
-	if c.cfg.Reader != nil {
-		id = c.cfg.Reader
+	for _, asker := range []*Identity{c.cfg.Reader, id} {
+		if asker == nil {
+			continue
+		}
+		request, err := signStatusRequest(route, *asker, c.cfg.Channel, p.transactionID)
+		if err == nil {
+			var end ending
+			if end, err = c.askWith(route, request, patience); !isDenied(err) {
+				return end, err
+			}
+		}
+		denied = errors.Join(denied, err)
 	}
-	if id == nil {
-		return ending{}, denied
+	if denied == nil {
+		denied = errNobodyAsks
 	}
-	request, err := signStatusRequest(route, *id, c.cfg.Channel, p.transactionID)
-	if err != nil {
-		return ending{}, errors.Join(denied, err)
-	}
-	return c.askWith(route, request, patience)
+	return ending{}, denied
+}
+
+func isDenied(err error) bool {
+	code := status.Code(err)
+	return code == codes.PermissionDenied || code == codes.Unauthenticated
 }
 
 func (c *Client) askWith(route *route, request []byte, patience time.Duration) (ending, error) {
@@ -162,7 +194,7 @@ func (c *Client) askWith(route *route, request []byte, patience time.Duration) (
 		return ending{}, err
 	}
 	c.saw(answer.BlockNumber)
-	if answer.Code == peer.TxValidationCode_DUPLICATE_TXID {
+	if !ofItself(answer.Code) {
 		return ending{}, errNotDefinite
 	}
 	return ending{code: answer.Code, block: answer.BlockNumber}, nil
@@ -180,15 +212,15 @@ func (c *Client) saw(block uint64) {
 
 // proveWithAny reads the chain with the caller's identity or the gateway's own.
 func (c *Client) proveWithAny(p *prepared, id *Identity, route *route) (ending, bool) {
-	if id == nil {
-		id = c.cfg.Reader
-	}
-	if id == nil {
-		return ending{}, false
-	}
-	end, proven, err := c.prove(*id, route, p)
-	if err != nil {
+	for _, reader := range []*Identity{id, c.cfg.Reader} {
+		if reader == nil {
+			continue
+		}
+		end, proven, err := c.prove(*reader, route, p)
+		if err == nil {
+			return end, proven
+		}
 		c.logger.Warn("the chain could not be read for a transaction in doubt", "transaction", p.transactionID, "error", err)
 	}
-	return end, proven && err == nil
+	return ending{}, false
 }

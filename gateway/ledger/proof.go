@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -16,7 +17,8 @@ import (
 // prove reads the blocks since the transaction was made, up to the height the ledger
 // has now, and says how it ended if that is certain:
 //
-//   - it is in one of them: its first occurrence decides;
+//   - it is in one of them, byte for byte: its first occurrence decides. If that is a
+//     duplicate, another envelope took its id before it, and it is void;
 //   - it is in none of them, and a valid transaction has since written a key that it
 //     read at a version: versions only grow, so wherever it were ordered from now
 //     on, it would be marked MVCC_READ_CONFLICT. It is void without being there.
@@ -25,7 +27,7 @@ import (
 // submitting method reads the epoch, which the regulator's gateway rewrites every
 // hour, so the second case comes true within about an hour.
 func (c *Client) prove(id Identity, route *route, p *prepared) (end ending, proven bool, err error) {
-	reads, latest, err := versionedReads(p.transaction)
+	envelope, reads, latest, err := versionedReads(p.transaction)
 	if err != nil {
 		return ending{}, false, err
 	}
@@ -37,7 +39,7 @@ func (c *Client) prove(id Identity, route *route, p *prepared) (end ending, prov
 	// The transaction was simulated on a state that had the blocks it read from.
 	for number := max(p.after, latest); number < height; {
 		next, err := c.readBlocks(id, route, number, height, func(block *common.Block) (bool, error) {
-			return c.inspect(block, p.transactionID, reads, &end, &proven, &stale)
+			return c.inspect(block, envelope, reads, &end, &proven, &stale)
 		})
 		if err != nil || proven {
 			return end, proven, err
@@ -50,29 +52,38 @@ func (c *Client) prove(id Identity, route *route, p *prepared) (end ending, prov
 	return ending{never: true}, stale, nil
 }
 
-func (c *Client) inspect(block *common.Block, transactionID string, reads map[stateKey]version, end *ending, proven, stale *bool) (stop bool, err error) {
+func (c *Client) inspect(block *common.Block, sought *common.Envelope, reads map[stateKey]version, end *ending, proven, stale *bool) (stop bool, err error) {
 	number := block.GetHeader().GetNumber()
 	flags := block.GetMetadata().GetMetadata()[common.BlockMetadataIndex_TRANSACTIONS_FILTER]
 	for i, data := range block.GetData().GetData() {
-		transaction, err := readTransaction(data)
-		if err != nil {
-			return false, fmt.Errorf("block %d, transaction %d: %w", number, i, err)
-		}
 		code := peer.TxValidationCode(flags[i])
-		if transaction.id == transactionID {
-			*end, *proven = ending{code: code, block: number}, true
+		if isEnvelope(data, sought, code) {
+			*end, *proven = ending{code: code, block: number, never: code == peer.TxValidationCode_DUPLICATE_TXID}, true
 			return true, nil
 		}
+		// What is not valid may be anything, also bytes that nobody can read.
 		if code != peer.TxValidationCode_VALID || *stale {
 			continue
 		}
-		for _, written := range transaction.writes {
+		writes, err := readWrites(data)
+		if err != nil {
+			return false, fmt.Errorf("block %d, transaction %d: %w", number, i, err)
+		}
+		for _, written := range writes {
 			if read, ok := reads[written]; ok && read.before(version{number, uint64(i)}) {
 				*stale = true
 			}
 		}
 	}
 	return false, nil
+}
+
+// isEnvelope tells whether data are the envelope that was sent. With another signature
+// they are somebody's copy, unless they are valid.
+func isEnvelope(data []byte, sent *common.Envelope, code peer.TxValidationCode) bool {
+	envelope := &common.Envelope{}
+	return proto.Unmarshal(data, envelope) == nil && bytes.Equal(envelope.GetPayload(), sent.GetPayload()) &&
+		(code == peer.TxValidationCode_VALID || bytes.Equal(envelope.GetSignature(), sent.GetSignature()))
 }
 
 // height asks for the number of blocks the peer behind route has.
@@ -141,16 +152,16 @@ func (v version) before(w version) bool {
 	return v.block < w.block || v.block == w.block && v.transaction < w.transaction
 }
 
-// versionedReads returns the keys a prepared transaction read that existed, with
-// their versions, and the highest block among these.
-func versionedReads(preparedTransaction []byte) (reads map[stateKey]version, latest uint64, err error) {
+// versionedReads returns a prepared transaction's envelope, the keys it read that
+// existed, with their versions, and the highest block among these.
+func versionedReads(preparedTransaction []byte) (envelope *common.Envelope, reads map[stateKey]version, latest uint64, err error) {
 	message := &gateway.PreparedTransaction{}
 	if err := proto.Unmarshal(preparedTransaction, message); err != nil {
-		return nil, 0, err
+		return nil, nil, 0, err
 	}
 	sets, err := readWriteSets(message.GetEnvelope().GetPayload())
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, 0, err
 	}
 	reads = make(map[stateKey]version)
 	for namespace, set := range sets {
@@ -161,40 +172,35 @@ func versionedReads(preparedTransaction []byte) (reads map[stateKey]version, lat
 			}
 		}
 	}
-	return reads, latest, nil
+	return message.GetEnvelope(), reads, latest, nil
 }
 
-type blockTransaction struct {
-	id     string
-	writes []stateKey
-}
-
-// readTransaction reads an envelope of a block. Envelopes of other kinds than
-// endorsed transactions write no keys.
-func readTransaction(data []byte) (blockTransaction, error) {
+// readWrites returns the keys an envelope of a block writes. Envelopes of other kinds than
+// endorsed transactions write none.
+func readWrites(data []byte) ([]stateKey, error) {
 	envelope := &common.Envelope{}
 	if err := proto.Unmarshal(data, envelope); err != nil {
-		return blockTransaction{}, err
+		return nil, err
 	}
 	payload := &common.Payload{}
 	if err := proto.Unmarshal(envelope.GetPayload(), payload); err != nil {
-		return blockTransaction{}, err
+		return nil, err
 	}
 	header := &common.ChannelHeader{}
 	if err := proto.Unmarshal(payload.GetHeader().GetChannelHeader(), header); err != nil {
-		return blockTransaction{}, err
+		return nil, err
 	}
-	transaction := blockTransaction{id: header.GetTxId()}
 	if common.HeaderType(header.GetType()) != common.HeaderType_ENDORSER_TRANSACTION {
-		return transaction, nil
+		return nil, nil
 	}
 	sets, err := readWriteSets(envelope.GetPayload())
+	var writes []stateKey
 	for namespace, set := range sets {
 		for _, write := range set.GetWrites() {
-			transaction.writes = append(transaction.writes, stateKey{namespace, write.GetKey()})
+			writes = append(writes, stateKey{namespace, write.GetKey()})
 		}
 	}
-	return transaction, err
+	return writes, err
 }
 
 // readWriteSets unpacks an endorsed transaction's payload down to the public

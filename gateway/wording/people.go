@@ -7,6 +7,7 @@ func ofPeople() []sentence {
 		{"%s %s begins with no GS1 company prefix on file: the regulator registers the prefix of %s first", "{1} {2} 的厂商识别代码没有登记，请先由监管部门登记 {3} 的厂商识别代码"},
 		{"company prefix %s lies under %s, which %s holds", "厂商识别代码 {1} 与 {3} 持有的 {2} 重叠"},
 		{"number %q: a GS1 company prefix has %d to %d digits", "编号 {1}：GS1 厂商识别代码为 {2} 至 {3} 位数字"},
+		{"number %q would hold every GTIN-8: a prefix that begins with %s is one of %d digits, for one key", "编号 {1} 会占有全部 GTIN-8：以 {2} 开头的厂商识别代码应为 {3} 位，只对应一个条码"},
 		{"number %q: a GS1 company prefix is digits only", "编号 {1}：GS1 厂商识别代码只能是数字"},
 		{"scope must be absent: a GS1 company prefix has none", "厂商识别代码没有许可范围，请留空"},
 		{"%s is not for role %s, only for %v", "{2} 不能做“{1}”，只有 {3} 可以"},

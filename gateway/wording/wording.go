@@ -81,8 +81,22 @@ func compile(s sentence) pattern {
 	return p
 }
 
+// Bounds of what is looked for: a message holds values that strangers wrote, and every
+// pattern reads all of it. The chain's own messages stay far below.
+const (
+	maxMessage = 2 << 10 // bytes
+	maxFields  = 4       // fields named before the sentence
+)
+
 // Chinese says a message in Chinese; false when the table has no sentence for it.
 func (t *Table) Chinese(message string) (string, bool) {
+	if len(message) > maxMessage {
+		return "", false
+	}
+	return t.chinese(message, maxFields)
+}
+
+func (t *Table) chinese(message string, fields int) (string, bool) {
 	for _, p := range t.patterns {
 		if !strings.HasPrefix(message, p.head) {
 			continue
@@ -92,8 +106,8 @@ func (t *Table) Chinese(message string) (string, bool) {
 		}
 	}
 	// A decoder names the field before what is wrong with its value.
-	if field, rest, ok := strings.Cut(message, ": "); ok && path.MatchString(field) {
-		if said, ok := t.Chinese(rest); ok {
+	if field, rest, ok := strings.Cut(message, ": "); ok && fields > 0 && path.MatchString(field) {
+		if said, ok := t.chinese(rest, fields-1); ok {
 			return t.value(field) + "：" + said, true
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -148,4 +149,19 @@ func TestAnyText(t *testing.T) {
 		require.NotEmpty(t, got)
 		table.Chinese(rapid.String().Draw(t, "message"))
 	})
+}
+
+// A message that an author blew up costs next to nothing: without the bounds these take
+// minutes.
+func TestMessagesBlownUp(t *testing.T) {
+	table := New()
+	for _, message := range []string{
+		strings.Repeat("a: ", 20_000), strings.Repeat("x for shipment , not ", 3_000), strings.Repeat("a: ", maxMessage/3), strings.Repeat("[", maxMessage),
+	} {
+		began := time.Now()
+		_, ok := table.Chinese(message)
+		require.False(t, ok)
+		require.Less(t, time.Since(began), 10*time.Second)
+		t.Log(time.Since(began))
+	}
 }

@@ -47,7 +47,7 @@ type Ledger struct {
 	closed  bool
 	servers []*grpc.Server
 	pipes   map[string]*bufconn.Listener
-	direct  directCalls
+	direct  *directCalls
 	conns   []*grpc.ClientConn
 	serving sync.WaitGroup
 }
@@ -93,6 +93,7 @@ func start(cfg Config, disk *directory) (*Ledger, error) {
 		disk:      disk,
 		store:     disk.store,
 		pipes:     map[string]*bufconn.Listener{},
+		direct:    newDirectCalls(),
 	}
 	if err := l.checkMembers(); err != nil {
 		return nil, err
