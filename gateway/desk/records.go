@@ -40,6 +40,7 @@ type homeBody struct {
 	Forms   []link
 	Sheets  []link
 	Pending int // verdicts without a review
+	Waiting []appointment
 }
 
 type homeJob struct {
@@ -88,6 +89,12 @@ func (d *Desk) home(w http.ResponseWriter, r *http.Request, v visit) {
 			return
 		}
 		body.Pending = len(pending)
+	}
+	if v.role == trace.RoleCarrier {
+		if body.Waiting, err = d.appointments(v); err != nil {
+			d.refuse(w, r, v, err)
+			return
+		}
 	}
 	d.show(w, r, http.StatusOK, v, "home", page{Title: roleName(v.role), Body: body})
 }
@@ -245,7 +252,7 @@ func (d *Desk) record(w http.ResponseWriter, r *http.Request, v visit) {
 	}
 	err = body.read(v, rec)
 	if err == nil {
-		body.Next, err = nextSteps(v, rec)
+		body.Next, err = d.nextSteps(v, rec)
 	}
 	if err != nil {
 		d.refuse(w, r, v, err)
