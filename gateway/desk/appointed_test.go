@@ -98,6 +98,7 @@ func TestALotLeadsToWhatComesNext(t *testing.T) {
 	farm.get(lot)
 	address, values := farm.offered("consignments")
 	farm.record(address, values, url.Values{"shipment": {"sh-lot-01"}, "carrier": {"carrier-sichuan-01"}, "consignee": {"merchant-hangzhou-01"}})
+	require.Contains(t, farm.page, "carrier-sichuan-01 川途示范冷链物流有限公司", "an id alone is easily mistaken")
 	carrier := h.signedIn(t, "carrier-sichuan-01", trace.RoleCarrier)
 	require.Contains(t, carrier.page, "批次 09520000100018 PJ261018-A")
 	_, values = carrier.offered("shipments")

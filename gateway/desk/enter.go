@@ -130,7 +130,7 @@ func (d *Desk) dryRunOrConfirm(w http.ResponseWriter, r *http.Request, v visit, 
 		if written, err = d.API.Write(r.Context(), v.caller, m, key, arguments); err == nil {
 			got := d.receiptOf(v.lang, written)
 			body.Receipt, body.Key = &got, key
-			body.Plan = describe(v.lang, reflect.ValueOf(request))
+			body.Plan = d.teller(v.lang).describe(reflect.ValueOf(request))
 			d.showForm(w, r, http.StatusOK, v, m, values, body, nil)
 			return
 		}
@@ -146,7 +146,7 @@ func (d *Desk) dryRunOrConfirm(w http.ResponseWriter, r *http.Request, v visit, 
 	}
 	body.Key = key
 	if err == nil {
-		body.Plan = describe(v.lang, reflect.ValueOf(request))
+		body.Plan = d.teller(v.lang).describe(reflect.ValueOf(request))
 		d.showForm(w, r, http.StatusOK, v, m, values, body, nil)
 		return
 	}
@@ -159,7 +159,7 @@ func (d *Desk) dryRunOrConfirm(w http.ResponseWriter, r *http.Request, v visit, 
 func (d *Desk) showRefusedForm(w http.ResponseWriter, r *http.Request, v visit, m trace.Method, values url.Values, request any, body formBody, err error) {
 	problem := d.refusal(v.lang, err)
 	if problem.Retry {
-		body.Plan = describe(v.lang, reflect.ValueOf(request))
+		body.Plan = d.teller(v.lang).describe(reflect.ValueOf(request))
 		d.showForm(w, r, http.StatusOK, v, m, values, body, problem)
 		return
 	}
