@@ -27,4 +27,9 @@ func TestNoCodesWhereWordsAreMeant(t *testing.T) {
 	reviewer.get(page(state.ProductKey("09520000100018")))
 	require.Contains(t, reviewer.page, "<dd>5 千克 kg</dd>")
 	require.Contains(t, reviewer.page, "farm-pujiang-01 蒲江示范猕猴桃专业合作社")
+
+	farm := h.signedIn(t, "farm-pujiang-01", trace.RoleFarm)
+	farm.get("/desk/farm/new/products")
+	require.Contains(t, farm.page, `list="known-licence"`)
+	require.Contains(t, farm.page, `<option value="DEMO-NZ510131-0001" label="farm-pujiang-01 · 农业生产登记">`)
 }

@@ -135,3 +135,12 @@ func TestRegistrarIsNamed(t *testing.T) {
 	require.NotContains(t, html, "regulator-91")
 	require.Contains(t, rendered(t, Chinese, s), "示范市场监督管理局")
 }
+
+// A lot's page says which items a recall of a run of codes is about.
+func TestRecalledRunIsNamed(t *testing.T) {
+	recall := trace.Action{Kind: trace.ActionRecall, Codes: &trace.CodeRange{Pack: kiwiPack, First: 1, Last: 20}}
+	for l, want := range map[Language]string{Chinese: "召回（码包 " + string(kiwiPack) + " 第 1–20 件）", English: "Recall (items 1–20 of pack " + string(kiwiPack) + ")"} {
+		b := &builder{Language: l, signed: map[trace.Key]bool{}, s: kiwifruit(t, false)}
+		require.Equal(t, want, b.actionView(index.Action{Typed: index.Typed[trace.Action]{Record: recall}}).Title)
+	}
+}
