@@ -166,7 +166,7 @@ func namedFile(s string) (NamedFile, error) {
 
 func (a *API) dryRunSheet(c *gin.Context) (answer, error) {
 	who := callerOf(c)
-	kept, err := a.Keep(http.MaxBytesReader(c.Writer, c.Request.Body, sheet.MaxFileBytes+1), who)
+	kept, err := a.keepBody(c, sheet.MaxFileBytes)
 	if err != nil {
 		return answer{}, err
 	}
