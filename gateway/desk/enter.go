@@ -28,6 +28,7 @@ type formBody struct {
 	Key      string
 	Receipt  *receipt
 	Known    []suggestions
+	Note     string // what to know before filling it in
 }
 
 // fieldProblem is one thing wrong with one field.
@@ -225,6 +226,9 @@ func (d *Desk) showForm(w http.ResponseWriter, r *http.Request, status int, v vi
 	body.Form = buildForm(v.lang, v.role, m.NewRequest(), values, texts)
 	if body.Plan == nil {
 		known, err := d.known(v)
+		if err == nil {
+			body.Note, err = d.prefixNote(v, m)
+		}
 		if err != nil {
 			d.Logger.Error("no suggestions", "error", err)
 		}

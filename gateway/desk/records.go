@@ -136,7 +136,7 @@ func (d *Desk) lines(l Language, records []index.Record) []line {
 			What: kindName(rec.Kind).in(l), About: about(rec.Key), Path: recordPath(rec.Key), Recorded: clock(rec.Recorded),
 			Claimed: clock(rec.Claimed), Block: rec.Block,
 		}
-		if said := gist(l, rec); said != "" {
+		if said := gist(l, rec); said != "" && said != n.About {
 			n.About = said + " · " + n.About
 		}
 		if len(rec.CorrectedBy) > 0 {

@@ -30,6 +30,10 @@ func TestNoCodesWhereWordsAreMeant(t *testing.T) {
 
 	farm := h.signedIn(t, "farm-pujiang-01", trace.RoleFarm)
 	farm.get("/desk/farm/new/products")
+	require.Contains(t, farm.page, "贵方登记的厂商识别代码：952000010。")
+	merchant := h.signedIn(t, "merchant-hangzhou-01", trace.RoleMerchant)
+	merchant.get("/desk/merchant/new/products")
+	require.Contains(t, merchant.page, "贵方没有登记厂商识别代码")
 	require.Contains(t, farm.page, `list="known-licence"`)
 	require.Contains(t, farm.page, `<option value="DEMO-NZ510131-0001" label="farm-pujiang-01 · 农业生产登记">`)
 }
