@@ -62,6 +62,7 @@ func TestAnAppointedCarrierFindsItsGoods(t *testing.T) {
 	maps.Copy(more, place("origin.point"))
 	maps.Copy(more, place("target.point"))
 	first.record(address, values, more)
+	require.Contains(t, first.page, "/desk/carrier/new/device-bindings?shipment="+shipment, "the receipt leads on")
 	first.get("/desk/carrier")
 	require.NotContains(t, first.page, waiting, "the word is used up")
 

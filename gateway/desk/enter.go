@@ -29,6 +29,7 @@ type formBody struct {
 	Receipt  *receipt
 	Known    []suggestions
 	Note     string // what to know before filling it in
+	Next     []link // forms that answer to what was recorded
 }
 
 // fieldProblem is one thing wrong with one field.
@@ -132,6 +133,7 @@ func (d *Desk) dryRunOrConfirm(w http.ResponseWriter, r *http.Request, v visit, 
 			got := d.receiptOf(v.lang, written)
 			body.Receipt, body.Key = &got, key
 			body.Plan = d.teller(v.lang).describe(reflect.ValueOf(request))
+			body.Next = d.stepsAfter(v, written.Record)
 			d.showForm(w, r, http.StatusOK, v, m, values, body, nil)
 			return
 		}
@@ -152,6 +154,19 @@ func (d *Desk) dryRunOrConfirm(w http.ResponseWriter, r *http.Request, v visit, 
 		return
 	}
 	d.showRefusedForm(w, r, v, m, values, request, body, err)
+}
+
+// stepsAfter is where a receipt leads on to; without them it is a receipt all the same.
+func (d *Desk) stepsAfter(v visit, key trace.Key) []link {
+	rec, found, err := d.Index.Record(key)
+	if err != nil || !found {
+		return nil
+	}
+	steps, err := d.nextSteps(v, rec)
+	if err != nil {
+		d.Logger.Error("no next steps", "record", key, "error", err)
+	}
+	return steps
 }
 
 // showRefusedForm shows the chain's refusal at the form, the field named where the
