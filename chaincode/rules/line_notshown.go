@@ -109,6 +109,9 @@ func noTemperature(f *PageFacts) []Reason {
 func telemetryGaps(f *PageFacts) []Reason {
 	return telemetry(f, func(j *JourneyFindings) (Reason, bool) {
 		total, longest := durationWords(j.GapSeconds), durationWords(j.LongestGap)
+		if len(j.Gaps) == 1 {
+			return Reason{Zh: "运输温度中的 1 段（" + total.Zh + "）", En: "1 stretch of transport temperatures (" + total.En + ")", Keys: j.Keys}, j.Measured > 0
+		}
 		return Reason{
 			Zh:   fmt.Sprintf("运输温度中的 %d 段（共 %s，最长 %s）", len(j.Gaps), total.Zh, longest.Zh),
 			En:   fmt.Sprintf("%d stretches of transport temperatures (%s in all, the longest %s)", len(j.Gaps), total.En, longest.En),
@@ -124,9 +127,13 @@ func telemetrySilent(f *PageFacts) []Reason {
 			devices[s.Device], longest = true, max(longest, s.Seconds)
 		}
 		most := durationWords(longest)
+		many := "devices"
+		if len(devices) == 1 {
+			many = "device"
+		}
 		return Reason{
 			Zh:   fmt.Sprintf("%d 台设备的部分读数（最长 %s 未上链，其他设备有读数）", len(devices), most.Zh),
-			En:   fmt.Sprintf("part of the readings of %d devices (up to %s not on the chain, others gave readings)", len(devices), most.En),
+			En:   fmt.Sprintf("part of the readings of %d %s (up to %s not on the chain, others gave readings)", len(devices), many, most.En),
 			Keys: j.Keys,
 		}, len(j.Silences) > 0
 	})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -224,6 +225,25 @@ func TestFilesAreKeptByTheirHash(t *testing.T) {
 	require.Equal(t, trace.Code("FILE_UNKNOWN"), problem(t, answer).Code)
 	status, _, answer = h.Call(http.MethodPost, "/v1/files", token, "", []byte{})
 	require.Equal(t, http.StatusBadRequest, status, string(answer))
+}
+
+// TestAFormIsNotAFile: a web form kept as a file would have a hash of its own.
+func TestAFormIsNotAFile(t *testing.T) {
+	h, _, token := farm(t)
+	for _, path := range []string{"/v1/files", "/v1/sheets?name=a.csv"} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, h.Base+path, strings.NewReader("--x\r\n\r\nreport\r\n--x--"))
+		require.NoError(t, err)
+		request.Header.Set("Authorization", "Bearer "+token)
+		request.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		answer, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, http.StatusBadRequest, response.StatusCode, path)
+		require.Equal(t, trace.CodeMalformed, problem(t, answer).Code)
+		require.Contains(t, string(answer), "--data-binary")
+	}
 }
 
 // TestTheDocumentHoldsTheServer validates the OpenAPI document itself and real

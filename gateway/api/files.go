@@ -25,11 +25,20 @@ type FileKept struct {
 // receiveFile keeps the body as a file. The media type is what the bytes look like,
 // never what the caller says: it is shown to strangers later.
 func (a *API) receiveFile(c *gin.Context) (answer, error) {
-	kept, err := a.Keep(http.MaxBytesReader(c.Writer, c.Request.Body, a.Limits.FileBytes+1), callerOf(c))
+	kept, err := a.keepBody(c, a.Limits.FileBytes)
 	if err != nil {
 		return answer{}, err
 	}
 	return answer{http.StatusCreated, kept}, nil
+}
+
+// keepBody keeps a request's body as a file. A web form around it would be kept with
+// it, under a hash that nobody else gets from the file.
+func (a *API) keepBody(c *gin.Context, limit int64) (FileKept, error) {
+	if strings.HasPrefix(c.ContentType(), "multipart/") {
+		return FileKept{}, trace.Errorf(trace.CodeMalformed, "the body is a %s form; send the file's bytes themselves, as with curl --data-binary @FILE", c.ContentType())
+	}
+	return a.Keep(http.MaxBytesReader(c.Writer, c.Request.Body, limit+1), callerOf(c))
 }
 
 // Keep stores content for a caller.

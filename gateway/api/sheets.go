@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -165,7 +166,7 @@ func namedFile(s string) (NamedFile, error) {
 
 func (a *API) dryRunSheet(c *gin.Context) (answer, error) {
 	who := callerOf(c)
-	kept, err := a.Keep(http.MaxBytesReader(c.Writer, c.Request.Body, sheet.MaxFileBytes+1), who)
+	kept, err := a.keepBody(c, sheet.MaxFileBytes)
 	if err != nil {
 		return answer{}, err
 	}
@@ -222,6 +223,9 @@ func (a *API) DryRun(ctx context.Context, who Caller, up SheetUpload) (SheetPlan
 		out.Ready = out.Ready && row.Check != CheckRefused
 		out.Rows = append(out.Rows, row)
 	}
+	if err := a.checkReadings(ctx, who, plan, &out); err != nil {
+		return SheetPlan{}, err
+	}
 	if r := plan.Summary.Readings; r != nil {
 		out.Readings = &PlannedReadings{Device: r.Device, Count: r.Count, Segments: len(plan.Segments), From: r.From, To: r.To, Minimum: r.Minimum, Maximum: r.Maximum, Fixes: r.Fixes}
 	}
@@ -238,7 +242,41 @@ func (a *API) check(ctx context.Context, who Caller, p sheet.Planned, row *Plann
 	if err != nil {
 		return err
 	}
-	_, err = a.Ledger.Evaluate(ctx, who.Identity, ledger.Call{Contract: m.Contract, Method: m.Name, Arguments: arguments})
+	return a.judge(ctx, who, ledger.Call{Contract: m.Contract, Method: m.Name, Arguments: arguments}, row, waiting)
+}
+
+// checkReadings simulates the first segment that is to come: the ones behind it build on
+// it. What is wrong with it – a device that is not bound, readings of another time – is
+// a refused row; the rest of a readings file has no rows.
+func (a *API) checkReadings(ctx context.Context, who Caller, plan *sheet.Plan, out *SheetPlan) error {
+	at := slices.IndexFunc(plan.Segments, func(s sheet.PlannedSegment) bool { return !s.Known })
+	if at < 0 || len(plan.Errors) > 0 {
+		return nil
+	}
+	s := plan.Segments[at]
+	arguments, err := json.Marshal(s.Request)
+	if err != nil {
+		return err
+	}
+	m, err := methodOf("transit:AnchorSegment")
+	if err != nil {
+		return err
+	}
+	row := PlannedRow{Sheet: s.Row.Sheet, Row: s.Row.Row, Transaction: m.Transaction(), Title: m.Title, TitleEnglish: m.TitleEnglish, About: string(s.Request.Device)}
+	call := ledger.Call{Contract: m.Contract, Method: m.Name, Arguments: arguments,
+		Transient: map[string][]byte{m.Transient: s.Payload}, Endorsers: endorsers(who.Identity.MSPID)}
+	if err := a.judge(ctx, who, call, &row, false); err != nil {
+		return err
+	}
+	if row.Check == CheckRefused {
+		out.Ready, out.Rows = false, append(out.Rows, row)
+	}
+	return nil
+}
+
+// judge lets the chain simulate a call and notes in the row what it says.
+func (a *API) judge(ctx context.Context, who Caller, call ledger.Call, row *PlannedRow, waiting bool) error {
+	_, err := a.Ledger.Evaluate(ctx, who.Identity, call)
 	var coded *trace.Error
 	switch {
 	case err == nil:

@@ -21,9 +21,19 @@ type shown struct {
 // table is one row of a list.
 type table struct{ Items []shown }
 
+// teller writes requests and records out for people.
+type teller struct {
+	Language
+	party func(trace.PartyID) string // a party's registered name, its id where there is none
+}
+
+func (d *Desk) teller(l Language) teller {
+	return teller{l, func(id trace.PartyID) string { return d.partyName(l, id) }}
+}
+
 // describe writes out a request or record, absent parts left out. Heads are left to
 // the page around it.
-func describe(l Language, v reflect.Value) []shown {
+func (l teller) describe(v reflect.Value) []shown {
 	v = reflect.Indirect(v)
 	var out []shown
 	for _, m := range described(v.Type()) {
@@ -31,7 +41,7 @@ func describe(l Language, v reflect.Value) []shown {
 		if value.IsZero() && (m.optional || value.Kind() == reflect.Slice || value.Kind() == reflect.String || m.widget() == widgetTime) {
 			continue
 		}
-		out = append(out, describeMember(l, m, value))
+		out = append(out, l.member(m, value))
 	}
 	return out
 }
@@ -52,61 +62,66 @@ func headField(t reflect.Type, m member) bool {
 	return len(m.index) > 1 && t.Field(m.index[0]).Type == reflect.TypeFor[trace.Head]()
 }
 
-func describeMember(l Language, m member, v reflect.Value) shown {
+func (l teller) member(m member, v reflect.Value) shown {
 	named, known := labelOf(m.owner, m.name)
-	out := shown{Label: named.name.in(l)}
+	out := shown{Label: named.name.in(l.Language)}
 	if !known {
 		out.Label = m.name
 	}
 	switch m.widget() {
 	case widgetGroup:
-		out.Items = describe(l, v)
+		out.Items = l.describe(v)
 	case widgetList:
 		rows := make([]table, v.Len())
 		for i := range rows {
-			rows[i].Items = describe(l, v.Index(i))
+			rows[i].Items = l.describe(v.Index(i))
 		}
 		out.Table = &rows
 	case widgetLines, widgetChecks, widgetFiles:
 		items := make([]string, v.Len())
 		for i := range items {
-			items[i] = describeValue(l, m, v.Index(i))
+			items[i] = l.value(m, v.Index(i))
 		}
 		out.Value = strings.Join(items, l.comma())
 		if v.Len() == 1 {
 			out.Link = linkOf(m, v.Index(0))
 		}
 	default:
-		out.Value, out.Link = describeValue(l, m, v), linkOf(m, v)
+		out.Value, out.Link = l.value(m, v), linkOf(m, v)
 	}
 	return out
 }
 
 func (l Language) comma() string { return words{"、", ", "}.in(l) }
 
-func describeValue(l Language, m member, v reflect.Value) string {
+func (l teller) value(m member, v reflect.Value) string {
 	switch x := v.Interface().(type) {
 	case trace.Time:
 		return clock(x)
 	case trace.Quantity:
-		return describeQuantity(l, x)
+		return describeQuantity(l.Language, x)
+	case trace.PartyID:
+		if name := l.party(x); name != string(x) {
+			return string(x) + " " + name
+		}
+		return string(x)
 	case bool:
 		if x {
-			return words{"是", "yes"}.in(l)
+			return words{"是", "yes"}.in(l.Language)
 		}
-		return words{"否", "no"}.in(l)
+		return words{"否", "no"}.in(l.Language)
 	}
 	text := plain(reflect.Indirect(v))
 	for _, c := range choicesOf(m) {
 		if c.value == text {
-			return c.words.in(l)
+			return c.words.in(l.Language)
 		}
 	}
 	if m.widget() == widgetNumber && v.CanInt() {
 		s := m.scale()
 		text = unscaled(v.Int(), s.units)
 		if s.name.zh != "" {
-			text += " " + s.name.in(l)
+			text += " " + s.name.in(l.Language)
 		}
 	}
 	return text
@@ -114,7 +129,7 @@ func describeValue(l Language, m member, v reflect.Value) string {
 
 func describeQuantity(l Language, q trace.Quantity) string {
 	for _, u := range quantityUnits() {
-		if u.unit == q.Unit && (u.units == 1 || q.Amount%u.units == 0) {
+		if u.unit == q.Unit && (u.units == 1 || q.Amount >= u.units) {
 			return unscaled(q.Amount, u.units) + " " + u.words.in(l)
 		}
 	}

@@ -28,6 +28,8 @@ type formBody struct {
 	Key      string
 	Receipt  *receipt
 	Known    []suggestions
+	Note     string // what to know before filling it in
+	Next     []link // forms that answer to what was recorded
 }
 
 // fieldProblem is one thing wrong with one field.
@@ -130,7 +132,8 @@ func (d *Desk) dryRunOrConfirm(w http.ResponseWriter, r *http.Request, v visit, 
 		if written, err = d.API.Write(r.Context(), v.caller, m, key, arguments); err == nil {
 			got := d.receiptOf(v.lang, written)
 			body.Receipt, body.Key = &got, key
-			body.Plan = describe(v.lang, reflect.ValueOf(request))
+			body.Plan = d.teller(v.lang).describe(reflect.ValueOf(request))
+			body.Next = d.stepsAfter(v, written.Record)
 			d.showForm(w, r, http.StatusOK, v, m, values, body, nil)
 			return
 		}
@@ -146,11 +149,24 @@ func (d *Desk) dryRunOrConfirm(w http.ResponseWriter, r *http.Request, v visit, 
 	}
 	body.Key = key
 	if err == nil {
-		body.Plan = describe(v.lang, reflect.ValueOf(request))
+		body.Plan = d.teller(v.lang).describe(reflect.ValueOf(request))
 		d.showForm(w, r, http.StatusOK, v, m, values, body, nil)
 		return
 	}
 	d.showRefusedForm(w, r, v, m, values, request, body, err)
+}
+
+// stepsAfter is where a receipt leads on to; without them it is a receipt all the same.
+func (d *Desk) stepsAfter(v visit, key trace.Key) []link {
+	rec, found, err := d.Index.Record(key)
+	if err != nil || !found {
+		return nil
+	}
+	steps, err := d.nextSteps(v, rec)
+	if err != nil {
+		d.Logger.Error("no next steps", "record", key, "error", err)
+	}
+	return steps
 }
 
 // showRefusedForm shows the chain's refusal at the form, the field named where the
@@ -159,7 +175,7 @@ func (d *Desk) dryRunOrConfirm(w http.ResponseWriter, r *http.Request, v visit, 
 func (d *Desk) showRefusedForm(w http.ResponseWriter, r *http.Request, v visit, m trace.Method, values url.Values, request any, body formBody, err error) {
 	problem := d.refusal(v.lang, err)
 	if problem.Retry {
-		body.Plan = describe(v.lang, reflect.ValueOf(request))
+		body.Plan = d.teller(v.lang).describe(reflect.ValueOf(request))
 		d.showForm(w, r, http.StatusOK, v, m, values, body, problem)
 		return
 	}
@@ -225,6 +241,9 @@ func (d *Desk) showForm(w http.ResponseWriter, r *http.Request, status int, v vi
 	body.Form = buildForm(v.lang, v.role, m.NewRequest(), values, texts)
 	if body.Plan == nil {
 		known, err := d.known(v)
+		if err == nil {
+			body.Note, err = d.prefixNote(v, m)
+		}
 		if err != nil {
 			d.Logger.Error("no suggestions", "error", err)
 		}

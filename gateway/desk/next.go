@@ -3,7 +3,6 @@ package desk
 import (
 	"encoding/json"
 	"net/url"
-	"reflect"
 	"slices"
 
 	"traceledger/chaincode/state"
@@ -14,18 +13,28 @@ import (
 // nextSteps are the forms that answer to a record, opened on what it says, so that
 // nobody copies a record's key by hand: a re-test and a review of an inspection, a
 // measure that rests on it, the reinstatement that lifts a measure, a party's standing.
-func nextSteps(v visit, rec index.Record) ([]link, error) {
+func (d *Desk) nextSteps(v visit, rec index.Record) ([]link, error) {
 	var out []link
 	offer := func(transaction string, name words, request any) {
 		for _, m := range trace.Methods() {
 			if m.Transaction() == transaction && slices.Contains(m.Roles, v.role) {
-				values := url.Values{}
-				fill(values, reflect.ValueOf(request).Elem(), "")
-				out = append(out, link{name.in(v.lang), "/desk/" + string(v.role) + "/new/" + formName(m) + "?" + values.Encode()})
+				out = append(out, form(v, transaction, name, request))
 			}
 		}
 	}
 	switch rec.Kind {
+	case state.KindBatch:
+		return afterBatch(v, rec), nil
+	case state.KindShipment, state.FactHandover:
+		err := d.onTheWay(v, rec, offer)
+		return out, err
+	case state.FactConsignment:
+		said, open, err := d.openAppointment(v, rec)
+		if err != nil || !open {
+			return nil, err
+		}
+		take, err := d.takeOver(v, rec.Party, said)
+		return []link{take}, err
 	case state.FactInspection:
 		return out, afterInspection(v, rec, offer)
 	case state.FactAction:
@@ -37,10 +46,49 @@ func nextSteps(v visit, rec index.Record) ([]link, error) {
 		offer("enforcement:TakeAction", words{"据此采取处置", "Take an action on it"}, &trace.TakeActionRequest{Lot: lotOf(rec.Key), Causes: []trace.Key{rec.Key}})
 	case state.KindParty, state.KindStanding:
 		if _, parts, ok := state.ParseKey(rec.Key); ok && len(parts) > 0 {
+			offer("registry:GrantLicence", words{"登记它的许可证", "Put a licence of it on file"}, &trace.GrantLicenceRequest{Party: trace.PartyID(parts[0])})
 			offer("registry:SetStanding", words{"暂停或恢复该主体", "Suspend or restore this party"}, &trace.SetStandingRequest{Party: trace.PartyID(parts[0])})
 		}
 	}
 	return out, nil
+}
+
+// afterBatch goes on with a lot of one's own: its codes, log, certificate and carrier.
+func afterBatch(v visit, rec index.Record) []link {
+	_, parts, ok := state.ParseKey(rec.Key)
+	if !ok || rec.Party != v.party {
+		return nil
+	}
+	id := trace.LotID{GTIN: trace.GTIN(parts[0]), Lot: trace.LotNumber(parts[1])}
+	of := url.Values{"gtin": {string(id.GTIN)}, "lot": {string(id.Lot)}}
+	return []link{
+		{words{"赋码与标签", "Codes and labels"}.in(v.lang), "/desk/" + string(v.role) + "/codes?" + of.Encode()},
+		form(v, "origin:AddLogEntry", words{"记农事或生产", "Add to its log"}, &trace.AddLogEntryRequest{Lot: &id}),
+		form(v, "origin:IssueCertificate", words{"开具合格证", "Issue its certificate"}, &trace.IssueCertificateRequest{LotID: id}),
+		form(v, "transit:Consign", words{"委托承运人", "Appoint a carrier"}, &trace.ConsignRequest{Lots: []trace.LotID{id}}),
+	}
+}
+
+// onTheWay goes on with an open shipment in the carrier's own hands.
+func (d *Desk) onTheWay(v visit, rec index.Record, offer offering) error {
+	var said struct {
+		ID       trace.ShipmentID `json:"id"`       // of a shipment
+		Shipment trace.ShipmentID `json:"shipment"` // of a handover
+	}
+	if err := json.Unmarshal(rec.Value, &said); err != nil {
+		return err
+	}
+	if rec.Kind == state.KindShipment {
+		said.Shipment = said.ID
+	}
+	status, found, err := balance[trace.ShipmentStatus](d.Index, state.ShipmentStatusKey(said.Shipment))
+	if err != nil || !found || !status.Open || status.Carrier != v.party {
+		return err
+	}
+	offer("transit:BindDevice", words{"绑定设备", "Bind a device"}, &trace.BindDeviceRequest{Shipment: said.Shipment})
+	offer("transit:Consign", words{"委托下一承运人", "Appoint the next carrier"}, &trace.ConsignRequest{Shipment: said.Shipment})
+	offer("transit:Arrive", words{"到货", "Arrive"}, &trace.ArriveRequest{Shipment: said.Shipment})
+	return nil
 }
 
 type offering func(transaction string, name words, request any)

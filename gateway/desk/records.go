@@ -40,6 +40,7 @@ type homeBody struct {
 	Forms   []link
 	Sheets  []link
 	Pending int // verdicts without a review
+	Waiting []appointment
 }
 
 type homeJob struct {
@@ -89,6 +90,12 @@ func (d *Desk) home(w http.ResponseWriter, r *http.Request, v visit) {
 		}
 		body.Pending = len(pending)
 	}
+	if v.role == trace.RoleCarrier {
+		if body.Waiting, err = d.appointments(v); err != nil {
+			d.refuse(w, r, v, err)
+			return
+		}
+	}
 	d.show(w, r, http.StatusOK, v, "home", page{Title: roleName(v.role), Body: body})
 }
 
@@ -127,9 +134,9 @@ func (d *Desk) lines(l Language, records []index.Record) []line {
 	for _, rec := range records {
 		n := line{
 			What: kindName(rec.Kind).in(l), About: about(rec.Key), Path: recordPath(rec.Key), Recorded: clock(rec.Recorded),
-			Claimed: clock(rec.Claimed), Block: rec.Block, By: string(rec.Party),
+			Claimed: clock(rec.Claimed), Block: rec.Block,
 		}
-		if said := gist(l, rec); said != "" {
+		if said := gist(l, rec); said != "" && said != n.About {
 			n.About = said + " · " + n.About
 		}
 		if len(rec.CorrectedBy) > 0 {
@@ -243,9 +250,9 @@ func (d *Desk) record(w http.ResponseWriter, r *http.Request, v visit) {
 		body.Late = unscaled(int64(late)/int64(time.Hour/time.Millisecond), 24)
 		body.Late, _, _ = strings.Cut(body.Late, ".")
 	}
-	err = body.read(v, rec)
+	err = body.read(v, d.teller(v.lang), rec)
 	if err == nil {
-		body.Next, err = nextSteps(v, rec)
+		body.Next, err = d.nextSteps(v, rec)
 	}
 	if err != nil {
 		d.refuse(w, r, v, err)
@@ -255,7 +262,7 @@ func (d *Desk) record(w http.ResponseWriter, r *http.Request, v visit) {
 }
 
 // read writes the value out by its type.
-func (b *recordBody) read(v visit, rec index.Record) error {
+func (b *recordBody) read(v visit, l teller, rec index.Record) error {
 	raw, err := json.MarshalIndent(rec.Value, "", "  ")
 	if err != nil {
 		return err
@@ -263,13 +270,13 @@ func (b *recordBody) read(v visit, rec index.Record) error {
 	b.Raw = string(raw)
 	value := newRecord(rec.Kind)
 	if value == nil {
-		b.Value, err = describeVersions(v.lang, rec)
+		b.Value, err = l.versions(rec)
 		return err
 	}
 	if err := json.Unmarshal(rec.Value, value); err != nil {
 		return err
 	}
-	b.Value = describe(v.lang, reflect.ValueOf(value))
+	b.Value = l.describe(reflect.ValueOf(value))
 	headed, ok := value.(trace.Headed)
 	if !ok {
 		return nil
@@ -284,8 +291,8 @@ func (b *recordBody) read(v visit, rec index.Record) error {
 	return nil
 }
 
-// describeVersions writes out a standard, whose value lists its versions.
-func describeVersions(l Language, rec index.Record) ([]shown, error) {
+// versions writes out a standard, whose value lists its versions.
+func (l teller) versions(rec index.Record) ([]shown, error) {
 	var list any
 	switch rec.Kind {
 	case state.KindLimit:
@@ -303,9 +310,9 @@ func describeVersions(l Language, rec index.Record) ([]shown, error) {
 	versions := reflect.ValueOf(list).Elem()
 	rows := make([]table, versions.Len())
 	for i := range rows {
-		rows[i].Items = describe(l, versions.Index(i))
+		rows[i].Items = l.describe(versions.Index(i))
 	}
-	return []shown{{Label: words{"各版本", "Versions"}.in(l), Table: &rows}}, nil
+	return []shown{{Label: words{"各版本", "Versions"}.in(l.Language), Table: &rows}}, nil
 }
 
 // publicPage is the shoppers' page that shows a record: its lot's or its product's.
@@ -421,7 +428,7 @@ func (d *Desk) verdictLines(v visit, pendingOnly bool) ([]verdictLine, error) {
 		if v.lang == English && verdict.TextEnglish != "" {
 			n.Text = verdict.TextEnglish
 		}
-		n.About = about(rec.Key) // its words stand below
+		n.About, n.By = about(rec.Key), d.partyName(v.lang, rec.Party) // its words stand below
 		n.Level = chosen(v.lang, verdict.Level)
 		if found != "" {
 			n.Reviewed = chosen(v.lang, found)

@@ -305,3 +305,19 @@ func TestARecordIsCorrectedFromItsPage(t *testing.T) {
 	require.Contains(t, p.page, `name="corrects" value="fact/plot/`)
 	require.Contains(t, p.page, `name="plot" value="plot-fuxing-08"`, "the form opens on what it corrects")
 }
+
+// TestReadingsOfAnUnboundDeviceAreRefusedInTheDryRun, not only when they are confirmed.
+func TestReadingsOfAnUnboundDeviceAreRefusedInTheDryRun(t *testing.T) {
+	h := open(t)
+	h.load(t, "kiwifruit/batch-record.xlsx")
+	p := h.signedIn(t, "carrier-sichuan-01", trace.RoleCarrier)
+	readings := fixtures.Upload{File: "kiwifruit/truck-logger.csv", Kind: "readings"}
+	p.upload(readings)
+	require.Contains(t, p.page, "还不能记录")
+	require.Contains(t, p.page, "设备 tl-0718 从未绑定")
+
+	p.upload(fixtures.Upload{File: "kiwifruit/shipment.xlsx", Kind: "transport"})
+	p.confirm("/desk/carrier/upload/transport")
+	p.upload(readings)
+	require.Contains(t, p.page, "可以记录，请核对后确认", p.page)
+}

@@ -29,7 +29,7 @@ func jobsOf(role trace.Role) []job {
 	case trace.RoleCarrier:
 		return []job{
 			{words{"发运、交接、到货", "Dispatch, hand over, arrive"}, words{"一张运输登记表写完整段运输，设备绑定也写在里面", "One transport sheet says it all, device bindings too"}, sheet.KindTransport, "transit:Dispatch", ""},
-			{words{"上传温度与轨迹", "Upload temperatures and track"}, words{"记录仪和定位器导出的文件，可几个一起上传", "Exports of loggers and trackers, several at once"}, sheet.KindReadings, "", ""},
+			{words{"上传温度与轨迹", "Upload temperatures and track"}, words{"记录仪或定位器导出的文件，一台设备一次", "Exports of loggers and trackers, a device at a time"}, sheet.KindReadings, "", ""},
 			{words{"接收交接", "Take over"}, words{"从另一承运人手中接过运单", "Take a shipment over from another carrier"}, "", "transit:Handover", ""},
 			{words{"委托下一承运人", "Appoint the next carrier"}, words{"转交运单前先委托，对方才能接收", "Before you pass a shipment on: the other takes over on your word"}, "", "transit:Consign", ""},
 			{words{"到货", "Arrive"}, words{"运单送达，记下坏品率", "Close the shipment with its share of bad goods"}, "", "transit:Arrive", ""},

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"encoding/json"
 	"reflect"
 	"slices"
 
@@ -41,6 +42,8 @@ func suggestion(m member) string {
 		return "known-action"
 	case "verdict":
 		return "known-verdict"
+	case "licenceNumber":
+		return "known-licence"
 	}
 	if m.typ == reflect.TypeFor[trace.PartyID]() && m.owner != "AdmitPartyRequest" {
 		return "known-party"
@@ -77,6 +80,11 @@ func (d *Desk) known(v visit) ([]suggestions, error) {
 		}
 		out = append(out, s)
 	}
+	licences, err := d.knownLicences(v)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, licences)
 	for _, k := range [][2]string{
 		{"known-inspection", state.FactInspection}, {"known-review", state.FactReview}, {"known-action", state.FactAction}, {"known-verdict", state.FactVerdict},
 	} {
@@ -89,6 +97,26 @@ func (d *Desk) known(v visit) ([]suggestions, error) {
 			s.Values = append(s.Values, known{Value: string(records[i].Key), Label: n.About + " · " + n.Recorded})
 		}
 		out = append(out, s)
+	}
+	return out, nil
+}
+
+// knownLicences are the newest on file, with whose they are; company prefixes are no
+// licence to make anything.
+func (d *Desk) knownLicences(v visit) (suggestions, error) {
+	out := suggestions{ID: "known-licence"}
+	records, _, err := d.Index.List(index.ListQuery{Kind: state.KindLicence, Limit: 50})
+	if err != nil {
+		return out, err
+	}
+	for _, rec := range records {
+		var said trace.Licence
+		if err := json.Unmarshal(rec.Value, &said); err != nil {
+			return out, err
+		}
+		if said.Kind != trace.LicenceGS1Prefix {
+			out.Values = append(out.Values, known{said.Number, string(said.Holder) + " · " + chosen(v.lang, said.Kind)})
+		}
 	}
 	return out, nil
 }

@@ -3,6 +3,7 @@ package desk
 import (
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 
 	"traceledger/chaincode/trace"
@@ -258,7 +259,7 @@ type finding struct{ Words, Mark string }
 
 func findingOf(l Language, result string) finding {
 	out := finding{Words: result}
-	for _, c := range judgements() {
+	for _, c := range append(judgements(), choicesOfType(reflect.TypeFor[trace.ReviewOutcome]())...) {
 		if c.value == result {
 			out.Words = c.words.in(l)
 		}

@@ -78,6 +78,8 @@ func TestLotTellsItsWholeStory(t *testing.T) {
 	require.Equal(t, unitA, l.Packs[0].Units[0].SSCC)
 	require.Contains(t, l.Parties, lab)
 	require.Equal(t, licenceN, l.Producer().Licence(licenceN).Record.Number)
+	require.NotContains(t, l.Parties, office, "a regulator's own admission is not the lot's story")
+	require.Equal(t, &index.PartyName{ID: office, Name: "名 " + string(office)}, l.Producer().Registrar)
 
 	p := l.Inspections[0].Provenance
 	require.Equal(t, trace.LabMSP, p.MSP)

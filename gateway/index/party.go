@@ -45,8 +45,21 @@ func (s *story) party(id trace.PartyID) (*Party, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.Accreditations, err = typedAll[trace.Accreditation](s, scopes)
+	if p.Accreditations, err = typedAll[trace.Accreditation](s, scopes); err != nil {
+		return nil, err
+	}
+	p.Registrar, err = s.registrar(p.Provenance.Party)
 	return p, err
+}
+
+// registrar names who admitted a party, nil for one without a name on the chain. A
+// party's admission is never written again, so no page depends on it.
+func (s *story) registrar(id trace.PartyID) (*PartyName, error) {
+	admitted, err := value[trace.Party](s, state.PartyKey(id))
+	if err != nil || admitted == nil || admitted.Name == "" {
+		return nil, err
+	}
+	return &PartyName{id, admitted.Name, admitted.NameEnglish}, nil
 }
 
 func (s *story) licences(id trace.PartyID) ([]Licence, error) {

@@ -49,6 +49,16 @@ type Party struct {
 	Licences       []Licence                    `json:"licences,omitempty"`
 	Accreditations []Typed[trace.Accreditation] `json:"accreditations,omitempty"`
 	Verdicts       []Verdict                    `json:"verdicts,omitempty"`
+	// Registrar is what a legal person that admitted the party is called: a regulator is
+	// seldom among the parties of a lot.
+	Registrar *PartyName `json:"registrar,omitempty"`
+}
+
+// PartyName is a legal person with its registered names.
+type PartyName struct {
+	ID          trace.PartyID `json:"id"`
+	Name        string        `json:"name"`
+	NameEnglish string        `json:"nameEnglish,omitempty"`
 }
 
 // Licence is a licence with its revocation, if any.

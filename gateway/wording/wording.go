@@ -25,6 +25,7 @@ type pattern struct {
 	match   *regexp.Regexp
 	chinese string
 	fixed   int
+	counted []bool // of each value: an index, which people count from 1
 }
 
 // New prepares the table.
@@ -73,6 +74,9 @@ func compile(s sentence) pattern {
 		default:
 			expression.WriteString(`(.*?)`)
 		}
+		if s.english[at[0]:at[1]] != "%%" {
+			p.counted = append(p.counted, strings.HasSuffix(s.english[:at[0]], "[") && strings.HasPrefix(s.english[at[1]:], "]"))
+		}
 		rest = s.english[at[1]:]
 	}
 	literal(rest)
@@ -102,7 +106,13 @@ func (t *Table) chinese(message string, fields int) (string, bool) {
 			continue
 		}
 		if values := p.match.FindStringSubmatch(message); values != nil {
-			return t.put(p.chinese, values[1:]), true
+			values = values[1:]
+			for i, counted := range p.counted {
+				if n, err := strconv.Atoi(values[i]); err == nil && counted {
+					values[i] = strconv.Itoa(n + 1)
+				}
+			}
+			return t.put(p.chinese, values), true
 		}
 	}
 	// A decoder names the field before what is wrong with its value.

@@ -105,6 +105,7 @@ func TestChinese(t *testing.T) {
 		"device D-1 sequence 7 is on the chain with other content":                                                        "设备 D-1 的第 7 段已在账本上，且内容不同",
 		"party nobody-01 is not in the registry":                                                                          "主体 nobody-01 未登记，请先由监管部门登记",
 		"lot 09520000100018/PJ has 9600 piece: 9000 would carry codes and 700 be in other lots or released, 100 too many": "批次 09520000100018/PJ 共 9600 件：赋码 9000、已用于其他批次或放行 700，多出 100",
+		"loads[0]: farm-01 did not consign items 1 to 200 of pack KF261018 under shipment sh-01":                          "货物第 1 项：farm-01 没有在运单 sh-01 下委托码包 KF261018 的第 1 至 200 件",
 		"items 1 to 9 of pack KF261018 are with carrier-01, not with farm-01":                                             "码包 KF261018 的第 1 至 9 件在 carrier-01 手中，不在 farm-01 手中",
 		"items[0].value: number \"x\" is not a decimal like \"0.05\" with at most six decimals":                           "项目第 1 项的数值：数 x 应写成小数，如 0.05，最多六位小数",
 		"party p-01 is suspended: {1} and %s":                                                                             "p-01 已被暂停：{1} and %s",

@@ -2,6 +2,7 @@ package page
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -175,7 +176,7 @@ func (b *builder) label() {
 // that stands under what it says.
 func (b *builder) sign(kind string, p index.Provenance) Stamp {
 	by := b.partyName(p.Party)
-	if by == string(p.Party) { // who admitted a party of this lot is not among its own
+	if by == string(p.Party) { // a natural person, or one whose admission is not here
 		by = b.role(p.Role) + " " + by
 	}
 	stamp := Stamp{By: by, Recorded: Clock(p.Recorded), Corrected: len(p.CorrectedBy) > 0}
@@ -224,7 +225,20 @@ func (b *builder) partyName(id trace.PartyID) string {
 			return name
 		}
 	}
+	for _, p := range b.s.Lot.Parties { // who admitted a party of this lot is seldom among them
+		if r := p.Registrar; r != nil && r.ID == id {
+			return b.pick(r.Name, r.NameEnglish)
+		}
+	}
 	return string(id)
+}
+
+// counted says how many: in English one thing has a form of its own, in Chinese not.
+func (b *builder) counted(n int, zh, one, many string) string {
+	if n == 1 {
+		many = one
+	}
+	return fmt.Sprintf(b.words(zh, many), n)
 }
 
 func (b *builder) files(name string, digests ...trace.Digest) []File {

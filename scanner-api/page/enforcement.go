@@ -1,6 +1,7 @@
 package page
 
 import (
+	"fmt"
 	"slices"
 
 	"traceledger/chaincode/state"
@@ -81,7 +82,7 @@ func (b *builder) actionView(a index.Action) Action {
 	view.Elsewhere = r.Codes != nil && b.s.Journey != nil && !b.holds(r.Codes)
 	view.Open = r.Kind != trace.ActionReinstate && !view.Undone && !view.Elsewhere
 	if r.Codes != nil {
-		view.Title += b.words("（部分追溯码）", " (a run of codes)")
+		view.Title += fmt.Sprintf(b.words("（码包 %s 第 %d–%d 件）", " (items %[2]d–%[3]d of pack %[1]s)"), r.Codes.Pack, r.Codes.First, r.Codes.Last)
 	} else if r.Lot == nil && r.GTIN != "" {
 		view.Title += b.words("（整个商品）", " (the whole product)")
 	}

@@ -109,3 +109,38 @@ func TestTheLineSaysWhyALotWasRecalledAndWhatFailed(t *testing.T) {
 	b.because()
 	require.Equal(t, "Warning: an inspection failed: clobetasol-propionate detected", b.v.Line.Text)
 }
+
+// One thing is said in the singular, and a shipment on its way has no length yet.
+func TestOneAndMany(t *testing.T) {
+	b := &builder{Language: English}
+	require.Equal(t, "1 entry", b.counted(1, "%d 条", "%d entry", "%d entries"))
+	require.Equal(t, "2 entries", b.counted(2, "%d 条", "%d entry", "%d entries"))
+	require.Equal(t, "1 条", (&builder{Language: Chinese}).counted(1, "%d 条", "%d entry", "%d entries"))
+
+	s := kiwifruit(t, true)
+	s.Journey.Legs[0].Arrival = nil
+	s.Journey.Legs[0].Status.Arrived = 0
+	require.Equal(t, "in transit", Build(English, s).Legs[0].Duration)
+}
+
+// Who admitted a party is called by its registered name, though it is no party of the lot.
+func TestRegistrarIsNamed(t *testing.T) {
+	s := kiwifruit(t, false)
+	farm := s.Lot.Parties["farm-pujiang-01"]
+	farm.Provenance.Party = "regulator-91"
+	require.Contains(t, rendered(t, English, s), "Regulator regulator-91")
+	farm.Registrar = &index.PartyName{ID: "regulator-91", Name: "示范市场监督管理局", NameEnglish: "Demo Market Regulator"}
+	html := rendered(t, English, s)
+	require.Contains(t, html, "Demo Market Regulator")
+	require.NotContains(t, html, "regulator-91")
+	require.Contains(t, rendered(t, Chinese, s), "示范市场监督管理局")
+}
+
+// A lot's page says which items a recall of a run of codes is about.
+func TestRecalledRunIsNamed(t *testing.T) {
+	recall := trace.Action{Kind: trace.ActionRecall, Codes: &trace.CodeRange{Pack: kiwiPack, First: 1, Last: 20}}
+	for l, want := range map[Language]string{Chinese: "召回（码包 " + string(kiwiPack) + " 第 1–20 件）", English: "Recall (items 1–20 of pack " + string(kiwiPack) + ")"} {
+		b := &builder{Language: l, signed: map[trace.Key]bool{}, s: kiwifruit(t, false)}
+		require.Equal(t, want, b.actionView(index.Action{Typed: index.Typed[trace.Action]{Record: recall}}).Title)
+	}
+}

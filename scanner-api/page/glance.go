@@ -38,7 +38,7 @@ func (b *builder) glanceProducer() {
 	}
 	value, mark = "", ""
 	if suppliers > 0 {
-		value = fmt.Sprintf(b.words("%d 种原料，供应商均有有效许可", "%d materials, all suppliers licensed"), suppliers)
+		value = b.counted(suppliers, "%d 种原料，供应商均有有效许可", "%d material, its supplier licensed", "%d materials, all suppliers licensed")
 		if missing > 0 {
 			value, mark = fmt.Sprintf(b.words("%d 种原料，%d 种许可未显示或无效", "%d materials, %d without a valid licence"), suppliers, missing), "warn"
 		}
@@ -47,7 +47,7 @@ func (b *builder) glanceProducer() {
 		if value != "" {
 			value += b.words("；", "; ")
 		}
-		value += fmt.Sprintf(b.words("来自 %d 个上游批次", "made from %d parent lots"), n)
+		value += b.counted(n, "来自 %d 个上游批次", "made from %d parent lot", "made from %d parent lots")
 		for _, parent := range b.v.Parents {
 			if parent.Recalled != "" {
 				mark = "bad"
@@ -71,7 +71,7 @@ func (b *builder) glanceOrigin() {
 	b.shown(zh, en, made, "origin", "")
 	steps := ""
 	if n := len(b.v.Log); n > 0 {
-		steps = fmt.Sprintf(b.words("%d 条", "%d entries"), n)
+		steps = b.counted(n, "%d 条", "%d entry", "%d entries")
 	}
 	if lot.Plot == nil {
 		b.shown("生产记录", "Production log", steps, "log", "")
@@ -119,13 +119,13 @@ func (b *builder) glancePapers() {
 	case unlimited > 0:
 		value, mark = fmt.Sprintf(b.words("%d 项中 %d 项无限量可判", "%d items, %d with no limit on file"), items, unlimited), "warn"
 	case items > 0:
-		value = fmt.Sprintf(b.words("%d 项全部在限量内", "all %d items within limits"), items)
+		value = b.counted(items, "%d 项全部在限量内", "%d item, within its limit", "all %d items within limits")
 	}
 	b.shown("检验", "Inspection", value, "inspections", mark)
 	value = ""
 	switch {
 	case kept == files && files > 0:
-		value = fmt.Sprintf(b.words("%d 份原件可查", "%d original reports"), files)
+		value = b.counted(files, "%d 份原件可查", "%d original report", "%d original reports")
 	case files > 0:
 		value = fmt.Sprintf(b.words("%d 份，其中 %d 份原件不在本站", "%d, of which %d are not kept here"), files, files-kept)
 	}
@@ -156,7 +156,7 @@ func (b *builder) glanceJourney() {
 	switch {
 	case b.s.Journey == nil || measured == 0:
 	case excursions > 0:
-		value = fmt.Sprintf(b.words("超出范围 %d 次，共 %s", "%d excursions, %s in all"), excursions, b.duration(excursion))
+		value = b.counted(excursions, "超出范围 %d 次，共 ", "%d excursion of ", "%d excursions, in all ") + b.duration(excursion)
 		if excursion > f.ExcursionSeconds {
 			mark = "warn"
 		}
@@ -201,9 +201,9 @@ func (b *builder) glanceStanding() {
 	value, mark := b.words("无未了结的不利判定或处置", "nothing adverse open"), ""
 	switch {
 	case standing > 0:
-		value, mark = fmt.Sprintf(b.words("%d 项处置有效", "%d measures in force"), standing), "bad"
+		value, mark = b.counted(standing, "%d 项处置有效", "%d measure in force", "%d measures in force"), "bad"
 	case adverse > 0:
-		value, mark = fmt.Sprintf(b.words("%d 条不利判定", "%d adverse findings"), adverse), "warn"
+		value, mark = b.counted(adverse, "%d 条不利判定", "%d adverse finding", "%d adverse findings"), "warn"
 	}
 	if len(b.s.Facts.Verdicts)+len(b.v.Verdicts)+len(b.v.Actions) == 0 {
 		value = b.words("没有判定或处置记录", "none on file")

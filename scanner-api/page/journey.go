@@ -78,7 +78,10 @@ func (b *builder) leg(leg *index.Leg) Leg {
 	if until == 0 && findings != nil {
 		until = findings.To
 	}
-	v.Duration = b.duration(int64(until-r.Departed) / 1000)
+	v.Duration = b.words("运输中", "in transit")
+	if leg.Arrival != nil {
+		v.Duration = b.duration(int64(until-r.Departed) / 1000)
+	}
 	v.Rows = b.legRows(leg, &s)
 	if findings != nil {
 		v.Findings = b.findingRows(findings)
@@ -151,7 +154,8 @@ func (b *builder) legRows(leg *index.Leg, s *series) []Row {
 		add("规定温度", "Required range", b.temperatures(r.Range))
 	}
 	if s.readings > 0 {
-		add("读数", "Readings", fmt.Sprintf(b.words("%s 条 · %d 台设备 · %d 段上链", "%s by %d devices, anchored in %d segments"), grouped(int64(s.readings)), s.devices, len(leg.Segments)))
+		add("读数", "Readings", grouped(int64(s.readings))+b.counted(s.devices, " 条 · %d 台设备", " by %d device", " by %d devices")+
+			b.counted(len(leg.Segments), " · %d 段上链", ", anchored in %d segment", ", anchored in %d segments"))
 	} else {
 		add("读数", "Readings", b.words("未显示：没有温度读数上链", "not shown: no readings on the chain"))
 	}
@@ -215,7 +219,7 @@ func (b *builder) findingRows(f *rules.JourneyFindings) []Finding {
 		for _, d := range f.Defrosts {
 			longest, peak = max(longest, d.Seconds), max(peak, d.Peak)
 		}
-		out = append(out, Finding{"defrost", fmt.Sprintf(b.words("除霜 %d 次，品温始终在范围内", "%d defrosts, pulp in range throughout"), n),
+		out = append(out, Finding{"defrost", b.counted(n, "除霜 %d 次，品温始终在范围内", "%d defrost, pulp in range throughout", "%d defrosts, pulp in range throughout"),
 			fmt.Sprintf(b.words("最长 %s · 回风最高 %s °C · 不算超温", "longest %s · air at most %s °C · not an excursion"), b.duration(longest), celsius(peak))})
 	}
 	for _, g := range f.Gaps {
@@ -230,11 +234,11 @@ func (b *builder) findingRows(f *rules.JourneyFindings) []Finding {
 		for _, g := range f.FixGaps {
 			longest = max(longest, g.Seconds)
 		}
-		words := b.words("无定位 %d 次，不算违规", "%d stretches without a position, no violation")
+		words := b.counted(n, "无定位 %d 次，不算违规", "%d stretch without a position, no violation", "%d stretches without a position, no violation")
 		if longest <= tunnelSeconds {
-			words = b.words("无定位 %d 次（如隧道），不算违规", "%d stretches without a position (tunnels), no violation")
+			words = b.counted(n, "无定位 %d 次（如隧道），不算违规", "%d stretch without a position (a tunnel), no violation", "%d stretches without a position (tunnels), no violation")
 		}
-		out = append(out, Finding{"gap", fmt.Sprintf(words, n),
+		out = append(out, Finding{"gap", words,
 			b.words("最长 ", "longest ") + b.duration(longest)})
 	}
 	for _, m := range f.Missing {

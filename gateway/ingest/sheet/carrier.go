@@ -111,9 +111,11 @@ func (p *parser) planShipments() {
 }
 
 func placeColumns() []column {
+	latitude, longitude := latitudeColumn(required), longitudeColumn(required)
+	latitude.example, longitude.example = "30.42", "120.3" // of the place beside them
 	return []column{
 		{key: "place", zh: "地点", en: "Place", also: []string{"交接地点", "到货地点"}, need: required, example: "杭州市临平区"},
-		latitudeColumn(required), longitudeColumn(required),
+		latitude, longitude,
 	}
 }
 

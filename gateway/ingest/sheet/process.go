@@ -113,7 +113,7 @@ func (r *row) measurements(key string) []trace.Measurement {
 
 func bases() []choice {
 	return []choice{
-		{string(trace.BasisOwnTest), "自检合格", []string{"自我检测", "自行检测合格"}},
+		{string(trace.BasisOwnTest), "自检合格", []string{"自我检测", "自我检测合格", "自行检测", "自行检测合格"}},
 		{string(trace.BasisCommissioned), "委托检测合格", []string{"委托检测"}},
 		{string(trace.BasisQualityControl), "质量安全控制符合要求", []string{"内部质量控制", "质量控制"}},
 		{string(trace.BasisDeclaration), "自我承诺", nil},

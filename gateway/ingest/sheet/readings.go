@@ -133,7 +133,7 @@ func (s *series) belongs(r *row) bool {
 		if got == "" || have == "" || have == got {
 			return true
 		}
-		r.fail(key, bad(trace.CodeInvalid, strconv.Quote(clip(got))+" differs from "+strconv.Quote(clip(have)), "一个文件只能是同一设备、同一运单(地块、库房)的记录"))
+		r.fail(key, bad(trace.CodeInvalid, strconv.Quote(clip(got))+" differs from "+strconv.Quote(clip(have)), "一次只能上传同一设备、同一运单(地块、库房)的记录；别的设备请另行上传"))
 		return false
 	}
 	device, shipment, plot, store := r.device("device"), r.shipment("shipment"), r.plot("plot"), r.term("store")

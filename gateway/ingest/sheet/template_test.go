@@ -120,6 +120,9 @@ func (w *templateWriter) table(t table) {
 		letters := strings.TrimRight(cell, "0123456789")
 		w.do(w.book.SetColWidth(t.zh, letters, letters, 18))
 		hint := c.hint
+		if c.many { // such a cell has no drop-down
+			hint = strings.TrimPrefix(hint+"\n可填 "+choiceWords(c.choices), "\n")
+		}
 		if c.example != "" {
 			hint = strings.TrimPrefix(hint+"\n例 e.g. "+c.example, "\n")
 		}
