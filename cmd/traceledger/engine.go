@@ -1,10 +1,7 @@
 package main
 
 import (
-	"context"
-	"crypto/tls"
 	"log/slog"
-	"net"
 	"path/filepath"
 
 	"google.golang.org/grpc"
@@ -70,20 +67,6 @@ func (e *embeddedEngine) Close() error {
 	err := e.conn.Close()
 	if closing := e.Ledger.Close(); closing != nil {
 		return closing
-	}
-	return err
-}
-
-// serveClients opens the ledger to stock clients until ctx ends.
-func (e *embeddedEngine) serveClients(ctx context.Context, address string, tlsConfig *tls.Config) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if err != nil {
-		return err
-	}
-	context.AfterFunc(ctx, func() { listener.Close() })
-	err = e.Serve(listener, tlsConfig)
-	if ctx.Err() != nil {
-		return nil
 	}
 	return err
 }

@@ -73,13 +73,14 @@ func TestRun(t *testing.T) {
 	require.Equal(t, http.StatusOK, h.get("", "/healthz", &health))
 	require.Contains(t, health.Notice, "every organisation's key")
 	h.stop()
-	again := h.startPrinting("run")
+	again := h.startPrinting("run", "-ledger-addr", freeAddress(t))
 	var after struct {
 		Height uint64 `json:"height"`
 	}
 	require.Equal(t, http.StatusOK, h.get("", "/healthz", &after))
 	require.Equal(t, health.Height, after.Height, "loading again adds nothing")
 	checkDemoPages(t, again)
+	checkSamples(t, filepath.Join(h.data, profileJSONName), filepath.Join(h.data, "wallet"), h.base)
 }
 
 // TestDamagedDirectory: a house whose data was damaged says so and does not start.
