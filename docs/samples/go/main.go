@@ -101,6 +101,7 @@ func run(profile, wallet, lot string) error {
 // its record has one key, so it is written once, and a repetition is refused as ALREADY_RECORDED.
 func record(contract *client.Contract, method string, request any) (string, error) {
 	var doubt error
+	unknown := false
 	for range 5 {
 		answer, commit, err := contract.SubmitAsync(method, argument(request))
 		if err == nil {
@@ -118,9 +119,15 @@ func record(contract *client.Contract, method string, request any) (string, erro
 			return "", errors.New(text)
 		}
 		doubt = err
+		var submit *client.SubmitError
+		var status *client.CommitStatusError
+		unknown = unknown || errors.As(err, &submit) || errors.As(err, &status)
 		time.Sleep(time.Second)
 	}
-	return "", fmt.Errorf("not known to be recorded, run it again with the same request: %w", doubt)
+	if !unknown {
+		return "", fmt.Errorf("nothing is recorded: %w", doubt)
+	}
+	return "", fmt.Errorf("not known to be recorded, send the same request again: %w", doubt)
 }
 
 // follow reads the channel's chaincode events from its first block to that of the

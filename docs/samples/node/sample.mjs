@@ -1,10 +1,10 @@
 // Registers a lot with the stock Fabric gateway client for Node.js, reads it back, and
 // finds its chaincode event and its block. docs/integrate.md walks through it.
 //
-// Usage: npm ci && node sample.mjs CONNECTION-PROFILE.json IDENTITY-FOLDER LOT
+// Usage: npm ci --ignore-scripts && node sample.mjs CONNECTION-PROFILE.json IDENTITY-FOLDER LOT
 
 import * as grpc from '@grpc/grpc-js';
-import { connect, hash, signers } from '@hyperledger/fabric-gateway';
+import { CommitStatusError, connect, hash, signers, SubmitError } from '@hyperledger/fabric-gateway';
 import { createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -58,6 +58,7 @@ function refusal(error) {
 // refused as ALREADY_RECORDED.
 async function record(contract, method, request) {
     let doubt;
+    let unknown = false;
     for (let attempt = 0; attempt < 5; attempt++) {
         try {
             const submitted = await contract.submitAsync(method, argument(request));
@@ -71,13 +72,15 @@ async function record(contract, method, request) {
             if (said?.startsWith('ALREADY_RECORDED: ')) {
                 return said.split(' ').at(-1); // the message ends with the key
             } else if (said !== undefined) {
-                throw new Error(said, { cause: error });
+                throw new Error(said);
             }
             doubt = error;
+            unknown ||= error instanceof SubmitError || error instanceof CommitStatusError;
         }
         await setTimeout(1000);
     }
-    throw new Error('not known to be recorded, run it again with the same request', { cause: doubt });
+    const why = [doubt.message, ...(doubt.details ?? []).map((detail) => detail.message)].join('; ');
+    throw new Error(`${unknown ? 'not known to be recorded, send the same request again' : 'nothing is recorded'}: ${why}`);
 }
 
 // Reads the channel's chaincode events from its first block to that of the record, and
@@ -126,6 +129,9 @@ try {
 
     await follow(network, key);
     console.log(`page /01/09520000200015/10/${encodeURIComponent(lot)}`);
+} catch (error) {
+    console.error(error.message);
+    process.exitCode = 1;
 } finally {
     gateway.close();
     connection.close();
