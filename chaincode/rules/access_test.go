@@ -1,7 +1,9 @@
 package rules
 
 import (
+	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,20 +37,51 @@ func TestAccessMatrixCoversTheCatalogue(t *testing.T) {
 	require.Equal(t, trace.CodeForbidden, trace.CodeOf(MayCall(methods["registry:AdmitParty"], trace.LabMSP, "king")))
 }
 
-// The document shows exactly this table. To renew it: ACCESS_WRITE=1 go test ./chaincode/rules -run Published
+// The documents show exactly these tables. To renew them: ACCESS_WRITE=1 go test ./chaincode/rules -run Published
 func TestAccessTableIsPublished(t *testing.T) {
-	const document = "../../docs/access.md"
-	const begin, end = "<!-- matrix -->\n", "<!-- end -->\n"
+	published(t, "../../docs/access.md", "<!-- matrix -->\n", AccessTable())
+	published(t, "../../docs/integrate.md", "<!-- guards -->\n", guardTable())
+}
+
+func published(t *testing.T, document, begin, table string) {
+	t.Helper()
+	const end = "<!-- end -->\n"
 	b, err := os.ReadFile(document)
 	require.NoError(t, err)
 	text := string(b)
 	i, j := strings.Index(text, begin), strings.Index(text, end)
 	require.True(t, i >= 0 && j > i, "%s has no table between its markers", document)
 	if os.Getenv("ACCESS_WRITE") != "" {
-		require.NoError(t, os.WriteFile(document, []byte(text[:i]+begin+AccessTable()+text[j:]), 0o644))
+		require.NoError(t, os.WriteFile(document, []byte(text[:i]+begin+table+text[j:]), 0o644))
 		return
 	}
-	require.Equal(t, AccessTable(), text[i+len(begin):j])
+	require.Equal(t, table, text[i+len(begin):j])
+}
+
+// guardTable is the access table by who must have endorsed: a row for each set of
+// guards, in the table's order.
+func guardTable() string {
+	type row struct{ guards, roles, transactions []string }
+	var rows []*row
+	for _, a := range AccessMatrix() {
+		at := slices.IndexFunc(rows, func(r *row) bool { return slices.Equal(r.guards, a.Guards) })
+		if at < 0 {
+			at, rows = len(rows), append(rows, &row{guards: a.Guards})
+		}
+		r := rows[at]
+		if role := string(a.Role); !slices.Contains(r.roles, role) {
+			r.roles = append(r.roles, role)
+		}
+		if transaction := "`" + a.Transaction + "`"; !slices.Contains(r.transactions, transaction) {
+			r.transactions = append(r.transactions, transaction)
+		}
+	}
+	var b strings.Builder
+	b.WriteString("| must have endorsed | roles | transactions |\n|---|---|---|\n")
+	for _, r := range rows {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", strings.Join(r.guards, ", "), strings.Join(r.roles, ", "), strings.Join(r.transactions, " "))
+	}
+	return b.String()
 }
 
 func TestPartyMayAct(t *testing.T) {

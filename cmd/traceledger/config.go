@@ -26,14 +26,14 @@ type Config struct {
 	// takes http:// and the listening address. Environment: TRACELEDGER_PUBLIC_BASE.
 	PublicBase string `yaml:"publicBase"`
 	// LedgerAddress opens the embedded ledger to stock Fabric clients over TLS,
-	// host:port, with TLSCertificate; empty keeps it in the process. The ledger role
-	// makes a certificate of its own when it is given none.
+	// host:port, with TLSCertificate, or without one with a certificate of the ledger's
+	// own authority; empty keeps it in the process. Roles run, serve and ledger.
 	// Environment: TRACELEDGER_LEDGER_ADDR.
 	LedgerAddress string `yaml:"ledgerAddress"`
 	// LedgerName is the host name or IP address under which other machines reach
 	// LedgerAddress, for the connection file and the ledger's own certificate; empty
 	// takes LedgerAddress's host, or this machine's name where that is 0.0.0.0.
-	// Role ledger. Environment: TRACELEDGER_LEDGER_NAME.
+	// Environment: TRACELEDGER_LEDGER_NAME.
 	LedgerName string `yaml:"ledgerName"`
 	// TLSCertificate and TLSKey are PEM files for Address and LedgerAddress; both empty
 	// serve plain HTTP on Address, for a reverse proxy or a machine of one's own.
@@ -41,7 +41,6 @@ type Config struct {
 	TLSKey         string `yaml:"tlsKey"`
 	// TLSCA is a PEM file with the authority behind TLSCertificate, written into the
 	// connection file; empty lets clients trust their machine's own authorities.
-	// Role ledger.
 	TLSCA string `yaml:"tlsCA"`
 	// Connection is the connection file of a ledger elsewhere; see type Connection.
 	// Roles gateway and scanner, which need it, and commands on their stopped data.
@@ -169,8 +168,8 @@ func (c Config) checkRole(name string) error {
 			return fmt.Errorf("ledgerAddress %q is not host:port", c.LedgerAddress)
 		}
 	case "run", "serve":
-		if c.LedgerAddress != "" && c.TLSKey == "" {
-			return fmt.Errorf("ledgerAddress is served over TLS only: set tlsCertificate and tlsKey")
+		if _, _, err := net.SplitHostPort(c.LedgerAddress); c.LedgerAddress != "" && err != nil {
+			return fmt.Errorf("ledgerAddress %q is not host:port", c.LedgerAddress)
 		}
 		fallthrough
 	case "verify", "enrol", "bench":

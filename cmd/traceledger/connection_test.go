@@ -105,7 +105,7 @@ func TestRoleSettings(t *testing.T) {
 		"no token":                    {"scanner", "connection: c.yaml\nfilesFrom:\n- base: https://gateway.example\n", "tokenFile"},
 		"half a certificate":          {"ledger", "tlsKey: k.pem\n", "belong together"},
 		"no port":                     {"ledger", "ledgerAddress: localhost\n", "host:port"},
-		"plain port":                  {"serve", "ledgerAddress: 127.0.0.1:7051\n", "over TLS only"},
+		"no port beside pages":        {"serve", "ledgerAddress: localhost\n", "host:port"},
 		"scanner":                     {"scanner", "connection: c.yaml\nfilesFrom:\n- base: http://127.0.0.1:8080\n  tokenFile: t\n", ""},
 		"ledger":                      {"ledger", "ledgerName: ledger.example\n", ""},
 	} {

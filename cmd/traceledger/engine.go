@@ -1,13 +1,10 @@
 package main
 
 import (
-	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 
@@ -88,17 +85,3 @@ func (e *embeddedEngine) Enrol(msp, name string, attributes map[string]string) (
 }
 
 func (e *embeddedEngine) OneProcess() bool { return true }
-
-// serveClients opens the ledger to stock clients until ctx ends.
-func (e *embeddedEngine) serveClients(ctx context.Context, address string, tlsConfig *tls.Config) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if err != nil {
-		return err
-	}
-	context.AfterFunc(ctx, func() { listener.Close() })
-	err = e.Serve(listener, tlsConfig)
-	if ctx.Err() != nil {
-		return nil
-	}
-	return err
-}

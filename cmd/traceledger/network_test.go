@@ -136,6 +136,8 @@ func TestDemoOnFabric(t *testing.T) {
 	}
 	require.Contains(t, printed.String(), "http://"+scanner+"/", "codes lead to the scanner")
 	checkDemoPages(t, printed.String())
+	clients := filepath.Join(o.dir, "clients", trace.ProducerMSP)
+	checkSamples(t, filepath.Join(clients, profileJSONName), filepath.Join(clients, "wallet"), "http://"+scanner)
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, <-exited, failed.String())
 	o.network("status") // the network has stayed up

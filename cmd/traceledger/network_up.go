@@ -218,7 +218,7 @@ func writeClient(network *fabric.Network, msp string, samples []who) error {
 	if err != nil {
 		return err
 	}
-	for name, content := range map[string][]byte{"connection-profile.json": append(asJSON, '\n'), "connection-profile.yaml": asYAML} {
+	for name, content := range map[string][]byte{profileJSONName: append(asJSON, '\n'), profileYAMLName: asYAML} {
 		if err := writeAside(filepath.Join(folder, name), content, 0o644); err != nil {
 			return err
 		}

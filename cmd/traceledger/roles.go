@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -29,9 +27,6 @@ import (
 	"traceledger/scanner-api"
 )
 
-// connectionName is the file in a ledger's DATA by which others find it.
-const connectionName = "connection.yaml"
-
 // runLedger runs the embedded ledger alone and serves it to stock Fabric clients.
 func runLedger(ctx context.Context, args []string, out io.Writer) error {
 	cfg, err := readConfig("ledger", args, nil)
@@ -47,81 +42,27 @@ func runLedger(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	defer eng.Close()
-	clients, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.LedgerAddress)
-	if err != nil {
-		return err
-	}
-	defer clients.Close()
 	answering, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Address)
 	if err != nil {
 		return err
 	}
 	defer answering.Close()
-	tlsConfig, peer, err := cfg.ledgerTLS(clients.Addr())
+	clients, err := cfg.listenToClients(ctx)
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(cfg.Data, connectionName)
-	connection := Connection{Channel: channelName, Chaincode: chaincodeName, OneProcess: true, Peers: []Peer{peer}}
-	if err := connection.write(path); err != nil {
-		return err
-	}
+	defer clients.Close()
 
 	told := ctx
 	group, ctx := errgroup.WithContext(ctx)
 	if err := serveAdmin(ctx, group, cfg.Data, map[string]adminHandler{"enrol": eng.answerEnrol}, logger); err != nil {
 		return err
 	}
-	group.Go(func() error {
-		context.AfterFunc(ctx, func() { clients.Close() })
-		return ended(ctx, eng.Serve(clients, tlsConfig))
-	})
+	group.Go(func() error { return eng.serveClients(ctx, clients) })
 	answer(ctx, group, &http.Server{Handler: ledgerPages(eng), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}, answering, cfg)
-	fmt.Fprintf(out, "ledger %s\nconnection %s\nready %s\n", peer.Address, path, cfg.baseOf(answering))
+	clients.tell(out)
+	fmt.Fprintf(out, "ready %s\n", cfg.baseOf(answering))
 	return ended(told, group.Wait())
-}
-
-// ledgerTLS is how the ledger proves who it is to clients that come to address, and
-// what those are told: with the operator's certificate, or with one of its own.
-func (c Config) ledgerTLS(address net.Addr) (*tls.Config, Peer, error) {
-	host, _, err := net.SplitHostPort(c.LedgerAddress)
-	if err != nil {
-		return nil, Peer{}, err
-	}
-	_, port, err := net.SplitHostPort(address.String())
-	if err != nil {
-		return nil, Peer{}, err
-	}
-	name := c.LedgerName
-	if name == "" {
-		name = host
-		if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-			if name, err = os.Hostname(); err != nil {
-				return nil, Peer{}, fmt.Errorf("ledgerName is not set and the host has none: %w", err)
-			}
-		}
-	}
-	peer := Peer{Address: net.JoinHostPort(name, port)}
-	if c.TLSCertificate == "" {
-		own, err := openAuthority(c.Data)
-		if err != nil {
-			return nil, Peer{}, err
-		}
-		peer.TLSCA = string(own.PEM())
-		return own.serverConfig([]string{name, "localhost", "127.0.0.1"}), peer, nil
-	}
-	certificate, err := tls.LoadX509KeyPair(c.TLSCertificate, c.TLSKey)
-	if err != nil {
-		return nil, Peer{}, err
-	}
-	if c.TLSCA != "" {
-		content, err := os.ReadFile(c.TLSCA)
-		if err != nil {
-			return nil, Peer{}, err
-		}
-		peer.TLSCA = string(content)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}, peer, nil
 }
 
 // ledgerPages are what an operator asks a ledger that stands alone.

@@ -4,12 +4,17 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"traceledger/fixtures"
+	"traceledger/gateway/index"
 )
 
 // checkDemoPages scans every code that the demonstration prints, as people and as
@@ -67,11 +72,46 @@ func TestRun(t *testing.T) {
 	require.Equal(t, http.StatusOK, h.get("", "/healthz", &health))
 	require.Contains(t, health.Notice, "every organisation's key")
 	h.stop()
-	again := h.startPrinting("run")
+	again := h.startPrinting("run", "-ledger-addr", freeAddress(t))
 	var after struct {
 		Height uint64 `json:"height"`
 	}
 	require.Equal(t, http.StatusOK, h.get("", "/healthz", &after))
 	require.Equal(t, health.Height, after.Height, "loading again adds nothing")
 	checkDemoPages(t, again)
+	checkSamples(t, filepath.Join(h.data, profileJSONName), filepath.Join(h.data, "wallet"), h.base)
+	checkMetricNames(t, string(fetch(t, h.base+"/metrics", "*/*")))
+}
+
+// checkMetricNames demands that the metrics of docs/operations.md exist. Those with
+// labels are not shown before they are counted, so the read model is asked for its own.
+func checkMetricNames(t *testing.T, shown string) {
+	t.Helper()
+	described := &describing{}
+	x, err := index.Open(index.Config{Dir: t.TempDir(), Metrics: described})
+	require.NoError(t, err)
+	require.NoError(t, x.Close())
+	document, err := os.ReadFile(filepath.Join("..", "..", "docs", "operations.md"))
+	require.NoError(t, err)
+	names := regexp.MustCompile("`(traceledger_[a-z_]+)`").FindAllStringSubmatch(string(document), -1)
+	require.NotEmpty(t, names)
+	for _, name := range names {
+		require.Contains(t, shown+described.String(), name[1])
+	}
+}
+
+// describing is a Prometheus registry that only notes what it is given.
+type describing struct {
+	prometheus.Registerer
+	strings.Builder
+}
+
+func (d *describing) Register(c prometheus.Collector) error {
+	described := make(chan *prometheus.Desc, 8)
+	c.Describe(described)
+	close(described)
+	for description := range described {
+		d.WriteString(description.String())
+	}
+	return nil
 }

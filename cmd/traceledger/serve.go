@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -47,6 +46,16 @@ func serve(ctx context.Context, cfg Config, out io.Writer, load func(ctx context
 	}
 	defer n.Close()
 
+	var clients *clientPort
+	inProcess, ok := eng.(*embeddedEngine)
+	if ok && cfg.LedgerAddress != "" {
+		if clients, err = cfg.listenToClients(ctx); err != nil {
+			return err
+		}
+		defer clients.Close()
+		clients.tell(out)
+	}
+
 	told := ctx // ends when the house is told to stop; the group's own also when a part of it fails
 	group, ctx := errgroup.WithContext(ctx)
 	commands := map[string]adminHandler{"token": n.answerTokens}
@@ -58,14 +67,8 @@ func serve(ctx context.Context, cfg Config, out io.Writer, load func(ctx context
 	}
 	answer(ctx, group, n.server(), listener, cfg)
 	group.Go(func() error { return n.run(ctx) })
-	if inProcess, ok := eng.(*embeddedEngine); ok && cfg.LedgerAddress != "" {
-		group.Go(func() error {
-			certificate, err := tls.LoadX509KeyPair(cfg.TLSCertificate, cfg.TLSKey)
-			if err != nil {
-				return err
-			}
-			return inProcess.serveClients(ctx, cfg.LedgerAddress, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
-		})
+	if clients != nil {
+		group.Go(func() error { return inProcess.serveClients(ctx, clients) })
 	}
 	group.Go(func() error {
 		if err := n.prepare(ctx); err != nil {

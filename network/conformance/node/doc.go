@@ -1,8 +1,9 @@
 // Package node holds the proof that a ledger's TLS port serves the stock Fabric
 // gateway client for Node.js as well as the one for Go: client.mjs submits, evaluates
 // and reads chaincode and block events, and the test of this package runs it, with the
-// exact client versions of package-lock.json, against the embedded ledger.
+// exact client versions that docs/samples/node pins, against the embedded ledger.
 //
-// There is no Go code to import here. The test needs the programs node (18.12 or
-// newer) and npm; client packages are installed once into the user's cache.
+// Command runs such a program; tests elsewhere run the sample with it. It needs the
+// programs node (18.12 or newer) and npm; client packages are installed once into the
+// user's cache. Nothing of the product imports this package.
 package node

@@ -1,20 +1,18 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"math/big"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -49,7 +47,6 @@ type seen struct {
 func TestNodeClient(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	client := install(ctx, t)
 	ledger, err := embedded.Open(embedded.Config{
 		Dir: t.TempDir(), Channel: conformance.Channel,
 		Chaincodes: []embedded.Chaincode{{Name: conformance.Chaincode, Version: conformance.Version, Chaincode: chaincode.Chaincode{}}},
@@ -73,7 +70,12 @@ func TestNodeClient(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "settings.json")
 	require.NoError(t, os.WriteFile(path, settings, 0o600))
 
-	out := run(ctx, t, client, "node", "client.mjs", path)
+	cmd, err := Command(ctx, t.TempDir(), filepath.Join("..", "..", "..", "docs", "samples", "node"), "client.mjs", path)
+	require.NoError(t, err)
+	var failed bytes.Buffer
+	cmd.Stderr = &failed
+	out, err := cmd.Output()
+	require.NoError(t, err, failed.String())
 	var got seen
 	require.NoError(t, json.Unmarshal(out, &got), string(out))
 	require.True(t, got.Successful)
@@ -92,56 +94,6 @@ func TestNodeClient(t *testing.T) {
 	}
 	require.NoError(t, ledger.Close())
 	require.NoError(t, <-served)
-}
-
-// install puts the client and its packages into the user's cache, once for each
-// content of the lock file and the program, and returns the folder.
-func install(ctx context.Context, t *testing.T) string {
-	t.Helper()
-	for _, program := range []string{"node", "npm"} {
-		_, err := exec.LookPath(program)
-		require.NoError(t, err, "this test runs the stock client for Node.js and needs the program %s: make packages, or apt-get install nodejs npm", program)
-	}
-	cache, err := os.UserCacheDir()
-	require.NoError(t, err)
-	files := []string{"package.json", "package-lock.json", "client.mjs"}
-	digest := sha256.New()
-	contents := map[string][]byte{}
-	for _, name := range files {
-		contents[name], err = os.ReadFile(name)
-		require.NoError(t, err)
-		digest.Write(contents[name])
-	}
-	folder := filepath.Join(cache, "traceledger", "node-client-"+hex.EncodeToString(digest.Sum(nil))[:16])
-	if _, err := os.Stat(folder); err == nil {
-		return folder
-	}
-	// Made aside and renamed: an installation that broke off is never used.
-	require.NoError(t, os.MkdirAll(filepath.Dir(folder), 0o755))
-	aside, err := os.MkdirTemp(filepath.Dir(folder), "node-client-new-")
-	require.NoError(t, err)
-	defer os.RemoveAll(aside)
-	for name, content := range contents {
-		require.NoError(t, os.WriteFile(filepath.Join(aside, name), content, 0o600))
-	}
-	run(ctx, t, aside, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
-	if err := os.Rename(aside, folder); err != nil {
-		require.DirExists(t, folder, err) // another run was quicker
-	}
-	return folder
-}
-
-func run(ctx context.Context, t *testing.T, folder, program string, args ...string) []byte {
-	t.Helper()
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Dir = folder
-	out, err := cmd.Output()
-	var failed *exec.ExitError
-	if err != nil {
-		require.ErrorAs(t, err, &failed)
-		require.FailNow(t, program+" failed", "%v\n%s\n%s", err, out, failed.Stderr)
-	}
-	return out
 }
 
 // serverCertificate makes a certificate for 127.0.0.1 that is its own authority.
