@@ -20,10 +20,10 @@ type appointment struct {
 	Take                      link   // form that takes the goods
 }
 
-// appointments lists the shipments that wait for a carrier, among the newest
-// appointments of everybody: nobody needs to telephone that the word is given.
+// appointments lists the shipments that wait for a carrier, among its newest
+// appointments: nobody needs to telephone that the word is given.
 func (d *Desk) appointments(v visit) ([]appointment, error) {
-	records, _, err := d.Index.List(index.ListQuery{Kind: state.FactConsignment})
+	records, _, err := d.Index.List(index.ListQuery{Kind: state.FactConsignment, For: v.party})
 	if err != nil {
 		return nil, err
 	}

@@ -146,6 +146,9 @@ func (f *fold) write(t *transaction, w *write, at place) error {
 		f.records[w.key] = struct{}{}
 		set(listRow(scopeAll, w.kind.name, at), []byte(w.key))
 		set(listRow(scopeParty(t.writer.party), w.kind.name, at), []byte(w.key))
+		if w.links.addressee != "" {
+			set(listRow(scopeFor(w.links.addressee), w.kind.name, at), []byte(w.key))
+		}
 		for _, lot := range w.links.lots {
 			set(listRow(scopeLot(lot), w.kind.name, at), []byte(w.key))
 		}

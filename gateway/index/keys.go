@@ -29,12 +29,15 @@ const (
 
 // formatVersion changes with the layout or with what the fold derives; an index of
 // another version is rebuilt.
-const formatVersion = "traceledger index 1"
+const formatVersion = "traceledger index 2"
 
 // Scopes of lists.
 const scopeAll = ""
 
 func scopeParty(p trace.PartyID) string { return "party/" + string(p) }
+
+// scopeFor is what others wrote for a party to act on.
+func scopeFor(p trace.PartyID) string { return "for/" + string(p) }
 
 func scopeLot(subjectID string) string { return "lot/" + subjectID }
 

@@ -100,7 +100,7 @@ func kinds() (map[string]*kind, error) {
 	with(natureBalance, state.KindReviewLevels, nil, factID(state.FactReview))
 
 	add(natureRecord, state.KindSSCC, relateUnit, "transit:PackUnit")
-	add(natureRecord, factID(state.FactConsignment), nil, "transit:Consign")
+	add(natureRecord, factID(state.FactConsignment), relateConsignment, "transit:Consign")
 	with(natureBalance, state.KindConsignmentStatus, nil, factID(state.FactConsignment), state.KindShipment, factID(state.FactHandover))
 	add(natureRecord, state.KindShipment, relateShipment, "transit:Dispatch")
 	add(natureRecord, factID(state.FactHandover), nil, "transit:Handover")

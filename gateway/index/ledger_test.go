@@ -212,6 +212,16 @@ func TestWholeStoryFromTheLedger(t *testing.T) {
 	heads := story.Shipments[0].Consignments
 	require.Len(t, heads, 2, "what a stranger said under the shipment's number is not the shipment's")
 	require.Equal(t, []trace.PartyID{"farm-01", "carrier-01"}, []trace.PartyID{heads[0].Record.Party, heads[1].Record.Party})
+	for carrier, newest := range map[trace.PartyID]trace.Key{"carrier-01": heads[0].Provenance.Key, "carrier-02": heads[1].Provenance.Key} {
+		waiting, _, err := x.List(index.ListQuery{For: carrier})
+		require.NoError(t, err)
+		require.Equal(t, newest, waiting[0].Key)
+		for _, rec := range waiting {
+			said := trace.Consignment{}
+			require.NoError(t, json.Unmarshal(rec.Value, &said))
+			require.Equal(t, carrier, said.Carrier, "what others wrote for this carrier, and nothing else")
+		}
+	}
 	require.Equal(t, heads[0].Provenance.Key, journey.Steps[2].Consignment)
 	require.Equal(t, heads[1].Provenance.Key, journey.Steps[3].Consignment)
 	require.Equal(t, []index.StepKind{index.StepActivated, index.StepPacked, index.StepDispatched, index.StepHandedOver, index.StepArrived}, kindsOf(journey.Steps))

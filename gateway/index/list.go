@@ -16,12 +16,14 @@ import (
 // MaxList is the most records one List answers with; it is also the default.
 const MaxList = 200
 
-// ListQuery says which records to list. At most one of Party, Lot and Prefix is set.
+// ListQuery says which records to list. At most one of Party, For, Lot and Prefix is set.
 type ListQuery struct {
 	// Kind limits the list to one kind of record; "" lists all kinds.
 	Kind string
 	// Party lists what a party wrote.
 	Party trace.PartyID
+	// For lists what others wrote for a party to act on: the appointments of a carrier.
+	For trace.PartyID
 	// Lot lists the facts of a lot, its batch, and the units and shipments it travels in.
 	Lot *trace.LotID
 	// Prefix lists values whose key begins so, in key order instead of newest first. It
@@ -129,6 +131,8 @@ func listNewest(from pebble.Reader, q ListQuery, cursor []byte) (out []Record, n
 	switch {
 	case q.Party != "":
 		scope = scopeParty(q.Party)
+	case q.For != "":
+		scope = scopeFor(q.For)
 	case q.Lot != nil:
 		scope = scopeLot(state.LotSubject(*q.Lot).ID)
 	}

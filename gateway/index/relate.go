@@ -15,6 +15,8 @@ type links struct {
 	edges  []edge
 	topics []string // whose pages it changes; see version.go
 	lots   []string // subject ids of lots in whose list it stands
+
+	addressee trace.PartyID // who is to act on it, if somebody is
 }
 
 // edge is a relation to store; its place is that of the write.
@@ -211,6 +213,18 @@ func relateBinding(w *write, l *links) error {
 		l.topic(state.ShipmentSubject(v.Shipment))
 		l.edge(edgeBound, string(v.Shipment), w.key)
 	}
+	return nil
+}
+
+func relateConsignment(w *write, l *links) error {
+	var v struct {
+		head
+		Carrier trace.PartyID `json:"carrier"`
+	}
+	if err := w.decode(&v); err != nil {
+		return err
+	}
+	l.head, l.addressee = v.head, v.Carrier
 	return nil
 }
 
