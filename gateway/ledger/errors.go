@@ -118,10 +118,14 @@ func isUnreachable(code codes.Code, text string) bool {
 		// The gateway does not know enough peers, as in its first seconds.
 		return strings.Contains(text, "no combination of peers") || strings.Contains(text, "no endorsement combination")
 	case codes.Aborted:
-		// The gateway's peer could not reach other organisations' peers, or a peer
-		// could not reach its chaincode.
-		return strings.Contains(text, "code = Unavailable") || strings.Contains(text, "connection error") ||
-			strings.Contains(text, "failed to execute transaction")
+		// The gateway's peer could not reach other organisations' peers, or was just
+		// changing its connection to one, or a peer could not reach its chaincode.
+		for _, sign := range []string{"code = Unavailable", "code = Canceled", "code = DeadlineExceeded", "connection error", "failed to execute transaction"} {
+			if strings.Contains(text, sign) {
+				return true
+			}
+		}
+		return false
 	default:
 		return false
 	}

@@ -38,6 +38,8 @@ func TestExplain(t *testing.T) {
 		"late":                              {detailed(codes.DeadlineExceeded, "endorse timeout expired"), unreachable, CodeLedgerUnavailable},
 		"peers not known yet":               {detailed(codes.FailedPrecondition, "no combination of peers can be derived which satisfy the endorsement policy"), unreachable, CodeLedgerUnavailable},
 		"other peer gone":                   {detailed(codes.Aborted, attached, "rpc error: code = Unavailable desc = connection error"), unreachable, CodeLedgerUnavailable},
+		"other peer's connection replaced":  {detailed(codes.Aborted, "failed to collect enough transaction endorsements, see attached details for more info", "rpc error: code = Canceled desc = grpc: the client connection is closing"), unreachable, CodeLedgerUnavailable},
+		"other peer late":                   {detailed(codes.Aborted, attached, "rpc error: code = DeadlineExceeded desc = context deadline exceeded"), unreachable, CodeLedgerUnavailable},
 		"chaincode gone":                    {detailed(codes.Aborted, attached, "error in simulation: failed to execute transaction 06ab: could not launch chaincode"), unreachable, CodeLedgerUnavailable},
 		"expired, submitting":               {detailed(codes.Aborted, attached, "proposal client identity expired"), refused, CodeCertificate},
 		"expired, asking":                   {detailed(codes.Unavailable, "failed to evaluate transaction, see attached details for more info", "proposal client identity expired"), refused, CodeCertificate},
