@@ -77,10 +77,15 @@ func TestStopLetsWritesFinish(t *testing.T) {
 	require.NoError(t, err)
 	request.Header.Set("Authorization", "Bearer "+h.tokens[trace.RoleFactory])
 	request.Header.Set("Idempotency-Key", "slow-1")
+	request.Header.Set("Expect", "100-continue") // answered once the house reads the body
 	var whole bytes.Buffer
 	require.NoError(t, request.Write(&whole))
 	_, err = conn.Write(whole.Next(whole.Len() - 10))
 	require.NoError(t, err)
+	answers := bufio.NewReader(conn)
+	goOn, err := http.ReadResponse(answers, request)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusContinue, goOn.StatusCode)
 	require.NoError(t, h.cmd.Process.Signal(syscall.SIGTERM))
 	require.Eventually(t, func() bool {
 		other, err := net.Dial("tcp", address)
@@ -91,7 +96,7 @@ func TestStopLetsWritesFinish(t *testing.T) {
 	}, 10*time.Second, 10*time.Millisecond, "it still takes connections")
 	_, err = conn.Write(whole.Bytes())
 	require.NoError(t, err)
-	response, err := http.ReadResponse(bufio.NewReader(conn), request)
+	response, err := http.ReadResponse(answers, request)
 	require.NoError(t, err)
 	content, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
