@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"traceledger/chaincode/rules"
 	"traceledger/chaincode/trace"
 )
 
@@ -21,10 +22,13 @@ func (d *Desk) prefixNote(v visit, m trace.Method) (string, error) {
 	var held []string
 	today := trace.TimeOf(time.Now()).Date()
 	for i := 0; found && i < len(party.Licences); i++ {
-		l := party.Licences[i].Record
-		over := party.Licences[i].Revocation != nil || today < l.ValidFrom || today > l.ValidTo
-		if l.Kind == trace.LicenceGS1Prefix && !over {
-			held = append(held, l.Number)
+		l := party.Licences[i]
+		var revoked *trace.LicenceRevocation
+		if l.Revocation != nil {
+			revoked = &l.Revocation.Record
+		}
+		if l.Record.Kind == trace.LicenceGS1Prefix && rules.LicenceInForce(l.Record.Number, &l.Record, revoked, today) == nil {
+			held = append(held, l.Record.Number)
 		}
 	}
 	if len(held) == 0 {

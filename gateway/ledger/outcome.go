@@ -69,9 +69,9 @@ const proofEvery = 4
 // an error only when the client stops. id is the caller's identity if it is at hand.
 //
 // First the transaction is sent and its commit heard of or asked for once, or only
-// asked for if an earlier process may have sent it. After any doubt the same bytes go out again: the
-// ledger keeps the first copy and marks others as duplicates, so this can repeat
-// nothing. If the network does not take them any more, the chain itself is read
+// asked for if an earlier process may have sent it. After any doubt the same bytes go
+// out again: the ledger keeps the first copy and marks others as duplicates, so this
+// can repeat nothing. If the network does not take them any more, the chain itself is read
 // (prove): that ends the doubt as soon as the transaction can no longer become
 // valid, at the latest when the epoch that every transaction reads has moved on.
 func (c *Client) outcome(p *prepared, id *Identity, sentBefore bool) (ending, error) {
