@@ -212,34 +212,55 @@ type writers struct {
 	acknowledged map[string]string // lot → transaction
 	unsettled    []string          // answered with a code that says to try again
 	broken       []string          // answered otherwise
+
+	refused, unknown int // of the unsettled: nothing was recorded, or the outcome was open
+	last             time.Time
+	stall            time.Duration // the longest between two acknowledgements
 }
 
 // write starts eight of them.
 func (r *roles) write(t *testing.T, made trace.Time) *writers {
 	ctx, stop := context.WithCancel(t.Context())
-	w := &writers{stop: stop, acknowledged: map[string]string{}}
+	w := &writers{stop: stop, acknowledged: map[string]string{}, last: time.Now()}
 	for writer := range 8 {
 		w.group.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
 				lot := fmt.Sprintf("W%d-%d", writer, i)
 				// Told to end, a writer still waits for its last answer.
 				written, refusal, err := r.gateway.post(context.WithoutCancel(ctx), trace.RoleFactory, "/batches", lot, lotRequest(made, lot))
-				w.mu.Lock()
-				switch {
-				case err != nil:
-					w.broken = append(w.broken, err.Error())
-				case refusal == nil:
-					w.acknowledged[lot] = written.Transaction
-				case refusal.Retriable:
-					w.unsettled = append(w.unsettled, lot)
-				default:
-					w.broken = append(w.broken, refusal.Detail)
+				w.note(lot, written, refusal, err)
+				if refusal != nil && refusal.Retriable { // as Retry-After says
+					select {
+					case <-ctx.Done():
+					case <-time.After(time.Second):
+					}
 				}
-				w.mu.Unlock()
 			}
 		})
 	}
 	return w
+}
+
+func (w *writers) note(lot string, written api.Written, refusal *api.Problem, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case err != nil:
+		w.broken = append(w.broken, err.Error())
+	case refusal == nil:
+		w.acknowledged[lot] = written.Transaction
+		now := time.Now()
+		w.stall, w.last = max(w.stall, now.Sub(w.last)), now
+	case refusal.Retriable:
+		w.unsettled = append(w.unsettled, lot)
+		if refusal.Code == ledger.CodeOutcomeUnknown {
+			w.unknown++
+		} else {
+			w.refused++
+		}
+	default:
+		w.broken = append(w.broken, refusal.Detail)
+	}
 }
 
 // wait returns once so many lots are acknowledged.
