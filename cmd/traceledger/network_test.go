@@ -261,10 +261,7 @@ func (o *operator) moveToAnotherHost(node string) (dir string) {
 // more waits for so many acknowledgements from now on.
 func (w *writers) more(t *testing.T, lots int) {
 	t.Helper()
-	w.mu.Lock()
-	lots += len(w.acknowledged)
-	w.mu.Unlock()
-	w.wait(t, lots)
+	w.wait(t, w.count()+lots)
 }
 
 // requireEnrolledAtCA demands a certificate with what Fabric CA alone puts into it.

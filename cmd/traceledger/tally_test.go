@@ -46,7 +46,7 @@ type peerChain struct {
 // lot → transaction.
 func (o *operator) tally(w *writers, acknowledged map[string]string) tally {
 	o.t.Helper()
-	y := tally{acknowledged: len(acknowledged), refused: w.refused, unknown: w.unknown, stall: w.stall}
+	y := tally{acknowledged: len(acknowledged), refused: w.refused, unknown: w.unknown, stall: w.longestStall(time.Time{})}
 	chains := o.chains()
 	doubled := map[string]bool{}
 	for _, chain := range chains {
