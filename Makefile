@@ -56,20 +56,21 @@ bench: build
 	$(BIN) bench -only '$(ONLY)'
 
 # The long runs: every sync removed in turn, the house killed dozens of times under 64
-# writers, and each parser fuzzed for FUZZTIME.
+# writers, a real network from which everything is taken that it can lose, another whose
+# nodes are killed a hundred times, and each parser fuzzed for FUZZTIME.
 FUZZTIME ?= 60s
 FUZZ := chaincode/trace:FuzzReadings chaincode/rules:FuzzSegment chaincode/rules:FuzzSerial \
         chaincode/contract:FuzzArguments chaincode/state:FuzzKey network/block:FuzzParseEnvelope \
         gateway/index:FuzzEnvelope gateway/ingest/sheet:FuzzCSV gateway/ingest/sheet:FuzzXLSX \
         scanner-api:FuzzAddresses
 soak: packages fabric
-	$(GO) test -tags soak -timeout 120m -count 1 -run 'Soak|Mutation' -v ./cmd/traceledger ./network/fabric
+	$(GO) test -tags soak -timeout 180m -count 1 -run 'Soak|Mutation' -v ./cmd/traceledger ./network/fabric
 	@for target in $(FUZZ); do echo "fuzz $$target"; \
 	  $(GO) test ./$${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x || exit 1; done
 
 # Debian packages: a browser for the pages, fonts for what it draws, a renderer for
 # printed labels, Node.js for the Fabric client of that language, a C compiler for
-# Fabric CA's database.
+# Fabric CA's database, jq for the commands of docs/operations.md.
 packages:
 	@missing=""; \
 	command -v chromium >/dev/null 2>&1 || missing="$$missing chromium"; \
@@ -77,6 +78,7 @@ packages:
 	command -v node >/dev/null 2>&1 || missing="$$missing nodejs"; \
 	command -v "$$($(GO) env CC | cut -d' ' -f1)" >/dev/null 2>&1 || missing="$$missing gcc libc6-dev"; \
 	command -v npm >/dev/null 2>&1 || missing="$$missing npm"; \
+	command -v jq >/dev/null 2>&1 || missing="$$missing jq"; \
 	dpkg -s fonts-noto-cjk >/dev/null 2>&1 || fc-list :lang=zh 2>/dev/null | grep -q . || missing="$$missing fonts-droid-fallback fontconfig"; \
 	test -z "$$missing" && exit 0; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \

@@ -16,9 +16,12 @@ import (
 	"traceledger/chaincode/trace"
 )
 
-// TestSoakNetwork kills nodes of a real network at random under writers, a hundred
-// times or TRACELEDGER_SOAK_KILLS, every fifth time with all the data of a peer, and
-// heals it by up.
+// soakPace spreads the kills: a hundred over thirty minutes at least.
+const soakPace = 18 * time.Second
+
+// TestSoakNetwork kills nodes of every kind of a real network at random under writers, a
+// hundred times or TRACELEDGER_SOAK_KILLS, every fifth time with all the data of a peer,
+// and heals it by up. At the end it prints what was acknowledged, and what of it is there.
 func TestSoakNetwork(t *testing.T) {
 	const every = 5
 	kills := 100
@@ -29,15 +32,24 @@ func TestSoakNetwork(t *testing.T) {
 	}
 	o, r := startConsortium(t)
 	made := trace.TimeOf(time.Now()) - 3_600_000
-	nodes := o.nodes()
+	kinds := map[string][]string{} // nodes by kind: the few get as much as the many
+	for _, node := range o.nodes() {
+		kinds[kindOf(node.Name)] = append(kinds[kindOf(node.Name)], node.Name)
+	}
+	require.Len(t, kinds, 4)
 	w := r.write(t, made)
 	w.more(t, 20)
+	killed := map[string]int{}
+	began := time.Now()
 	for kill := range kills {
-		victim := nodes[rand.IntN(len(nodes))].Name
+		<-time.After(time.Until(began.Add(time.Duration(kill) * soakPace)))
+		kind := []string{"orderer", "peer", "trace", "ca"}[rand.IntN(4)]
 		wipe := kill%every == every-1
-		for wipe && !strings.HasSuffix(victim, "/peer") {
-			victim = nodes[rand.IntN(len(nodes))].Name
+		if wipe {
+			kind = "peer"
 		}
+		killed[kind]++
+		victim := kinds[kind][rand.IntN(len(kinds[kind]))]
 		o.network("kill", victim)
 		if wipe {
 			require.NoError(t, os.RemoveAll(filepath.Join(o.dir, "nodes", filepath.FromSlash(victim), "data")))
@@ -46,7 +58,17 @@ func TestSoakNetwork(t *testing.T) {
 		<-time.After(time.Duration(rand.IntN(3000)) * time.Millisecond)
 		t.Logf("kill %d of %s (data lost: %t): %s", kill+1, victim, wipe, strings.TrimSpace(strings.Split(o.network("up"), "\n")[0]))
 		o.network("status")
-		w.more(t, 10)
+		w.within(t, w.count()+10, 3*time.Minute)
 	}
+	t.Logf("%d kills in %s: %d of orderers, %d of peers, %d of chaincode processes, %d of authorities",
+		kills, time.Since(began).Round(time.Second), killed["orderer"], killed["peer"], killed["trace"], killed["ca"])
 	o.settleAll(r, w, made)
+}
+
+// kindOf is "orderer", "peer", "trace" or "ca".
+func kindOf(node string) string {
+	if _, part, ok := strings.Cut(node, "/"); ok {
+		return part
+	}
+	return strings.TrimRight(node, "0123456789")
 }

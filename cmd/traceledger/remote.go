@@ -137,7 +137,7 @@ func reach(ctx context.Context, logger *slog.Logger, do func() error) error {
 
 func unreachable(err error) bool {
 	switch trace.CodeOf(err) {
-	case ledger.CodeLedgerUnavailable, ledger.CodeOutcomeUnknown:
+	case ledger.CodeLedgerUnavailable, ledger.CodeClock, ledger.CodeOutcomeUnknown:
 		return true
 	case "":
 		code := status.Code(err)

@@ -212,43 +212,88 @@ type writers struct {
 	acknowledged map[string]string // lot → transaction
 	unsettled    []string          // answered with a code that says to try again
 	broken       []string          // answered otherwise
+
+	refused, unknown int         // of the unsettled: nothing was recorded, or the outcome was open
+	times            []time.Time // of the beginning and of every acknowledgement
 }
 
 // write starts eight of them.
 func (r *roles) write(t *testing.T, made trace.Time) *writers {
 	ctx, stop := context.WithCancel(t.Context())
-	w := &writers{stop: stop, acknowledged: map[string]string{}}
+	w := &writers{stop: stop, acknowledged: map[string]string{}, times: []time.Time{time.Now()}}
 	for writer := range 8 {
 		w.group.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
 				lot := fmt.Sprintf("W%d-%d", writer, i)
 				// Told to end, a writer still waits for its last answer.
 				written, refusal, err := r.gateway.post(context.WithoutCancel(ctx), trace.RoleFactory, "/batches", lot, lotRequest(made, lot))
-				w.mu.Lock()
-				switch {
-				case err != nil:
-					w.broken = append(w.broken, err.Error())
-				case refusal == nil:
-					w.acknowledged[lot] = written.Transaction
-				case refusal.Retriable:
-					w.unsettled = append(w.unsettled, lot)
-				default:
-					w.broken = append(w.broken, refusal.Detail)
+				w.note(lot, written, refusal, err)
+				if refusal != nil && refusal.Retriable { // as Retry-After says
+					select {
+					case <-ctx.Done():
+					case <-time.After(time.Second):
+					}
 				}
-				w.mu.Unlock()
 			}
 		})
 	}
 	return w
 }
 
+func (w *writers) note(lot string, written api.Written, refusal *api.Problem, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case err != nil:
+		w.broken = append(w.broken, err.Error())
+	case refusal == nil:
+		w.acknowledged[lot] = written.Transaction
+		w.times = append(w.times, time.Now())
+	case refusal.Retriable:
+		w.unsettled = append(w.unsettled, lot)
+		if refusal.Code == ledger.CodeOutcomeUnknown {
+			w.unknown++
+		} else {
+			w.refused++
+		}
+	default:
+		w.broken = append(w.broken, refusal.Detail)
+	}
+}
+
+// acknowledge counts a lot that the test itself has registered beside them.
+func (w *writers) acknowledge(lot, transaction string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.acknowledged[lot] = transaction
+}
+
 // wait returns once so many lots are acknowledged.
-func (w *writers) wait(t *testing.T, lots int) {
-	require.Eventually(t, func() bool {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		return len(w.acknowledged) >= lots
-	}, time.Minute, 5*time.Millisecond)
+func (w *writers) wait(t *testing.T, lots int) { w.within(t, lots, time.Minute) }
+
+func (w *writers) within(t *testing.T, lots int, limit time.Duration) {
+	t.Helper()
+	require.Eventually(t, func() bool { return w.count() >= lots }, limit, 5*time.Millisecond)
+}
+
+// count is how many lots are acknowledged.
+func (w *writers) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.acknowledged)
+}
+
+// longestStall is the longest time between two acknowledgements, of those that ended
+// after a moment.
+func (w *writers) longestStall(after time.Time) (longest time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := 1; i < len(w.times); i++ {
+		if w.times[i].After(after) {
+			longest = max(longest, w.times[i].Sub(w.times[i-1]))
+		}
+	}
+	return longest
 }
 
 // end stops the writers and gives what was acknowledged and what is to be repeated.

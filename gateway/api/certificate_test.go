@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -59,4 +60,33 @@ func TestCertificatesTheLedgerDoesNotTake(t *testing.T) {
 		})
 	}
 	require.Equal(t, http.StatusUnauthorized, api.Status(ledger.CodeCertificate))
+}
+
+// TestClockThatIsOff: where the gateway's clock and the ledger's are further apart than
+// the ledger takes, either way, the answer says so in both languages, nothing is written,
+// and the same request is taken once the clock is right.
+func TestClockThatIsOff(t *testing.T) {
+	var off atomic.Int64
+	h := apitest.StartOn(t, contracttest.Start(t, func(c *embedded.Config) {
+		c.Now = func() time.Time { return time.Now().Add(time.Duration(off.Load())) }
+	}), nil)
+	farm := h.Member(trace.RoleFarm, "farm-01")
+	plot := apitest.Body(t, &trace.RegisterPlotRequest{
+		Write: h.Write(), Plot: "plot-01", Crop: "kiwifruit", Area: 100, Place: "蒲江县", Point: trace.Point{Latitude: 30_210_000, Longitude: 103_510_000},
+	})
+	before := h.Height()
+	for _, shift := range []time.Duration{20 * time.Minute, -20 * time.Minute} {
+		off.Store(int64(shift))
+		status, _, answer := h.Call(http.MethodPost, "/v1/plots", farm, "plot-1", plot)
+		require.Equal(t, http.StatusServiceUnavailable, status, string(answer))
+		refused := problem(t, answer)
+		require.Equal(t, ledger.CodeClock, refused.Code)
+		require.Contains(t, refused.Detail, "clock")
+		require.Contains(t, refused.DetailChinese, "时钟")
+		require.True(t, refused.Retriable)
+		require.Equal(t, before, h.Height(), "something was written")
+	}
+	off.Store(0)
+	status, _, answer := h.Call(http.MethodPost, "/v1/plots", farm, "plot-1", plot)
+	require.Equal(t, http.StatusCreated, status, string(answer))
 }

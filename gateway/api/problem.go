@@ -31,7 +31,7 @@ type Problem struct {
 	Status int        `json:"status"`
 	Code   trace.Code `json:"code"`
 	Detail string     `json:"detail"` // what was wrong, with which value, what would be right
-	// DetailChinese says the same in Chinese, where the refusal is the chain's.
+	// DetailChinese says the same in Chinese, where the chain or the way to it refuses.
 	DetailChinese string `json:"detailChinese,omitempty"`
 	// Transaction is set when the outcome of a submitted transaction is unknown:
 	// repeat the request with the same Idempotency-Key to learn it.
@@ -60,7 +60,7 @@ func Status(code trace.Code) int {
 		return http.StatusRequestEntityTooLarge
 	case CodeRateLimited:
 		return http.StatusTooManyRequests
-	case trace.CodeNotReady, ledger.CodeBusy, ledger.CodeLedgerUnavailable:
+	case trace.CodeNotReady, ledger.CodeBusy, ledger.CodeLedgerUnavailable, ledger.CodeClock:
 		return http.StatusServiceUnavailable
 	case ledger.CodeOutcomeUnknown:
 		return http.StatusAccepted
@@ -99,7 +99,7 @@ func problemOf(err error, said *wording.Table, logger *slog.Logger) Problem {
 		DetailChinese: said.Refusal(coded.Code, coded.Message),
 	}
 	switch coded.Code {
-	case ledger.CodeOutcomeUnknown, ledger.CodeBusy, ledger.CodeLedgerUnavailable, ledger.CodeConflict, CodeRateLimited, trace.CodeNotReady:
+	case ledger.CodeOutcomeUnknown, ledger.CodeBusy, ledger.CodeLedgerUnavailable, ledger.CodeClock, ledger.CodeConflict, CodeRateLimited, trace.CodeNotReady:
 		p.Retriable = true
 	}
 	var unknown *ledger.UnknownOutcome

@@ -189,7 +189,7 @@ func (d *Desk) refusal(l Language, err error) *refusal {
 	switch coded.Code {
 	case ledger.CodeOutcomeUnknown, api.CodeInternal, ledger.CodeOutbox:
 		out.Doubt, out.Retry = true, true
-	case ledger.CodeBusy, ledger.CodeLedgerUnavailable, ledger.CodeConflict, api.CodeRateLimited, trace.CodeNotReady:
+	case ledger.CodeBusy, ledger.CodeLedgerUnavailable, ledger.CodeClock, ledger.CodeConflict, api.CodeRateLimited, trace.CodeNotReady:
 		out.Retry = true
 	}
 	return out

@@ -55,7 +55,9 @@ func meaningOfGateway(code trace.Code) words {
 	case store.CodeUploadQuota:
 		return words{"尚未被任何记录引用的文件太多，请先提交记录，或等候清理", "Too many files here that no record names yet; record them first, or wait until they are removed"}
 	case ledger.CodeCertificate:
-		return words{"账本不接受此身份的证书（已过期或不属于该机构），请重新签发", "The ledger does not take this identity's certificate, expired or not its organisation's; have it issued again"}
+		return words{"账本不接受此身份的证书（已过期、被吊销或不属于该机构），请重新签发", "The ledger does not take this identity's certificate, expired, revoked or not its organisation's; have it issued again"}
+	case ledger.CodeClock:
+		return words{"本网关的时钟不准，未记录；请通知运维人员校准后再试", "This gateway's clock is wrong, nothing was recorded; its operator sets it right"}
 	case ledger.CodeOutcomeUnknown:
 		return words{"正在确认是否已记录，请用同一页重试", "Being confirmed; retry with this same page"}
 	case api.CodeRateLimited:

@@ -21,7 +21,8 @@ const (
 	CodeBusy              trace.Code = "BUSY"                   // too many calls wait, or the gateway is shutting down; nothing was sent
 	CodeLedgerUnavailable trace.Code = "LEDGER_UNAVAILABLE"     // no endorsement to be had now; nothing was recorded
 	CodeEndorsement       trace.Code = "ENDORSEMENT"            // the ledger refused to endorse, without a contract's code
-	CodeCertificate       trace.Code = "CERTIFICATE"            // the ledger does not take the caller's certificate: expired, or not of its organisation
+	CodeCertificate       trace.Code = "CERTIFICATE"            // the ledger does not take the caller's certificate: expired, revoked, or not of its organisation
+	CodeClock             trace.Code = "CLOCK"                  // the gateway's clock is too far off the ledger's; nothing was recorded
 	CodeConflict          trace.Code = "CONFLICT"               // others kept changing the same balance; nothing was recorded
 	CodeInvalid           trace.Code = "TRANSACTION_INVALID"    // committed as invalid; nothing was recorded
 	CodeOutcomeUnknown    trace.Code = "OUTCOME_UNKNOWN"        // the transaction may or may not take effect; ask again
@@ -80,24 +81,29 @@ func explain(err error) (reason, *trace.Error) {
 	case strings.Contains(all, expiredText):
 		return refused, trace.Errorf(CodeCertificate, "the certificate that this gateway signs with for the caller has expired: enrol it again")
 	case strings.Contains(all, strangerText):
-		return refused, trace.Errorf(CodeCertificate, "the ledger does not know the certificate that this gateway signs with for the caller as one of its organisation's: enrol it in this ledger")
+		return refused, trace.Errorf(CodeCertificate, "the ledger does not take the certificate that this gateway signs with for the caller: it is revoked, or not of its organisation; enrol it in this ledger")
 	case strings.Contains(all, clockText):
-		return refused, trace.Errorf(CodeLedgerUnavailable, "nothing was recorded: this gateway's clock is more than 15 minutes off the ledger's; its operator sets it right")
+		return refused, trace.Errorf(CodeClock, "nothing was recorded: this gateway's clock is more than 15 minutes off the ledger's; its operator sets it right")
+	case state.Code() == codes.Unavailable && strings.Contains(state.Message(), untrustedText):
+		return unreachable, trace.Errorf(CodeLedgerUnavailable, "nothing was recorded: this gateway does not trust the certificate that the ledger's peer shows (%s); its operator compares tlsCA in the connection file", state.Message())
 	case strings.Contains(all, "ProposalResponsePayloads do not match"):
 		return conflicting, trace.Errorf(CodeConflict, "endorsers disagree for now: %s", all)
 	case isUnreachable(state.Code(), all):
 		return unreachable, trace.Errorf(CodeLedgerUnavailable, "no endorsement to be had now, nothing was recorded: %s", all)
 	default:
-		return refused, trace.Errorf(CodeEndorsement, "%s: %s", state.Code(), all)
+		return refused, trace.Errorf(CodeEndorsement, "the ledger refused to endorse it, nothing was recorded: %s: %s", state.Code(), all)
 	}
 }
 
-// What a peer says of a certificate or a time it does not take. Evaluate answers some of
-// it as "unavailable", which says nothing of the peer.
+// What a peer says of a certificate or a time it does not take, and what this side says of
+// a peer's certificate. Evaluate answers some of it as "unavailable", which says nothing
+// of the peer.
 const (
 	expiredText  = "proposal client identity expired"
 	clockText    = "request unauthorized due to incorrect timestamp"
 	strangerText = "error validating proposal: access denied: channel"
+
+	untrustedText = "authentication handshake failed: tls: failed to verify certificate"
 )
 
 func textsOf(state *status.Status) []string {

@@ -43,8 +43,9 @@ func TestExplain(t *testing.T) {
 		"chaincode gone":                    {detailed(codes.Aborted, attached, "error in simulation: failed to execute transaction 06ab: could not launch chaincode"), unreachable, CodeLedgerUnavailable},
 		"expired, submitting":               {detailed(codes.Aborted, attached, "proposal client identity expired"), refused, CodeCertificate},
 		"expired, asking":                   {detailed(codes.Unavailable, "failed to evaluate transaction, see attached details for more info", "proposal client identity expired"), refused, CodeCertificate},
-		"of another time":                   {detailed(codes.Unavailable, attached, "request unauthorized due to incorrect timestamp"), refused, CodeLedgerUnavailable},
+		"of another time":                   {detailed(codes.Unavailable, attached, "request unauthorized due to incorrect timestamp"), refused, CodeClock},
 		"of another authority":              {detailed(codes.Aborted, attached, "error validating proposal: access denied: channel [trace] creator org unknown, creator is malformed"), refused, CodeCertificate},
+		"peer of another authority":         {detailed(codes.Unavailable, `connection error: desc = "transport: authentication handshake failed: tls: failed to verify certificate: x509: certificate signed by unknown authority"`), unreachable, CodeLedgerUnavailable},
 		"stranger":                          {detailed(codes.PermissionDenied, "access denied"), refused, CodeEndorsement},
 	}
 	for name, want := range cases {

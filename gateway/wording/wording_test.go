@@ -19,13 +19,13 @@ import (
 	"traceledger/chaincode/trace"
 )
 
-// formats reads every format of a coded error out of the chaincode's sources: string
-// literals behind a code, or behind a variable that holds one.
+// formats reads every format of a coded error out of the sources of the chaincode and of
+// the way to it: string literals behind a code, or behind a variable that holds one.
 func formats(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	for _, pkg := range []string{"trace", "rules", "contract", "state"} {
-		root := filepath.Join("..", "..", "chaincode", pkg)
+	for _, pkg := range []string{"chaincode/trace", "chaincode/rules", "chaincode/contract", "chaincode/state", "gateway/ledger"} {
+		root := filepath.Join("..", "..", filepath.FromSlash(pkg))
 		require.NoError(t, filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 				return err
@@ -68,10 +68,14 @@ func isCode(e ast.Expr) bool {
 	return false
 }
 
-// TestEveryRefusalHasChinese: a new format in the chaincode needs its sentence here.
+// TestEveryRefusalHasChinese: a new format in the chaincode or in gateway/ledger needs its
+// sentence here.
 func TestEveryRefusalHasChinese(t *testing.T) {
-	have := map[string]bool{"%s: %s": true} // a field's name before another message
-	for _, list := range [][]sentence{ofForm(), ofPeople(), ofOrigin(), ofTransit(), ofJudging()} {
+	have := map[string]bool{
+		"%s: %s": true, // a field's name before another message
+		"%v":     true, // only another error's text, within gateway/ledger
+	}
+	for _, list := range [][]sentence{ofForm(), ofPeople(), ofOrigin(), ofTransit(), ofJudging(), ofLedger()} {
 		for _, s := range list {
 			require.False(t, have[s.english], "twice: %s", s.english)
 			have[s.english] = true

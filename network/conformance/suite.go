@@ -34,6 +34,7 @@ func Run(t *testing.T, engine Engine) {
 		{"Submit", testSubmit},
 		{"Request", testRequest},
 		{"UnknownOutcome", testUnknownOutcome},
+		{"Stranger", testStranger},
 		{"Conflict", testConflict},
 		{"Creator", testCreator},
 		{"Tampered", testTampered},

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hyperledger/fabric-gateway/pkg/client"
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/proto"
+
+	keys "traceledger/chaincode/state"
+	"traceledger/chaincode/trace"
+	"traceledger/network/block"
+	"traceledger/network/fabric"
+)
+
+// tally is what became of the writers' lots.
+type tally struct {
+	acknowledged int           // receipts given: each names a transaction
+	found        int           // of these, valid on every peer
+	doubled      int           // lots that more than one valid transaction registered, on any peer
+	lost         []string      // acknowledged and not valid on some peer
+	refused      int           // answers that nothing was recorded, to be repeated
+	unknown      int           // answers that the outcome is open, to be repeated
+	stall        time.Duration // the longest between two acknowledgements
+}
+
+func (y tally) String() string {
+	return fmt.Sprintf("acknowledged %d, found on every peer %d, doubled %d, lost %d, refused %d, unknown %d, longest stall %.1f s",
+		y.acknowledged, y.found, y.doubled, len(y.lost), y.refused, y.unknown, y.stall.Seconds())
+}
+
+// peerChain is what one peer has of the chain.
+type peerChain struct {
+	valid map[string]bool // ids of its valid transactions
+	lots  map[string]int  // how many of these registered a lot
+}
+
+// tally reads every peer's whole chain and compares it with what was acknowledged:
+// lot → transaction.
+func (o *operator) tally(w *writers, acknowledged map[string]string) tally {
+	o.t.Helper()
+	y := tally{acknowledged: len(acknowledged), refused: w.refused, unknown: w.unknown, stall: w.longestStall(time.Time{})}
+	chains := o.chains()
+	doubled := map[string]bool{}
+	for _, chain := range chains {
+		for lot, times := range chain.lots {
+			if times > 1 {
+				doubled[lot] = true
+			}
+		}
+	}
+	y.doubled = len(doubled)
+	for lot, transaction := range acknowledged {
+		everywhere := true
+		for msp, chain := range chains {
+			if !chain.valid[transaction] || chain.lots[lot] == 0 {
+				y.lost = append(y.lost, lot+" on "+msp)
+				everywhere = false
+			}
+		}
+		if everywhere {
+			y.found++
+		}
+	}
+	return y
+}
+
+// chains reads every peer up to the height that the highest has now.
+func (o *operator) chains() map[string]*peerChain {
+	o.t.Helper()
+	network, err := fabric.View(o.t.Context(), fabric.Config{Dir: o.dir})
+	require.NoError(o.t, err)
+	defer network.Detach()
+	var height uint64
+	for _, node := range network.Status(o.t.Context()) {
+		if strings.HasSuffix(node.Name, "/peer") {
+			require.Empty(o.t, node.Problem, node.Name)
+			height = max(height, node.Height)
+		}
+	}
+	ctx, cancel := context.WithTimeout(o.t.Context(), 5*time.Minute)
+	defer cancel()
+	chains := map[string]*peerChain{}
+	var group errgroup.Group
+	for _, msp := range trace.MSPs() {
+		chain := &peerChain{valid: map[string]bool{}, lots: map[string]int{}}
+		chains[msp] = chain
+		member := auditor(o.t, network, msp)
+		group.Go(func() error {
+			if err := chain.read(ctx, member, height); err != nil {
+				return fmt.Errorf("the peer of %s: %w", msp, err)
+			}
+			return nil
+		})
+	}
+	require.NoError(o.t, group.Wait())
+	return chains
+}
+
+// read follows a peer's blocks from the first on.
+func (c *peerChain) read(ctx context.Context, member *client.Network, height uint64) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	blocks, err := member.BlockEvents(ctx, client.WithStartBlock(0))
+	if err != nil {
+		return err
+	}
+	for next := uint64(0); next < height; next++ {
+		b, open := <-blocks
+		if !open {
+			return fmt.Errorf("the blocks ended before %d of %d: %w", next, height, context.Cause(ctx))
+		}
+		if err := c.add(b); err != nil {
+			return fmt.Errorf("block %d: %w", next, err)
+		}
+	}
+	return nil
+}
+
+func (c *peerChain) add(b *common.Block) error {
+	codes, err := block.Flags(b)
+	if err != nil {
+		return err
+	}
+	for i, raw := range b.GetData().GetData() {
+		tx := block.ParseTransaction(raw)
+		if codes[i] != peer.TxValidationCode_VALID || tx.Action == nil || tx.Action.ReadWriteSet == nil {
+			continue
+		}
+		c.valid[tx.ChannelHeader.GetTxId()] = true
+		for _, namespace := range tx.Action.ReadWriteSet.Namespaces {
+			for _, write := range namespace.Public.GetWrites() {
+				kind, parts, ok := keys.ParseKey(trace.Key(write.GetKey()))
+				if namespace.Name == chaincodeName && ok && kind == keys.KindBatch {
+					c.lots[parts[len(parts)-1]]++
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// transactionOn asks an organisation's peer by itself for a transaction: its validation
+// code, false when the peer has none of the id.
+func transactionOn(t *testing.T, network *fabric.Network, msp, transaction string) (peer.TxValidationCode, bool) {
+	t.Helper()
+	raw, err := auditor(t, network, msp).GetContract("qscc").Evaluate("GetTransactionByID", client.WithArguments(network.Channel(), transaction), client.WithEndorsingOrganizations(msp))
+	if err != nil {
+		require.Contains(t, wholeText(err), "no such transaction ID")
+		return 0, false
+	}
+	var found peer.ProcessedTransaction
+	require.NoError(t, proto.Unmarshal(raw, &found))
+	return peer.TxValidationCode(found.GetValidationCode()), true
+}
