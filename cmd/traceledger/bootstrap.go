@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"traceledger/chaincode/trace"
@@ -14,11 +15,33 @@ import (
 
 // Parties the house itself works as, and their names in the wallet.
 const (
-	readerParty   = "platform-reader" // follows blocks
+	readerParty   = "platform-reader" // follows blocks; other organisations': readerPartyOf
 	readerName    = readerParty + "@" + string(trace.RoleScanner)
 	operatorParty = "regulator-operator" // keeps guards and epoch
 	operatorName  = operatorParty + "@" + string(trace.RoleRegulator)
 )
+
+// readerPartyOf is the party as which an organisation's gateways and scanners follow the
+// chain, "lab-reader". The role is scanner for every organisation: reading takes no more
+// than a certificate of a member, and the contracts take nothing from that role.
+func readerPartyOf(msp string) trace.PartyID {
+	return trace.PartyID(strings.ToLower(strings.TrimSuffix(msp, "MSP")) + "-reader")
+}
+
+// readerIn finds the reader in a wallet: the platform's, or another organisation's.
+func readerIn(identities *wallet.Wallet) (ledger.Identity, error) {
+	reader, missing := identities.Identity(readerName)
+	for _, msp := range trace.MSPs() {
+		if trace.CodeOf(missing) != wallet.CodeUnknownIdentity {
+			break
+		}
+		var err error
+		if reader, err = identities.Identity(enrolmentName(readerPartyOf(msp), trace.RoleScanner)); trace.CodeOf(err) != wallet.CodeUnknownIdentity {
+			return reader, err
+		}
+	}
+	return reader, missing
+}
 
 // prepare makes an empty channel usable: one guard for each organisation and the
 // first epoch. On a prepared channel it changes nothing. A gateway whose wallet holds

@@ -47,7 +47,7 @@ type Config struct {
 	// Environment: TRACELEDGER_CONNECTION.
 	Connection string `yaml:"connection"`
 	// FilesFrom are gateways from which files are fetched that are not kept here, asked
-	// in this order. Role scanner.
+	// in this order. Roles gateway and scanner.
 	FilesFrom []FilesFrom `yaml:"filesFrom"`
 	// TrustedProxies are the reverse proxies in front of the public pages, "10.0.0.0/8" or
 	// "127.0.0.1": the last address in X-Forwarded-For that is none of theirs is the

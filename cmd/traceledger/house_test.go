@@ -55,6 +55,7 @@ type house struct {
 	data   string
 	base   string
 	tokens map[trace.Role]string
+	args   []string // with which it is started again, where a test does that
 	cmd    *exec.Cmd
 	errors *bytes.Buffer
 }

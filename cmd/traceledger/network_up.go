@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -136,6 +137,9 @@ func networkEnrol(ctx context.Context, c networkCall) error {
 	if msp == "" || c.flags.wallet == "" {
 		return fmt.Errorf("enrol needs -role (%q is none), -party and -to WALLET", c.flags.role)
 	}
+	if role == trace.RoleScanner && slices.Contains(trace.MSPs(), c.flags.organisation) {
+		msp = c.flags.organisation // every organisation has readers
+	}
 	if c.flags.organisation != "" && c.flags.organisation != msp {
 		return fmt.Errorf("role %s is one of %s, not of %s: the contracts would refuse it", role, msp, c.flags.organisation)
 	}
@@ -151,7 +155,7 @@ func networkEnrol(ctx context.Context, c networkCall) error {
 	if err != nil {
 		return err
 	}
-	if err := enrolInto(identities, network, role, party); err != nil {
+	if err := enrolInto(identities, network, msp, role, party); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.out, "enrolled %s of %s in %s\n", enrolmentName(party, role), msp, c.flags.wallet)
@@ -160,8 +164,8 @@ func networkEnrol(ctx context.Context, c networkCall) error {
 
 // enrolInto has the organisation's CA issue an identity, or its authority's key where
 // there is no CA.
-func enrolInto(identities *wallet.Wallet, network *fabric.Network, role trace.Role, party trace.PartyID) error {
-	msp, name := trace.MSPOf(role), enrolmentName(party, role)
+func enrolInto(identities *wallet.Wallet, network *fabric.Network, msp string, role trace.Role, party trace.PartyID) error {
+	name := enrolmentName(party, role)
 	attributes := map[string]string{trace.AttributeRole: string(role), trace.AttributeParty: string(party)}
 	issue := network.EnrolAtCA
 	if !network.HasAuthorities() {
@@ -230,7 +234,7 @@ func writeClient(network *fabric.Network, msp string, samples []who) error {
 	for _, sample := range samples {
 		_, err := identities.Identity(enrolmentName(sample.party, sample.role))
 		if trace.CodeOf(err) == wallet.CodeUnknownIdentity {
-			err = enrolInto(identities, network, sample.role, sample.party)
+			err = enrolInto(identities, network, msp, sample.role, sample.party)
 		}
 		if err != nil {
 			return err
@@ -246,11 +250,14 @@ func sampleIdentities() (map[string][]who, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := []who{{readerParty, trace.RoleScanner}, {operatorParty, trace.RoleRegulator}}
+	all := []who{{operatorParty, trace.RoleRegulator}}
 	for _, id := range demo.Identities {
 		all = append(all, who{id.Party, id.Role})
 	}
 	byOrganisation := map[string][]who{}
+	for _, msp := range trace.MSPs() {
+		byOrganisation[msp] = []who{{readerPartyOf(msp), trace.RoleScanner}}
+	}
 	for _, id := range all {
 		msp := trace.MSPOf(id.role)
 		byOrganisation[msp] = append(byOrganisation[msp], id)

@@ -38,6 +38,7 @@ type node struct {
 	index   *index.Index
 	ledger  *ledger.Client
 	reader  ledger.Identity
+	puller  *puller
 	api     *api.API
 	handler http.Handler
 	ready   atomic.Bool // everything that was to be loaded is loaded
@@ -67,7 +68,10 @@ func openNode(cfg Config, eng engine, logger *slog.Logger) (n *node, err error) 
 	if n.index, err = index.Open(index.Config{Dir: filepath.Join(cfg.Data, "index"), Logger: logger, Metrics: metrics}); err != nil {
 		return n, fmt.Errorf("index: %w", err)
 	}
-	if n.reader, err = n.enrolled(readerName, trace.PlatformMSP, trace.RoleScanner, readerParty); err != nil {
+	if n.reader, err = readerIn(n.wallet); trace.CodeOf(err) == wallet.CodeUnknownIdentity {
+		n.reader, err = n.enrolled(readerName, trace.PlatformMSP, trace.RoleScanner, readerParty)
+	}
+	if err != nil {
 		return n, err
 	}
 	conns, err := eng.Conns()
@@ -95,7 +99,10 @@ func openNode(cfg Config, eng engine, logger *slog.Logger) (n *node, err error) 
 	if err != nil {
 		return n, err
 	}
-	pages, err := scanner.New(scanner.Config{Index: n.index, Files: n.store.Files(), Scans: n.store.Scans(), BaseURL: cfg.PublicBase, Logger: logger, Metrics: metrics, TrustedProxies: proxies})
+	if n.puller, err = newPuller(n.store.Files(), cfg.FilesFrom, logger, metrics); err != nil {
+		return n, err
+	}
+	pages, err := scanner.New(scanner.Config{Index: n.index, Files: n.puller, Scans: n.store.Scans(), BaseURL: cfg.PublicBase, Logger: logger, Metrics: metrics, TrustedProxies: proxies})
 	if err != nil {
 		return n, err
 	}
@@ -158,6 +165,8 @@ func (n *node) run(ctx context.Context) error {
 		}))
 	})
 	group.Go(func() error { return ended(ctx, n.ledger.Recover(ctx)) })
+	group.Go(func() error { return ended(ctx, n.puller.run(ctx)) })
+	group.Go(func() error { return ended(ctx, n.puller.foresee(ctx, n.index)) })
 	group.Go(func() error { return n.keepSwept(ctx) })
 	return group.Wait()
 }

@@ -23,11 +23,11 @@ import (
 // maxMessage is the largest message a Fabric peer takes or sends.
 const maxMessage = 100 << 20
 
-// How a vanished peer is noticed. A host that disappears without a word is found within
-// about half a minute: by TCP's own probes on an idle connection, by what stays
-// unacknowledged for pingTimeout on a busy one. A process that hangs while its host
-// still answers is found by gRPC's pings. Calls have deadlines of their own, much shorter, and go
-// to the next peer.
+// How a vanished peer is noticed, if the ledger client's own probes of a peer that owes
+// answers (gateway/ledger, guard) have nowhere else to go. A host that disappears without
+// a word is found within about half a minute: by TCP's own probes on an idle connection,
+// by what stays unacknowledged for pingTimeout on a busy one. A process that hangs while
+// its host still answers is found by gRPC's pings.
 const (
 	probeIdle   = 15 * time.Second
 	probeEvery  = 5 * time.Second

@@ -162,7 +162,7 @@ func openPublic(cfg Config, eng engine, logger *slog.Logger) (p *public, err err
 	if err != nil {
 		return p, fmt.Errorf("wallet: %w", err)
 	}
-	if p.reader, err = identities.Identity(readerName); err != nil {
+	if p.reader, err = readerIn(identities); err != nil {
 		return p, fmt.Errorf("%w; where the ledger's data are: traceledger enrol -role %s -party %s -to WALLET", err, trace.RoleScanner, readerParty)
 	}
 	if p.store, err = store.Open(store.Config{Dir: filepath.Join(cfg.Data, "store"), Logger: logger}); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"traceledger/chaincode/trace"
+	"traceledger/gateway/index"
 	"traceledger/gateway/ledger"
 	"traceledger/gateway/store"
 )
@@ -64,7 +65,7 @@ func (a *API) Write(ctx context.Context, who Caller, m trace.Method, key string,
 	}
 	receipt, err := a.Ledger.Submit(ctx, who.Identity, call)
 	if trace.CodeOf(err) == trace.CodeAlreadyRecorded {
-		return a.recorded(err)
+		return a.recorded(ctx, err)
 	}
 	if err != nil {
 		return Written{}, err
@@ -112,9 +113,10 @@ func (a *API) callOf(who Caller, m trace.Method, arguments []byte) (ledger.Call,
 	return call, nil
 }
 
-// recorded answers a retry whose record is on the chain already, although this
-// gateway's own memory of it is gone: the same answer, from the index.
-func (a *API) recorded(refusal error) (Written, error) {
+// recorded answers a repeat whose record is on the chain already, although this gateway
+// does not remember it, or another gateway was quicker with it: the same answer, from
+// the index.
+func (a *API) recorded(ctx context.Context, refusal error) (Written, error) {
 	var coded *trace.Error
 	if !errors.As(refusal, &coded) {
 		return Written{}, refusal
@@ -124,7 +126,7 @@ func (a *API) recorded(refusal error) (Written, error) {
 		return Written{}, refusal
 	}
 	key := trace.Key(words[len(words)-1])
-	record, found, err := a.Index.Record(key)
+	record, found, err := a.awaitRecord(ctx, key)
 	if err != nil || !found {
 		return Written{}, errors.Join(refusal, err)
 	}
@@ -140,6 +142,19 @@ func (a *API) recorded(refusal error) (Written, error) {
 		Transaction: record.TransactionID,
 		Block:       record.Block,
 	}, nil
+}
+
+// awaitRecord looks a record up that is on the chain: its block may be on its way here.
+func (a *API) awaitRecord(ctx context.Context, key trace.Key) (index.Record, bool, error) {
+	wait, cancel := context.WithTimeout(ctx, a.Limits.IndexWait)
+	defer cancel()
+	for {
+		height := a.Index.Height()
+		record, found, err := a.Index.Record(key)
+		if err != nil || found || a.Index.WaitFor(wait, height) != nil {
+			return record, found, err
+		}
+	}
 }
 
 // payload fetches a segment's readings, uploaded before as a file.

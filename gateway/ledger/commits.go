@@ -171,10 +171,13 @@ func (c *Client) listenAt(route *route, reader Identity) (heard bool, err error)
 	}
 	defer gw.Close()
 	next := max(height, 1) - 1
-	ctx, cancel := context.WithCancel(c.ctx)
+	whole := c.ctx
 	if route != c.routes.all[0] {
-		ctx, cancel = context.WithTimeoutCause(c.ctx, c.cfg.away, errAway)
+		var back context.CancelFunc
+		whole, back = context.WithTimeoutCause(c.ctx, c.cfg.away, errAway)
+		defer back()
 	}
+	ctx, cancel := route.use(whole)
 	blocks, err := gw.GetNetwork(c.cfg.Channel).FilteredBlockEvents(ctx, client.WithStartBlock(next))
 	if err != nil {
 		cancel()
@@ -190,6 +193,7 @@ func (c *Client) listenAt(route *route, reader Identity) (heard bool, err error)
 			c.commits.begin(cancel)
 			heard = true
 		}
+		route.answered.Store(c.now().UnixNano())
 		c.saw(next)
 		c.commits.tell(next, block.GetFilteredTransactions())
 		next++

@@ -118,7 +118,7 @@ func TestCommitsComeHome(t *testing.T) {
 	awaitStream(t, c)
 	require.Equal(t, "other", at.Load())
 	down.Store(false)
-	c.routes.all[0].avoidUntil.Store(0)
+	c.routes.welcome(c.routes.all[0])
 	require.Eventually(t, func() bool { return at.Load() == "own" }, 10*time.Second, time.Millisecond)
 	require.NoError(t, c.Close())
 }

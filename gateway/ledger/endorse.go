@@ -42,6 +42,8 @@ func (c *Client) Evaluate(ctx context.Context, id Identity, call Call) ([]byte, 
 func (c *Client) evaluateAt(ctx context.Context, route *route, id Identity, chaincode, method string, options []client.ProposalOption) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.EndorseTimeout)
 	defer cancel()
+	ctx, done := route.use(ctx)
+	defer done()
 	gw, err := connect(route, id)
 	if err != nil {
 		return nil, err
@@ -104,6 +106,8 @@ func (c *Client) endorse(id Identity, call Call) (*prepared, reason, *trace.Erro
 func (c *Client) endorseAt(route *route, id Identity, call Call) (*prepared, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, c.cfg.EndorseTimeout)
 	defer cancel()
+	ctx, done := route.use(ctx)
+	defer done()
 	gw, err := connect(route, id)
 	if err != nil {
 		return nil, err
@@ -118,6 +122,7 @@ func (c *Client) endorseAt(route *route, id Identity, call Call) (*prepared, err
 	if err != nil {
 		return nil, err
 	}
+	c.metrics.endorsed.WithLabelValues(route.name).Inc()
 	p := &prepared{transactionID: transaction.TransactionID(), after: after, result: transaction.Result()}
 	if p.transaction, err = signTransaction(transaction, id); err != nil {
 		return nil, err

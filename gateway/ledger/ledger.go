@@ -39,8 +39,8 @@ import (
 type Config struct {
 	// Conns lead to gateway services, the organisation's own first; the others are
 	// used while an earlier one fails. The caller closes them, after the Client.
-	// Give network connections keep-alive, or a peer that vanishes without a word
-	// will hold the block stream up.
+	// Give a single network connection keep-alive: nobody can take its place while a
+	// host that vanished without a word is waited for.
 	Conns     []grpc.ClientConnInterface
 	Channel   string // for example "trace"
 	Chaincode string // for example "trace"
@@ -79,7 +79,11 @@ type Config struct {
 	Backoff        Backoff       // 20 ms doubling to 2 s
 	Drain          time.Duration // how long Close waits for calls under way; 10 s
 
-	away time.Duration // how long the stream of commits stays with another peer than the first; 1 min
+	// For tests.
+	away         time.Duration // how long the stream of commits stays with another peer than the first; 1 min
+	idle         time.Duration // after how long without a block it is asked whether there is one; 5 s
+	probeEvery   time.Duration // how often a peer that owes answers, or was avoided, is probed; 2 s
+	probeTimeout time.Duration // 5 s
 }
 
 // Client submits, evaluates and follows. It is safe for concurrent use.
@@ -102,6 +106,7 @@ type Client struct {
 
 	work      sync.WaitGroup // flights
 	listening sync.WaitGroup // the stream of commits
+	guards    sync.WaitGroup // one for each connection
 	ctx       context.Context
 	cancel    context.CancelFunc
 }
@@ -113,7 +118,7 @@ func New(cfg Config) (*Client, error) {
 		return nil, errors.New("ledger: Conns, Channel, Chaincode and Outbox are required")
 	}
 	cfg.setDefaults()
-	routes, err := newRoutes(cfg.Conns, cfg.Now)
+	routes, err := newRoutes(cfg.Conns, cfg.Now, cfg.Logger, cfg.Metrics)
 	if err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
@@ -124,6 +129,9 @@ func New(cfg Config) (*Client, error) {
 		flights: make(map[string]*flight),
 		commits: commits{waiting: make(map[string]chan ending)},
 		ctx:     ctx, cancel: cancel,
+	}
+	for _, route := range routes.all {
+		c.guards.Go(func() { c.guard(route) })
 	}
 	if reader := cfg.Reader; reader != nil {
 		c.listening.Go(func() { c.listen(*reader) })
@@ -152,6 +160,7 @@ func (c *Client) Close() error {
 	c.cancel()
 	<-drained
 	c.listening.Wait()
+	c.guards.Wait()
 	return c.routes.close()
 }
 
@@ -179,6 +188,9 @@ func (cfg *Config) setDefaults() {
 	set(&cfg.Backoff.Max, 2*time.Second)
 	set(&cfg.Drain, 10*time.Second)
 	set(&cfg.away, time.Minute)
+	set(&cfg.idle, 5*time.Second)
+	set(&cfg.probeEvery, 2*time.Second)
+	set(&cfg.probeTimeout, 5*time.Second)
 }
 
 func set[T ~int | ~int64](field *T, value T) {

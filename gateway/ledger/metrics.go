@@ -15,6 +15,12 @@ type Metrics struct {
 	waiting  prometheus.Gauge
 	outbox   prometheus.Gauge
 	seconds  prometheus.Histogram
+
+	// by peer
+	peerWell *prometheus.GaugeVec
+	endorsed *prometheus.CounterVec
+	sent     *prometheus.CounterVec
+	blocks   *prometheus.CounterVec
 }
 
 // NewMetrics returns metrics at zero.
@@ -23,7 +29,17 @@ func NewMetrics() *Metrics {
 	gauge := func(name, help string) prometheus.Gauge {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help})
 	}
+	byPeer := func(name, help string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help}, []string{"peer"})
+	}
 	return &Metrics{
+		peerWell: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "peer_well",
+			Help: "0 while a peer is asked last because it failed.",
+		}, []string{"peer"}),
+		endorsed: byPeer("endorsed_total", "Transactions endorsed, by the peer whose gateway service was asked."),
+		sent:     byPeer("sent_total", "Transactions sent, by the peer they were handed to."),
+		blocks:   byPeer("blocks_total", "Blocks followed, by the peer they came from."),
 		submits: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "submits_total",
 			Help: "Submitted calls by the code of their answer.",
@@ -44,7 +60,7 @@ func NewMetrics() *Metrics {
 }
 
 func (m *Metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.submits, m.retries, m.inFlight, m.waiting, m.outbox, m.seconds}
+	return []prometheus.Collector{m.submits, m.retries, m.inFlight, m.waiting, m.outbox, m.seconds, m.peerWell, m.endorsed, m.sent, m.blocks}
 }
 
 // Describe implements prometheus.Collector.

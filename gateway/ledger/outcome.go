@@ -130,12 +130,17 @@ func (c *Client) outcome(p *prepared, id *Identity, sentBefore bool) (ending, er
 func (c *Client) transmit(route *route, p *prepared) error {
 	ctx, cancel := context.WithTimeout(c.ctx, c.cfg.SubmitTimeout)
 	defer cancel()
+	ctx, done := route.use(ctx)
+	defer done()
 	transaction, err := route.messenger.NewTransaction(p.transaction)
 	if err != nil {
 		return err
 	}
 	_, err = transaction.SubmitWithContext(ctx)
 	c.routes.report(route, err)
+	if err == nil {
+		c.metrics.sent.WithLabelValues(route.name).Inc()
+	}
 	return err
 }
 
@@ -181,6 +186,8 @@ func isDenied(err error) bool {
 func (c *Client) askWith(route *route, request []byte, patience time.Duration) (ending, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, patience)
 	defer cancel()
+	ctx, done := route.use(ctx)
+	defer done()
 	commit, err := route.messenger.NewCommit(request)
 	if err != nil {
 		return ending{}, err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/hyperledger/fabric-gateway/pkg/client"
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
@@ -108,14 +109,18 @@ func (c *Client) readBlocks(id Identity, route *route, from, until uint64, inspe
 		return from, err
 	}
 	defer gw.Close()
-	ctx, cancel := context.WithCancel(c.ctx)
+	ctx, cancel := route.use(c.ctx)
 	blocks, err := gw.GetNetwork(c.cfg.Channel).BlockEvents(ctx, client.WithStartBlock(from))
 	if err != nil {
 		cancel()
 		return from, err
 	}
 	defer drain(cancel, blocks)
+	// A stream that stands still is given up; whoever needs it tries elsewhere.
+	patience := time.AfterFunc(c.cfg.StatusTimeout, cancel)
+	defer patience.Stop()
 	for block := range blocks {
+		patience.Reset(c.cfg.StatusTimeout)
 		if block.GetHeader().GetNumber() != from {
 			return from, fmt.Errorf("asked for block %d and got %d", from, block.GetHeader().GetNumber())
 		}

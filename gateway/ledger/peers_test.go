@@ -1,0 +1,208 @@
+package ledger
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
+)
+
+// freezingConn leads to a peer whose process can be stopped, as by SIGSTOP: connections
+// stay, calls and streams are not answered, and go on when it is continued.
+type freezingConn struct {
+	grpc.ClientConnInterface
+	t testing.TB
+
+	mu       sync.Mutex
+	thawed   chan struct{} // closed while the peer runs
+	endorsed atomic.Int64
+	blocks   atomic.Int64 // messages of streams
+
+	streams bool // only these stand still
+}
+
+func newFreezingConn(t testing.TB, conn grpc.ClientConnInterface) *freezingConn {
+	f := &freezingConn{ClientConnInterface: conn, t: t, thawed: make(chan struct{})}
+	close(f.thawed)
+	return f
+}
+
+func (f *freezingConn) freeze(streamsOnly bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.thawed, f.streams = make(chan struct{}), streamsOnly
+}
+
+func (f *freezingConn) thaw() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	close(f.thawed)
+}
+
+func (f *freezingConn) wait(ctx context.Context, stream bool) error {
+	f.mu.Lock()
+	thawed, streams := f.thawed, f.streams
+	f.mu.Unlock()
+	if streams && !stream {
+		return nil
+	}
+	select {
+	case <-thawed:
+		return nil
+	case <-ctx.Done():
+		return status.FromContextError(ctx.Err()).Err()
+	}
+}
+
+func (f *freezingConn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	if err := f.wait(ctx, false); err != nil {
+		return err
+	}
+	if strings.HasSuffix(method, "/Endorse") {
+		f.endorsed.Add(1)
+	}
+	return f.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)
+}
+
+func (f *freezingConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	stream, err := f.ClientConnInterface.NewStream(ctx, desc, method, opts...)
+	return &freezingStream{stream, f}, err
+}
+
+type freezingStream struct {
+	grpc.ClientStream
+	conn *freezingConn
+}
+
+func (s *freezingStream) RecvMsg(m any) error {
+	if err := s.ClientStream.RecvMsg(m); err != nil {
+		return err
+	}
+	if err := s.conn.wait(s.Context(), true); err != nil {
+		return err
+	}
+	s.conn.blocks.Add(1)
+	return nil
+}
+
+// followed is a client at two peers, the first of which may freeze, that follows blocks.
+type followed struct {
+	*Client
+	n          *network
+	own, other *freezingConn
+	seen       chan uint64
+	next       uint64
+}
+
+func follow(t *testing.T) *followed {
+	n := newNetwork(t)
+	f := &followed{n: n, own: newFreezingConn(t, n.ledger.Conn()), other: newFreezingConn(t, n.ledger.Conn()), seen: make(chan uint64, 1000)}
+	f.Client = n.client(t, openStore(t, vfs.NewMem()), n.withReader, func(cfg *Config) {
+		cfg.Conns = []grpc.ClientConnInterface{f.own, f.other}
+		cfg.idle, cfg.probeEvery, cfg.probeTimeout = 30*time.Millisecond, 20*time.Millisecond, 50*time.Millisecond
+		cfg.CommitTimeout, cfg.DoubtTimeout, cfg.away = 300*time.Millisecond, 50*time.Millisecond, 200*time.Millisecond
+	})
+	ctx, cancel := context.WithCancel(background)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- f.Blocks(ctx, n.farm, 0, func(block *common.Block) error {
+			f.seen <- block.GetHeader().GetNumber()
+			return nil
+		})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		require.ErrorIs(t, <-ended, context.Canceled)
+		require.NoError(t, f.Close())
+	})
+	return f
+}
+
+// sees waits for every block that there is, each once and in order.
+func (f *followed) sees(t *testing.T) {
+	t.Helper()
+	for height := f.n.ledger.Height(); f.next < height; f.next++ {
+		select {
+		case got := <-f.seen:
+			require.Equal(t, f.next, got, "in order, each once")
+		case <-time.After(10 * time.Second):
+			require.FailNow(t, "block not followed", "%d of %d", f.next, height)
+		}
+	}
+}
+
+func (f *followed) writes(t *testing.T, key string) {
+	t.Helper()
+	began := time.Now()
+	_, err := f.Submit(background, f.n.farm, write(key, key))
+	require.NoError(t, err)
+	require.Less(t, time.Since(began), 10*time.Second, "long before an endorsement would be given up")
+	f.sees(t)
+}
+
+// A peer whose process hangs holds up neither writers nor followers; it is the first again
+// once it goes on.
+func TestFrozenPeerIsLeftAndFoundAgain(t *testing.T) {
+	f := follow(t)
+	f.writes(t, "before")
+	require.Positive(t, f.own.endorsed.Load())
+	require.Zero(t, f.other.endorsed.Load())
+
+	f.own.freeze(false)
+	f.writes(t, "frozen")
+	require.Positive(t, f.other.endorsed.Load())
+	require.False(t, f.routes.all[0].well())
+	f.own.thaw()
+	require.Eventually(t, f.routes.all[0].well, 10*time.Second, time.Millisecond)
+	endorsed, blocks := f.own.endorsed.Load(), f.own.blocks.Load()
+	f.writes(t, "after")
+	require.Greater(t, f.own.endorsed.Load(), endorsed)
+	require.Eventually(t, func() bool { return f.own.blocks.Load() > blocks }, 10*time.Second, time.Millisecond)
+	f.writes(t, "last")
+}
+
+// A peer that answers but whose block stream stands still – it has forgotten the stream,
+// is cut off or lies far behind – is left, and does not make the follower go back.
+func TestStreamThatStandsStillIsLeft(t *testing.T) {
+	f := follow(t)
+	f.writes(t, "before")
+	f.own.freeze(true)
+	began := f.other.blocks.Load()
+	f.writes(t, "stands still")
+	require.Greater(t, f.other.blocks.Load(), began)
+	f.own.thaw()
+	f.writes(t, "after")
+}
+
+// While all peers hang nothing is lost, and all goes on with the first that goes on.
+func TestAllPeersFrozen(t *testing.T) {
+	f := follow(t)
+	f.writes(t, "before")
+	f.own.freeze(false)
+	f.other.freeze(false)
+	answered := make(chan error, 1)
+	go func() {
+		_, err := f.Submit(background, f.n.farm, write("frozen", "frozen"))
+		answered <- err
+	}()
+	require.Eventually(t, func() bool { return !f.routes.all[0].well() }, 10*time.Second, time.Millisecond)
+	f.other.thaw()
+	require.Eventually(t, func() bool {
+		select {
+		case err := <-answered:
+			return err == nil
+		default:
+			return false
+		}
+	}, 30*time.Second, time.Millisecond)
+	f.sees(t)
+	f.own.thaw()
+}
