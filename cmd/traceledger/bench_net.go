@@ -41,6 +41,7 @@ func netBenchmarks() []netBenchmark {
 			"net-cpu", "net-cpu-peer", "net-cpu-orderer", "net-cpu-chaincode", "net-cpu-gateway",
 		}, run: benchNetOrigin(64)},
 		{names: []string{"net-segments"}, run: benchNetSegments},
+		{names: []string{"net-caliper"}, run: benchNetCaliper},
 	}
 }
 
@@ -54,6 +55,7 @@ type benchNet struct {
 	dir     string
 	cfg     netConfig
 	devices []*benchDevice
+	caliper *caliperWorkspace
 	written int64 // lots registered so far: numbers of lots are never used twice
 }
 
