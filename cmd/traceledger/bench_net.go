@@ -42,6 +42,11 @@ func netBenchmarks() []netBenchmark {
 		}, run: benchNetOrigin(64)},
 		{names: []string{"net-segments"}, run: benchNetSegments},
 		{names: []string{"net-caliper"}, run: benchNetCaliper},
+		{names: []string{"net-scan", "net-scan-p99", "net-scan-cpu"}, run: benchNetScan},
+		{names: []string{
+			"net-cpu-scanner", "net-disk-peer", "net-disk-orderer", "net-disk-gateway", "net-disk-scanner",
+			"net-memory-peer", "net-memory-orderer", "net-memory-chaincode", "net-memory-gateway", "net-memory-scanner",
+		}, once: true, run: benchNetLoad},
 	}
 }
 
@@ -56,6 +61,7 @@ type benchNet struct {
 	cfg     netConfig
 	devices []*benchDevice
 	caliper *caliperWorkspace
+	scanner *scannerProcess
 	written int64 // lots registered so far: numbers of lots are never used twice
 }
 
@@ -155,6 +161,9 @@ func (n *benchNet) connectPut() error {
 }
 
 func (n *benchNet) close() {
+	if n.scanner != nil {
+		n.scanner.stop()
+	}
 	if n.put != nil {
 		n.put.Close()
 	}

@@ -49,13 +49,18 @@ func benchNetCaliper(ctx context.Context, n *benchNet, run int) ([]figure, error
 
 // registerMany registers a number of lots from many clients and gives the lots a second.
 func (n *benchNet) registerMany(ctx context.Context, clients int, lots int64) (float64, error) {
+	return many(ctx, clients, lots, n.registerNext)
+}
+
+// many does something a number of times from many clients and gives how often a second.
+func many(ctx context.Context, clients int, number int64, do func(context.Context) error) (float64, error) {
 	var taken atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
 	began := time.Now()
 	for range clients {
 		group.Go(func() error {
-			for taken.Add(1) <= lots {
-				if err := n.registerNext(ctx); err != nil {
+			for taken.Add(1) <= number {
+				if err := do(ctx); err != nil {
 					return err
 				}
 			}
@@ -63,7 +68,7 @@ func (n *benchNet) registerMany(ctx context.Context, clients int, lots int64) (f
 		})
 	}
 	err := group.Wait()
-	return float64(lots) / time.Since(began).Seconds(), err
+	return float64(number) / time.Since(began).Seconds(), err
 }
 
 // caliperWorkspace is a folder that Caliper runs in.

@@ -2,14 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"strings"
 	"sync/atomic"
 	"time"
-
-	"traceledger/network/fabric"
 )
 
 // How long each side is measured in a run.
@@ -60,60 +55,19 @@ func (s *side) measure(n *benchNet, clients int) error {
 	if s.pace, err = paceOf(clients, netDuring, s.work); err != nil {
 		return err
 	}
-	if s.cpu, err = n.processorTimes(); err != nil {
-		return err
-	}
-	for kind := range s.cpu {
-		s.cpu[kind] -= before[kind]
-	}
-	return nil
+	after, err := n.processorTimes()
+	s.cpu = spentBetween(before, after)
+	return err
 }
 
 // spent is the processor time of a transaction in all processes, in milliseconds.
 func (s *side) spent() float64 {
-	return float64(s.total().Microseconds()) / 1000 / float64(s.done)
+	return float64(totalOf(s.cpu).Microseconds()) / 1000 / float64(s.done)
 }
 
 // share is that of one kind of process, in percent.
 func (s *side) share(kind string) float64 {
-	return 100 * float64(s.cpu[kind]) / float64(s.total())
-}
-
-func (s *side) total() (sum time.Duration) {
-	for _, spent := range s.cpu {
-		sum += spent
-	}
-	return sum
-}
-
-// Kinds of processes.
-const (
-	kindPeer      = "peer"
-	kindOrderer   = "orderer"
-	kindChaincode = "chaincode"
-	kindGateway   = "gateway" // with its clients: this process
-)
-
-func kindOf(node *fabric.Node) string {
-	switch name := node.Name(); {
-	case strings.HasPrefix(name, "orderer"):
-		return kindOrderer
-	case strings.HasSuffix(name, "/peer"):
-		return kindPeer
-	}
-	return kindChaincode
-}
-
-// processorTimes are what the processes have spent so far, by kind.
-func (n *benchNet) processorTimes() (map[string]time.Duration, error) {
-	own, err := processorTime(os.Getpid())
-	times := map[string]time.Duration{kindGateway: own}
-	for _, node := range n.network.Nodes() {
-		spent, failed := processorTime(node.PID())
-		err = errors.Join(err, failed)
-		times[kindOf(node)] += spent
-	}
-	return times, err
+	return 100 * float64(s.cpu[kind]) / float64(totalOf(s.cpu))
 }
 
 // registerNext registers a lot that nobody has registered.

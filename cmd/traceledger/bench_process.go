@@ -53,14 +53,15 @@ func residentMB(pid int) (float64, error) {
 	return kilobytes / 1024, err
 }
 
-// diskMB is what the files of a folder take on the disk, in MB of 1,024² bytes.
+// diskMB is what the files of a folder take on the disk, in MB of 1,024² bytes, without
+// what is reserved behind their ends.
 func diskMB(dir string) (float64, error) {
-	var blocks int64
+	var taken int64
 	err := filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.Type().IsRegular() {
 			var info fs.FileInfo
 			if info, err = entry.Info(); err == nil {
-				blocks += info.Sys().(*syscall.Stat_t).Blocks
+				taken += min(info.Size(), info.Sys().(*syscall.Stat_t).Blocks*512)
 			}
 		}
 		if errors.Is(err, fs.ErrNotExist) { // databases drop files at any time
@@ -68,5 +69,5 @@ func diskMB(dir string) (float64, error) {
 		}
 		return err
 	})
-	return float64(blocks) * 512 / (1 << 20), err
+	return float64(taken) / (1 << 20), err
 }
