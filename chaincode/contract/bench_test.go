@@ -28,13 +28,22 @@ type stub struct {
 	writes    map[string][]byte
 }
 
-func (s *stub) GetArgs() [][]byte                                    { return s.arguments }
-func (s *stub) GetCreator() ([]byte, error)                          { return s.creator, nil }
-func (s *stub) GetTxTimestamp() (*timestamppb.Timestamp, error)      { return s.now, nil }
-func (s *stub) GetState(key string) ([]byte, error)                  { return s.committed[key], nil }
+func (s *stub) GetArgs() [][]byte                               { return s.arguments }
+func (s *stub) GetCreator() ([]byte, error)                     { return s.creator, nil }
+func (s *stub) GetTxTimestamp() (*timestamppb.Timestamp, error) { return s.now, nil }
+func (s *stub) GetState(key string) ([]byte, error)             { return s.committed[key], nil }
+func (s *stub) GetMultipleStates(keys ...string) ([][]byte, error) {
+	values := make([][]byte, len(keys))
+	for i, key := range keys {
+		values[i] = s.committed[key]
+	}
+	return values, nil
+}
 func (s *stub) PutState(key string, value []byte) error              { s.writes[key] = value; return nil }
 func (s *stub) SetStateValidationParameter(_ string, _ []byte) error { return nil }
 func (s *stub) SetEvent(string, []byte) error                        { return nil }
+func (s *stub) StartWriteBatch()                                     {}
+func (s *stub) FinishWriteBatch() error                              { return nil }
 func (s *stub) GetFunctionAndParameters() (string, []string) {
 	parameters := make([]string, 0, len(s.arguments))
 	for _, a := range s.arguments[1:] {
