@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -86,11 +84,17 @@ func (n *benchNet) setUpCaliper(ctx context.Context) (*caliperWorkspace, error) 
 		return nil, err
 	}
 	w := &caliperWorkspace{dir: filepath.Join(n.dir, "caliper")}
-	if err := os.CopyFS(w.dir, os.DirFS(n.cfg.caliper)); err != nil {
+	if err := os.MkdirAll(filepath.Join(w.dir, "identity"), 0o700); err != nil {
 		return nil, err
 	}
-	if err := os.Remove(filepath.Join(w.dir, "node_modules")); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+	for _, name := range []string{"benchmark.yaml", "network.yaml", "clients.js", "register.js"} {
+		content, err := os.ReadFile(filepath.Join(n.cfg.caliper, name))
+		if err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(filepath.Join(w.dir, name), content, 0o600); err != nil {
+			return nil, err
+		}
 	}
 	if err := os.Symlink(filepath.Join(installed, "node_modules"), filepath.Join(w.dir, "node_modules")); err != nil {
 		return nil, err
@@ -106,9 +110,6 @@ func (n *benchNet) setUpCaliper(ctx context.Context) (*caliperWorkspace, error) 
 	factory := n.users[trace.RoleFactory]
 	certificate, key, err := n.network.Enrol(factory.MSPID, "caliper", map[string]string{trace.AttributeRole: factory.Role, trace.AttributeParty: factory.Party})
 	if err != nil {
-		return nil, err
-	}
-	if err := os.Mkdir(filepath.Join(w.dir, "identity"), 0o700); err != nil {
 		return nil, err
 	}
 	for name, content := range map[string][]byte{profileYAMLName: content, "identity/cert.pem": certificate, "identity/key.pem": key} {
