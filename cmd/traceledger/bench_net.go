@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/hyperledger/fabric-gateway/pkg/client"
@@ -62,7 +63,7 @@ type benchNet struct {
 	devices []*benchDevice
 	caliper *caliperWorkspace
 	scanner *scannerProcess
-	written int64 // lots registered so far: numbers of lots are never used twice
+	written atomic.Int64 // lots so far: no number is used twice
 }
 
 // The bare chaincode.
@@ -178,8 +179,9 @@ func (n *benchNet) close() {
 	}
 }
 
-// putTries is how often the bare client tries: the stock client leaves that to its user.
-const putTries = 5
+// netTries is how often a client of the measurements tries: the stock client leaves that to
+// its user.
+const netTries = 5
 
 // putOne submits a fresh key with a kilobyte and waits for its commit.
 func (n *benchNet) putOne(ctx context.Context) error {
@@ -188,7 +190,7 @@ func (n *benchNet) putOne(ctx context.Context) error {
 		return err
 	}
 	var all error
-	for range putTries {
+	for range netTries {
 		_, err := n.put.GetNetwork(channelName).GetContract(putName).SubmitWithContext(ctx, "put",
 			client.WithBytesArguments(fmt.Appendf(nil, "%x", content[putValue:]), content[:putValue]))
 		if err == nil {

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
 	"time"
+
+	"traceledger/chaincode/trace"
+	"traceledger/gateway/ledger"
 )
 
 // How long each side is measured in a run.
@@ -70,8 +72,17 @@ func (s *side) share(kind string) float64 {
 	return 100 * float64(s.cpu[kind]) / float64(totalOf(s.cpu))
 }
 
-// registerNext registers a lot that nobody has registered.
+// registerNext registers a lot that nobody has registered. When the answer does not come in
+// time, as on an overloaded machine, the same request waits on.
 func (n *benchNet) registerNext(ctx context.Context) error {
-	_, err := n.registerLot(ctx, fmt.Sprintf("L%d", atomic.AddInt64(&n.written, 1)))
+	lot := fmt.Sprintf("L%d", n.written.Add(1))
+	request := benchLot(lot)
+	var err error
+	for range netTries {
+		_, err = n.submit(ctx, trace.RoleFactory, "origin", "RegisterBatch", lot, request)
+		if trace.CodeOf(err) != ledger.CodeOutcomeUnknown {
+			return err
+		}
+	}
 	return err
 }

@@ -162,13 +162,17 @@ func (b *benchLedger) prepare(ctx context.Context) error {
 
 // registerLot registers one lot as a factory does it.
 func (b *benchLedger) registerLot(ctx context.Context, lot string) (ledger.Receipt, error) {
+	return b.submit(ctx, trace.RoleFactory, "origin", "RegisterBatch", lot, benchLot(lot))
+}
+
+func benchLot(lot string) trace.RegisterBatchRequest {
 	now := trace.TimeOf(time.Now())
-	return b.submit(ctx, trace.RoleFactory, "origin", "RegisterBatch", lot, trace.RegisterBatchRequest{
+	return trace.RegisterBatchRequest{
 		Write: trace.Write{IdempotencyKey: lot, Claimed: now},
 		LotID: trace.LotID{GTIN: benchProduct, Lot: trace.LotNumber(lot)},
 		Place: "杭州市余杭区", Point: trace.Point{Latitude: 30_420_000, Longitude: 120_300_000},
 		Made: now - 3_600_000, Quantity: trace.Quantity{Amount: 10_000, Unit: trace.Piece},
-	})
+	}
 }
 
 // benchSubmit measures durable registrations of lots by many clients at once, through
