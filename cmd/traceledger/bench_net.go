@@ -1,9 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -189,14 +189,12 @@ func (n *benchNet) putOne(ctx context.Context) error {
 	if _, err := rand.Read(content); err != nil {
 		return err
 	}
-	var all error
-	for range netTries {
-		_, err := n.put.GetNetwork(channelName).GetContract(putName).SubmitWithContext(ctx, "put",
-			client.WithBytesArguments(fmt.Appendf(nil, "%x", content[putValue:]), content[:putValue]))
-		if err == nil {
+	var err error
+	for try := 0; try < netTries && ctx.Err() == nil; try++ {
+		if _, err = n.put.GetNetwork(channelName).GetContract(putName).SubmitWithContext(ctx, "put",
+			client.WithBytesArguments(fmt.Appendf(nil, "%x", content[putValue:]), content[:putValue])); err == nil {
 			return nil
 		}
-		all = errors.Join(all, err)
 	}
-	return all
+	return cmp.Or(err, ctx.Err())
 }
