@@ -18,7 +18,7 @@ BUILD := CGO_ENABLED=0 GOGC=400 $(GO) build -tags nomsgpack -ldflags "-s -w"
 QUICK := ./chaincode/... ./network/block/... ./network/validation/... \
          ./gateway/api/... ./gateway/wallet/... ./gateway/ingest/... ./gateway/label/... ./gateway/wording/... ./fixtures/...
 
-.PHONY: run build network check test bench soak packages fabric clean
+.PHONY: run build network contracts check test bench soak packages fabric clean
 
 # A first build compiles everything below it too, and a third of that time goes into
 # inlining. Whoever tries the house out waits less without; its pages are as fast, its
@@ -32,9 +32,11 @@ build:
 
 # The demonstration on a real Fabric network, whose nodes go on when this ends:
 # bin/traceledger network status, … down. Needs a C compiler for the Fabric CAs.
-network: build
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w" -o bin/tracecc ./chaincode/cmd/tracecc
+network: build contracts
 	$(BIN) network demo -dir $(DATA)/network -addr $(ADDR) -scanner-addr $(SCANNER_ADDR)
+
+contracts:
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w" -o bin/tracecc ./chaincode/cmd/tracecc
 
 check:
 	@files=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); test -z "$$files" || { echo "not gofmt'd: $$files"; exit 1; }
@@ -52,7 +54,10 @@ test: packages fabric
 fabric:
 	$(GO) run ./network/fabric/cmd/fabricbin
 
-bench: build
+# All figures, or ONLY those of a name or a first word: submit-64, net, net-origin. Those
+# of the real network need its programs, and Node.js for Caliper.
+bench: build contracts $(if $(filter-out net%,$(ONLY)),,packages fabric)
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags "-s -w" -o bin/putcc ./network/fabric/cmd/putcc
 	$(BIN) bench -only '$(ONLY)'
 
 # The long runs: every sync removed in turn, the house killed dozens of times under 64

@@ -26,12 +26,32 @@ type stub struct {
 	now       *timestamppb.Timestamp
 	arguments [][]byte
 	writes    map[string][]byte
+
+	single   []string   // keys read one by one
+	together [][]string // keys read in one exchange with the peer
+	batches  int        // of writes
 }
 
-func (s *stub) GetArgs() [][]byte                                    { return s.arguments }
-func (s *stub) GetCreator() ([]byte, error)                          { return s.creator, nil }
-func (s *stub) GetTxTimestamp() (*timestamppb.Timestamp, error)      { return s.now, nil }
-func (s *stub) GetState(key string) ([]byte, error)                  { return s.committed[key], nil }
+func (s *stub) GetArgs() [][]byte                               { return s.arguments }
+func (s *stub) GetCreator() ([]byte, error)                     { return s.creator, nil }
+func (s *stub) GetTxTimestamp() (*timestamppb.Timestamp, error) { return s.now, nil }
+func (s *stub) GetState(key string) ([]byte, error) {
+	s.single = append(s.single, key)
+	return s.committed[key], nil
+}
+func (s *stub) StartWriteBatch() {}
+func (s *stub) FinishWriteBatch() error {
+	s.batches++
+	return nil
+}
+func (s *stub) GetMultipleStates(keys ...string) ([][]byte, error) {
+	s.together = append(s.together, keys)
+	values := make([][]byte, len(keys))
+	for i, key := range keys {
+		values[i] = s.committed[key]
+	}
+	return values, nil
+}
 func (s *stub) PutState(key string, value []byte) error              { s.writes[key] = value; return nil }
 func (s *stub) SetStateValidationParameter(_ string, _ []byte) error { return nil }
 func (s *stub) SetEvent(string, []byte) error                        { return nil }
@@ -50,6 +70,7 @@ type bench struct {
 	contracts *contract.Chaincode
 	committed map[string][]byte
 	creators  map[trace.Role][]byte
+	last      *stub // of the last transaction
 }
 
 func newBench(tb testing.TB) *bench {
@@ -88,6 +109,7 @@ func (b *bench) run(role trace.Role, transaction string, request any) (map[strin
 		committed: b.committed, creator: b.creators[role], now: timestamppb.New(time.Now()),
 		arguments: [][]byte{[]byte(transaction), argument}, writes: map[string][]byte{},
 	}
+	b.last = s
 	response := b.contracts.Invoke(s)
 	return s.writes, response.GetMessage()
 }

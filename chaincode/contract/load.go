@@ -28,7 +28,10 @@ func (s *submission) product(gtin trace.GTIN) (*trace.Product, error) {
 // licence loads a licence with its revocation.
 func (s *submission) licence(holder trace.PartyID, number string) (rules.HeldLicence, error) {
 	held := rules.HeldLicence{Number: number}
-	var err error
+	err := s.ahead.fetch(state.LicenceKey(holder, number), state.RevocationKey(holder, number))
+	if err != nil {
+		return held, err
+	}
 	if held.Licence, err = state.GetLicence(s.Ledger, holder, number); err != nil || held.Licence == nil {
 		return held, err
 	}

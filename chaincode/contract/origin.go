@@ -73,6 +73,9 @@ func (o *Origin) RegisterBatch(ctx *Context, argument string) (string, error) {
 		if err := r.LotID.Validate(); err != nil {
 			return nil, err
 		}
+		if err := s.ahead.fetch(state.BatchKey(r.LotID), state.ProductKey(r.GTIN)); err != nil {
+			return nil, err
+		}
 		if err := s.natural(state.BatchKey(r.LotID)); err != nil {
 			return nil, err
 		}

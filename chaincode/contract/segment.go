@@ -66,6 +66,9 @@ func (t *Transit) AnchorSegment(ctx *Context, argument string) (string, error) {
 		if err := s.claim(request.To); err != nil { // a device's word is the time of its last reading
 			return nil, err
 		}
+		if err := s.fetchSegment(request); err != nil {
+			return nil, err
+		}
 		if err := s.sequence(request); err != nil {
 			return nil, err
 		}
@@ -79,6 +82,15 @@ func (t *Transit) AnchorSegment(ctx *Context, argument string) (string, error) {
 		}
 		return rules.Summarise(request, terms, payload)
 	})
+}
+
+// fetchSegment reads at once what a segment is judged by.
+func (s *submission) fetchSegment(r *trace.AnchorSegmentRequest) error {
+	keys := []trace.Key{state.SegmentKey(r.Device, r.Sequence), state.DeviceStatusKey(r.Device)}
+	if r.Shipment != "" {
+		keys = append(keys, state.ShipmentStatusKey(r.Shipment), state.ShipmentKey(r.Shipment))
+	}
+	return s.ahead.fetch(keys...)
 }
 
 // sequence prepares the record under device and sequence. Another content under the

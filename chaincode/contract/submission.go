@@ -37,6 +37,7 @@ type submission struct {
 	Result string
 
 	stub   shim.ChaincodeStubInterface
+	ahead  *readAhead // behind Ledger
 	method trace.Method
 	write  trace.Write // zero where the request has no common part
 	digest trace.Digest
@@ -75,7 +76,8 @@ func submit[Req any](ctx *Context, method trace.Method, argument string, body fu
 
 func begin(ctx *Context, method trace.Method, request any) (*submission, error) {
 	stub := ctx.GetStub()
-	s := &submission{Ledger: stub, stub: stub, method: method}
+	ahead := &readAhead{stub: stub, fetched: map[string][]byte{}}
+	s := &submission{Ledger: ahead, stub: stub, ahead: ahead, method: method}
 	var err error
 	if s.Caller, err = callerOf(ctx); err != nil {
 		return nil, err
@@ -111,11 +113,14 @@ func begin(ctx *Context, method trace.Method, request any) (*submission, error) 
 // endorsed before the next touch cannot commit after it), the guards this method
 // answers with, and the caller's registration and standing.
 func (s *submission) passGates(request any) error {
+	channel := isChannelMethod(request)
+	if err := s.fetchGates(channel); err != nil {
+		return err
+	}
 	epoch, err := state.GetEpoch(s.Ledger)
 	if err != nil {
 		return err
 	}
-	channel := isChannelMethod(request)
 	if epoch == nil && !channel {
 		return trace.Errorf(trace.CodeNotReady, "the epoch gate was never touched: the regulator begins with registry:TouchEpoch")
 	}
@@ -134,6 +139,18 @@ func (s *submission) passGates(request any) error {
 		return nil
 	}
 	return s.admitted(request)
+}
+
+// fetchGates reads at once what passGates and admitted look at.
+func (s *submission) fetchGates(channel bool) error {
+	keys := []trace.Key{state.EpochKey()}
+	for _, msp := range rules.GuardsOf(s.method, s.Caller.Role) {
+		keys = append(keys, state.GuardReadyKey(msp))
+	}
+	if !channel {
+		keys = append(keys, state.PartyKey(s.Caller.Party), state.StandingKey(s.Caller.Party))
+	}
+	return s.ahead.fetch(keys...)
 }
 
 // isChannelMethod tells the two methods that make the channel work at all. They need
@@ -308,6 +325,10 @@ func (s *submission) commit(record any) (string, error) {
 	if headed, ok := record.(trace.Headed); ok {
 		*headed.Heading() = s.header()
 	}
+	// All writes go to the peer in one message, but for a guard's, whose policy must find it.
+	if s.installs == "" {
+		s.stub.StartWriteBatch()
+	}
 	if err := state.Put(s.stub, s.key, record); err != nil {
 		return "", err
 	}
@@ -329,6 +350,9 @@ func (s *submission) commit(record any) (string, error) {
 		if err := s.stub.PutState(string(guard), []byte(s.key)); err != nil {
 			return "", fmt.Errorf("write %s: %w", guard, err)
 		}
+	}
+	if err := s.stub.FinishWriteBatch(); err != nil {
+		return "", fmt.Errorf("write %s: %w", s.key, err)
 	}
 	receipt, err := state.Encode(trace.Receipt{Record: s.key, ID: state.LastPart(s.key), Result: s.Result})
 	if err != nil {

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime/pprof"
 	"slices"
 	"strings"
@@ -49,11 +51,18 @@ func benchmarks() []benchmark {
 // comparison from the same run.
 func runBench(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	only := flags.String("only", "", "one figure")
+	only := flags.String("only", "", "one figure, or all that begin with the word: net")
 	runs := flags.Int("runs", 3, "runs of each, of which the median is printed")
 	profile := flags.String("cpuprofile", "", "file for a profile of the processor time, as go tool pprof reads it")
+	var network netConfig
+	flags.StringVar(&network.tracecc, "chaincode", "", "program of the contracts (default tracecc beside this program)")
+	flags.StringVar(&network.putcc, "put", "", "program of the bare chaincode (default putcc beside this program)")
+	flags.StringVar(&network.caliper, "caliper", filepath.Join("docs", "samples", "caliper"), "folder of Caliper's workload")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *runs < 1 {
+		return fmt.Errorf("-runs must be at least 1, is %d", *runs)
 	}
 	if *profile != "" {
 		file, err := os.Create(*profile)
@@ -68,13 +77,21 @@ func runBench(ctx context.Context, args []string, out io.Writer) error {
 	}
 	matched := false
 	for _, b := range benchmarks() {
-		if *only != "" && !slices.Contains(b.names, *only) {
+		if !anyMatches(*only, b.names) {
 			continue
 		}
 		matched = true
-		if err := b.print(ctx, *runs, *only, out); err != nil {
-			return fmt.Errorf("%s: %w", strings.Join(b.names, ", "), err)
+		measured := map[string][]figure{}
+		for range *runs {
+			if err := b.once(ctx, measured); err != nil {
+				return fmt.Errorf("%s: %w", strings.Join(b.names, ", "), err)
+			}
 		}
+		printMedians(out, *only, b.names, measured)
+	}
+	ofNetwork := slices.DeleteFunc(netBenchmarks(), func(b netBenchmark) bool { return !anyMatches(*only, b.names) })
+	if len(ofNetwork) > 0 {
+		return benchNetwork(ctx, network, ofNetwork, *only, *runs, out)
 	}
 	if !matched {
 		return fmt.Errorf("no figure %q", *only)
@@ -82,37 +99,41 @@ func runBench(ctx context.Context, args []string, out io.Writer) error {
 	return nil
 }
 
-func (b benchmark) print(ctx context.Context, runs int, only string, out io.Writer) error {
-	measured := map[string][]figure{}
-	for range runs {
-		dir, err := os.MkdirTemp("", "traceledger-bench-")
-		if err != nil {
-			return err
-		}
-		figures, err := b.run(ctx, dir)
-		os.RemoveAll(dir)
-		if err != nil {
-			return err
-		}
-		for _, f := range figures {
-			measured[f.name] = append(measured[f.name], f)
-		}
+// matches tells whether a figure is asked for: all are, or it is, or those that its name
+// begins with.
+func matches(only, name string) bool {
+	return only == "" || name == only || strings.HasPrefix(name, only+"-")
+}
+
+func anyMatches(only string, names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return matches(only, name) })
+}
+
+func (b benchmark) once(ctx context.Context, measured map[string][]figure) error {
+	dir, err := os.MkdirTemp("", "traceledger-bench-")
+	if err != nil {
+		return err
 	}
-	for _, name := range b.names {
+	defer os.RemoveAll(dir)
+	figures, err := b.run(ctx, dir)
+	collect(measured, figures)
+	return err
+}
+
+func collect(measured map[string][]figure, figures []figure) {
+	for _, f := range figures {
+		measured[f.name] = append(measured[f.name], f)
+	}
+}
+
+// printMedians prints of each figure the run whose ratio is in the middle.
+func printMedians(out io.Writer, only string, names []string, measured map[string][]figure) {
+	for _, name := range names {
 		got := measured[name]
-		if len(got) == 0 || only != "" && name != only {
+		if len(got) == 0 || !matches(only, name) {
 			continue
 		}
-		slices.SortFunc(got, func(x, y figure) int {
-			switch a, b := x.value/x.bar, y.value/y.bar; {
-			case a < b:
-				return -1
-			case a > b:
-				return 1
-			}
-			return 0
-		})
+		slices.SortFunc(got, func(x, y figure) int { return cmp.Compare(x.value/x.bar, y.value/y.bar) })
 		fmt.Fprintln(out, got[len(got)/2])
 	}
-	return nil
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -156,19 +155,11 @@ func benchIdleMemory(ctx context.Context, dir string) ([]figure, error) {
 	}
 	// Idle for the time in which the runtime gives memory back.
 	time.Sleep(10 * time.Second)
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+	megabytes, err := residentMB(cmd.Process.Pid)
 	if err != nil {
 		return nil, err
 	}
-	_, rest, found := strings.Cut(string(status), "VmRSS:")
-	if !found {
-		return nil, errors.New("no VmRSS in the process status")
-	}
-	kilobytes, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
-	if err != nil {
-		return nil, err
-	}
-	return []figure{{"idle-memory", kilobytes / 1024, "MB", "allowed", 200}}, nil
+	return []figure{{"idle-memory", megabytes, "MB", "allowed", 200}}, nil
 }
 
 // lineBuffer collects a process's output for whoever watches it.

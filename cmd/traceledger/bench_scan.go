@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -98,16 +99,16 @@ func compareScans(n *node, paths []string, dir string) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	scans, size, err := load(pages, paths)
+	scans, err := load(pages, paths)
 	if err != nil {
 		return nil, err
 	}
-	bare, err := bareHandler(filepath.Join(dir, "bare"), len(paths), size)
+	bare, err := bareHandler(filepath.Join(dir, "bare"), len(paths), scans.size)
 	if err != nil {
 		return nil, err
 	}
 	defer bare.close()
-	bars, _, err := load(bare, bare.paths)
+	bars, err := load(bare, bare.paths)
 	if err != nil {
 		return nil, err
 	}
@@ -175,19 +176,24 @@ func (b *bare) close() { b.db.Close() }
 type served struct {
 	rate float64 // requests a second
 	p99  float64 // milliseconds
+	size int     // bytes of the largest answer's body
 }
 
-// load asks a handler for random paths over loopback TCP from scanClients
-// connections, each waiting for its answer, and returns rate and latency with the size
-// of an answer's body.
-func load(h http.Handler, paths []string) (served, int, error) {
+// load serves a handler over loopback TCP and asks it for random paths.
+func load(h http.Handler, paths []string) (served, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return served{}, 0, err
+		return served{}, err
 	}
 	server := &http.Server{Handler: h, ReadHeaderTimeout: time.Second}
 	go func() { _ = server.Serve(listener) }()
 	defer server.Close()
+	return loadAt(listener.Addr().String(), paths, false)
+}
+
+// loadAt asks a server for random paths from scanClients connections, each waiting for its
+// answer; with phones each request is another phone's.
+func loadAt(address string, paths []string, phones bool) (served, error) {
 	var mu sync.Mutex
 	var all []time.Duration
 	size := 0
@@ -196,7 +202,7 @@ func load(h http.Handler, paths []string) (served, int, error) {
 	warm, until := time.Now().Add(time.Second), time.Now().Add(6*time.Second)
 	for client := range scanClients {
 		group.Go(func() {
-			c := &scanConnection{address: listener.Addr().String(), agent: fmt.Sprintf("phone-%d", client)}
+			c := &scanConnection{address: address, agent: fmt.Sprintf("phone-%d", client), phones: phones}
 			var took []time.Duration
 			for i := client; ; i += scanClients + 1 {
 				began := time.Now()
@@ -221,16 +227,20 @@ func load(h http.Handler, paths []string) (served, int, error) {
 	group.Wait()
 	close(errs)
 	if err := <-errs; err != nil {
-		return served{}, 0, err
+		return served{}, err
 	}
 	slices.Sort(all)
-	return served{rate: float64(len(all)) / until.Sub(warm).Seconds(), p99: float64(all[len(all)*99/100].Microseconds()) / 1000}, size, nil
+	if len(all) == 0 {
+		return served{}, errors.New("no answer in five seconds")
+	}
+	return served{rate: float64(len(all)) / until.Sub(warm).Seconds(), p99: float64(all[len(all)*99/100].Microseconds()) / 1000, size: size}, nil
 }
 
 // scanConnection is one phone's keep-alive connection, with as little client as can be:
 // it shares the cores with what is measured.
 type scanConnection struct {
 	address, agent string
+	phones         bool // each request is another phone's, behind a proxy
 	conn           net.Conn
 	reader         *bufio.Reader
 }
@@ -243,7 +253,11 @@ func (c *scanConnection) get(path string) (int, error) {
 		}
 		c.reader = bufio.NewReaderSize(c.conn, 64<<10)
 	}
-	if _, err := io.WriteString(c.conn, "GET "+path+" HTTP/1.1\r\nHost: traceledger\r\nAccept: application/json\r\nUser-Agent: "+c.agent+"\r\n\r\n"); err != nil {
+	request := "GET " + path + " HTTP/1.1\r\nHost: traceledger\r\nAccept: application/json\r\nUser-Agent: " + c.agent + "\r\n"
+	if c.phones {
+		request += fmt.Sprintf("X-Forwarded-For: 10.%d.%d.%d\r\n", mathrand.IntN(256), mathrand.IntN(256), mathrand.IntN(256))
+	}
+	if _, err := io.WriteString(c.conn, request+"\r\n"); err != nil {
 		return 0, err
 	}
 	status, err := c.reader.ReadString('\n')

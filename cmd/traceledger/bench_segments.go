@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/ledger"
 	"traceledger/gateway/store"
@@ -29,21 +31,38 @@ func benchSegments(ctx context.Context, dir string) ([]figure, error) {
 		return nil, err
 	}
 	defer b.close()
+	devices, err := b.bindDevices(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rate, err := b.anchorRate(ctx, devices)
+	return []figure{{"segments", rate, "readings/s", "required", 500_000}}, err
+}
+
+// bindDevices puts trackers on the road.
+func (b *benchLedger) bindDevices(ctx context.Context) ([]*benchDevice, error) {
 	departed := trace.TimeOf(time.Now().Add(-300 * 24 * time.Hour))
 	if err := b.dispatch(ctx, departed); err != nil {
 		return nil, err
 	}
 	devices := make([]*benchDevice, benchDevices)
+	var group errgroup.Group
 	for i := range devices {
-		devices[i] = &benchDevice{id: trace.DeviceID(fmt.Sprintf("truck-%02d", i)), at: departed + 1000, random: rand.New(rand.NewPCG(1, uint64(i)))}
-		_, err := b.submit(ctx, trace.RoleCarrier, "transit", "BindDevice", string(devices[i].id), trace.BindDeviceRequest{
-			Write:  trace.Write{IdempotencyKey: string(devices[i].id), Claimed: trace.TimeOf(time.Now())},
-			Device: devices[i].id, Shipment: "bench-shipment", Probes: []string{trace.ProbeReturnAir, trace.ProbePulp}, From: departed,
+		device := &benchDevice{id: trace.DeviceID(fmt.Sprintf("truck-%02d", i)), at: departed + 1000, random: rand.New(rand.NewPCG(1, uint64(i)))}
+		devices[i] = device
+		group.Go(func() error {
+			_, err := b.submit(ctx, trace.RoleCarrier, "transit", "BindDevice", string(device.id), trace.BindDeviceRequest{
+				Write:  trace.Write{IdempotencyKey: string(device.id), Claimed: trace.TimeOf(time.Now())},
+				Device: device.id, Shipment: "bench-shipment", Probes: []string{trace.ProbeReturnAir, trace.ProbePulp}, From: departed,
+			})
+			return err
 		})
-		if err != nil {
-			return nil, err
-		}
 	}
+	return devices, group.Wait()
+}
+
+// anchorRate is how many readings a second the devices get onto the chain.
+func (b *benchLedger) anchorRate(ctx context.Context, devices []*benchDevice) (float64, error) {
 	rate, err := rateOf(benchClients, 8*time.Second, func(i int64) error {
 		request, payload, err := devices[i%benchDevices].segment()
 		if err != nil {
@@ -51,10 +70,7 @@ func benchSegments(ctx context.Context, dir string) ([]figure, error) {
 		}
 		return b.anchor(ctx, request, payload)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return []figure{{"segments", rate * benchReadings, "readings/s", "required", 500_000}}, nil
+	return rate * benchReadings, err
 }
 
 func (b *benchLedger) anchor(ctx context.Context, request trace.AnchorSegmentRequest, payload []byte) error {

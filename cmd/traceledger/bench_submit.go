@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -11,63 +12,81 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"google.golang.org/grpc"
 
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/ledger"
 	"traceledger/gateway/store"
 )
 
-// benchLedger is an embedded ledger with the submit client and the parties that
-// measurements need.
+// benchLedger is a ledger with the submit client and the parties that measurements
+// need.
 type benchLedger struct {
-	engine *embeddedEngine
+	engine *embeddedEngine // nil where the ledger is a network
 	store  *store.Store
 	client *ledger.Client
 	users  map[trace.Role]ledger.Identity
 }
 
+// openBenchLedger founds an embedded ledger.
 func openBenchLedger(ctx context.Context, dir string) (b *benchLedger, err error) {
 	logger, err := logTo("error")
 	if err != nil {
 		return nil, err
 	}
-	b = &benchLedger{users: map[trace.Role]ledger.Identity{}}
-	defer func() {
-		if err != nil {
-			b.close()
-		}
-	}()
-	if b.engine, err = openEmbedded(dir, logger); err != nil {
-		return nil, err
-	}
-	if b.store, err = store.Open(store.Config{Dir: filepath.Join(dir, "store"), Logger: logger}); err != nil {
-		return nil, err
-	}
-	conns, err := b.engine.Conns()
+	engine, err := openEmbedded(dir, logger)
 	if err != nil {
 		return nil, err
 	}
+	b = &benchLedger{engine: engine}
+	conns, err := engine.Conns()
+	if err == nil {
+		err = b.open(ctx, dir, conns, engine.Enrol, 0)
+	}
+	if err != nil {
+		b.close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// issuer is how a ledger's organisations issue identities.
+type issuer func(msp, name string, attributes map[string]string) (certificate, key []byte, err error)
+
+// open makes the gateway's side of the ledger behind conns, and puts on the chain what
+// a factory needs to register lots.
+func (b *benchLedger) open(ctx context.Context, dir string, conns []grpc.ClientConnInterface, enrol issuer, lag time.Duration) error {
+	logger, err := logTo("error")
+	if err != nil {
+		return err
+	}
+	if b.store, err = store.Open(store.Config{Dir: filepath.Join(dir, "store"), Logger: logger}); err != nil {
+		return err
+	}
+	b.users = map[trace.Role]ledger.Identity{}
 	for _, role := range []trace.Role{trace.RoleRegulator, trace.RoleFactory, trace.RoleCarrier, trace.RoleMerchant, trace.RoleScanner} {
 		party := "bench-" + string(role)
-		certificate, key, err := b.engine.Enrol(trace.MSPOf(role), party, map[string]string{trace.AttributeRole: string(role), trace.AttributeParty: party})
+		certificate, key, err := enrol(trace.MSPOf(role), party, map[string]string{trace.AttributeRole: string(role), trace.AttributeParty: party})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if b.users[role], err = ledger.NewIdentity(trace.MSPOf(role), certificate, key); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	reader := b.users[trace.RoleScanner]
 	b.client, err = ledger.New(ledger.Config{
-		Conns: conns, Channel: channelName, Chaincode: chaincodeName, Outbox: b.store.Outbox(), Reader: &reader, Logger: logger, MaxInFlight: 1024,
+		Conns: conns, Channel: channelName, Chaincode: chaincodeName, Outbox: b.store.Outbox(), Reader: &reader, Logger: logger, MaxInFlight: 1024, Lag: lag,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return b, b.prepare(ctx)
+	return b.prepare(ctx)
 }
 
 func (b *benchLedger) close() {
@@ -144,13 +163,17 @@ func (b *benchLedger) prepare(ctx context.Context) error {
 
 // registerLot registers one lot as a factory does it.
 func (b *benchLedger) registerLot(ctx context.Context, lot string) (ledger.Receipt, error) {
+	return b.submit(ctx, trace.RoleFactory, "origin", "RegisterBatch", lot, benchLot(lot))
+}
+
+func benchLot(lot string) trace.RegisterBatchRequest {
 	now := trace.TimeOf(time.Now())
-	return b.submit(ctx, trace.RoleFactory, "origin", "RegisterBatch", lot, trace.RegisterBatchRequest{
+	return trace.RegisterBatchRequest{
 		Write: trace.Write{IdempotencyKey: lot, Claimed: now},
 		LotID: trace.LotID{GTIN: benchProduct, Lot: trace.LotNumber(lot)},
 		Place: "杭州市余杭区", Point: trace.Point{Latitude: 30_420_000, Longitude: 120_300_000},
 		Made: now - 3_600_000, Quantity: trace.Quantity{Amount: 10_000, Unit: trace.Piece},
-	})
+	}
 }
 
 // benchSubmit measures durable registrations of lots by many clients at once, through
@@ -175,40 +198,63 @@ func benchSubmit(clients int) func(context.Context, string) ([]figure, error) {
 	}
 }
 
-// rateOf runs work from many clients for a while, after a warm-up of a fifth of it,
-// and returns how often a second it was done.
+// rateOf runs work from many clients for a while and returns how often a second it was
+// done.
 func rateOf(clients int, during time.Duration, work func(i int64) error) (float64, error) {
-	var next, done atomic.Int64
+	pace, err := paceOf(clients, during, work)
+	return pace.rate, err
+}
+
+// pace is how clients fared that each waited for an answer before asking again.
+type pace struct {
+	rate     float64 // a second
+	p50, p99 float64 // milliseconds
+	done     int64   // warm-up included
+}
+
+// paceOf runs work from many clients for a while, after a warm-up of a fifth of it.
+func paceOf(clients int, during time.Duration, work func(i int64) error) (pace, error) {
+	var next atomic.Int64
 	var counting, stop atomic.Bool
 	var group sync.WaitGroup
-	errs := make(chan error, clients)
+	var mu sync.Mutex
+	var all []time.Duration
+	var failed error
 	for range clients {
 		group.Go(func() {
-			for !stop.Load() {
-				if err := work(next.Add(1)); err != nil {
-					errs <- err
-					stop.Store(true)
-					return
-				}
-				if counting.Load() {
-					done.Add(1)
+			var took []time.Duration
+			var err error
+			for err == nil && !stop.Load() {
+				began := time.Now()
+				if err = work(next.Add(1)); err == nil && counting.Load() {
+					took = append(took, time.Since(began))
 				}
 			}
+			if err != nil {
+				stop.Store(true)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			all, failed = append(all, took...), cmp.Or(failed, err) // one client's error says enough
 		})
 	}
 	time.Sleep(during / 5)
 	counting.Store(true)
 	began := time.Now()
 	time.Sleep(during)
-	n, took := done.Load(), time.Since(began)
+	counting.Store(false)
+	elapsed := time.Since(began)
 	stop.Store(true)
 	group.Wait()
-	close(errs)
-	var failed error
-	for err := range errs {
-		failed = errors.Join(failed, err)
+	if failed != nil {
+		return pace{}, failed
 	}
-	return float64(n) / took.Seconds(), failed
+	if len(all) == 0 {
+		return pace{}, fmt.Errorf("nothing was done within %s", during)
+	}
+	slices.Sort(all)
+	milliseconds := func(share int) float64 { return float64(all[len(all)*share/100].Microseconds()) / 1000 }
+	return pace{rate: float64(len(all)) / elapsed.Seconds(), p50: milliseconds(50), p99: milliseconds(99), done: next.Load()}, nil
 }
 
 // signatureBound is how many transactions a second all cores could sign and verify

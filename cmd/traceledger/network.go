@@ -201,16 +201,22 @@ func (c *networkCall) fabric() fabric.Config {
 
 // chaincode is the program of the contracts.
 func (c *NetworkConfig) chaincode() (string, error) {
-	program := c.Chaincode
+	return programBeside(c.Chaincode, "tracecc", "the program of the contracts is needed: go build ./chaincode/cmd/tracecc, and name it with -chaincode")
+}
+
+// programBeside is the program that was given, or else the one of that name that lies
+// beside this one.
+func programBeside(given, name, missing string) (string, error) {
+	program := given
 	if program == "" {
 		self, err := os.Executable()
 		if err != nil {
 			return "", err
 		}
-		program = filepath.Join(filepath.Dir(self), "tracecc")
+		program = filepath.Join(filepath.Dir(self), name)
 	}
 	if _, err := os.Stat(program); err != nil {
-		return "", errors.Join(fmt.Errorf("the program of the contracts is needed: go build ./chaincode/cmd/tracecc, and name it with -chaincode"), err)
+		return "", errors.Join(errors.New(missing), err)
 	}
 	return program, nil
 }

@@ -120,8 +120,11 @@ func lag(eng engine) time.Duration {
 	if eng.OneProcess() {
 		return 0
 	}
-	return 500 * time.Millisecond
+	return networkLag
 }
+
+// networkLag is how far a peer of a Fabric network may be behind another one.
+const networkLag = 500 * time.Millisecond
 
 // enrolled returns the identity kept under name, enrolling it the first time.
 func (n *node) enrolled(name, msp string, role trace.Role, party trace.PartyID) (ledger.Identity, error) {

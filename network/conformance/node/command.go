@@ -14,12 +14,7 @@ import (
 // lock file in folder packages pins. The program runs in the empty folder scratch, as
 // if they were installed beside it.
 func Command(ctx context.Context, scratch, packages, program string, args ...string) (*exec.Cmd, error) {
-	for _, needed := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(needed); err != nil {
-			return nil, fmt.Errorf("the stock client for Node.js needs the program %s: make packages, or apt-get install nodejs npm: %w", needed, err)
-		}
-	}
-	installed, err := install(ctx, packages)
+	installed, err := Install(ctx, packages)
 	if err != nil {
 		return nil, err
 	}
@@ -39,9 +34,15 @@ func Command(ctx context.Context, scratch, packages, program string, args ...str
 	return cmd, nil
 }
 
-// install puts packages into the user's cache, once for each content of their lock
-// file, and returns the folder.
-func install(ctx context.Context, packages string) (string, error) {
+// Install puts the packages that the lock file in folder packages pins into the user's
+// cache, once for each content of that file, and returns the folder that holds their
+// node_modules.
+func Install(ctx context.Context, packages string) (string, error) {
+	for _, needed := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(needed); err != nil {
+			return "", fmt.Errorf("packages for Node.js need the program %s: make packages, or apt-get install nodejs npm: %w", needed, err)
+		}
+	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err

@@ -5,5 +5,6 @@
 //
 // Command runs such a program; tests elsewhere run the sample with it. It needs the
 // programs node (18.12 or newer) and npm; client packages are installed once into the
-// user's cache. Nothing of the product imports this package.
+// user's cache. Of the product only the measurements import this package, which run
+// Caliper with what Install gives.
 package node

@@ -1,0 +1,42 @@
+//go:build soak
+
+package main
+
+import (
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestSoakNetworkFigures measures on a real network what has a bar, on this machine: our
+// registrations against a bare put, segments, and what Caliper measures of us.
+func TestSoakNetworkFigures(t *testing.T) {
+	folder := t.TempDir()
+	programs := map[string]string{"tracecc": "traceledger/chaincode/cmd/tracecc", "putcc": "traceledger/network/fabric/cmd/putcc"}
+	for name, source := range programs {
+		out, err := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(folder, name), source).CombinedOutput()
+		require.NoError(t, err, string(out))
+	}
+	ratios := map[string]float64{}
+	for _, only := range []string{"net-origin", "net-segments", "net-caliper"} {
+		var out strings.Builder
+		require.NoError(t, runBench(t.Context(), []string{
+			"-only", only, "-chaincode", filepath.Join(folder, "tracecc"), "-put", filepath.Join(folder, "putcc"),
+			"-caliper", filepath.Join("..", "..", "docs", "samples", "caliper"),
+		}, &out))
+		t.Log(strings.TrimSpace(out.String()))
+		ratio := regexp.MustCompile(`^bench ` + only + ` .* ratio ([0-9.]+)\n$`).FindStringSubmatch(out.String())
+		require.NotNil(t, ratio, out.String())
+		value, err := strconv.ParseFloat(ratio[1], 64)
+		require.NoError(t, err)
+		ratios[only] = value
+	}
+	require.GreaterOrEqual(t, ratios["net-origin"], 0.9)
+	require.GreaterOrEqual(t, ratios["net-segments"], 1.0)
+	require.InDelta(t, 1, ratios["net-caliper"], 0.25)
+}
