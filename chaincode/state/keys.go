@@ -19,12 +19,12 @@ const (
 	// Registry.
 	KindOrganisation    = "organisation"    // {msp}: trace.Organisation, of one that joined later
 	KindOrganisationEnd = "organisationend" // {msp}: trace.OrganisationEnd
-	KindParty         = "party"         // {party}: trace.Party
-	KindStanding      = "standing"      // {party}: trace.Standing, the newest
-	KindLicence       = "licence"       // {party}/{number}: trace.Licence
-	KindRevocation    = "revocation"    // {party}/{number}: trace.LicenceRevocation
-	KindCompanyPrefix = "prefix"        // {digits}: trace.CompanyPrefix, the newest holder
-	KindAccreditation = "accreditation" // {lab}/{number}: trace.Accreditation
+	KindParty           = "party"           // {party}: trace.Party
+	KindStanding        = "standing"        // {party}: trace.Standing, the newest
+	KindLicence         = "licence"         // {party}/{number}: trace.Licence
+	KindRevocation      = "revocation"      // {party}/{number}: trace.LicenceRevocation
+	KindCompanyPrefix   = "prefix"          // {digits}: trace.CompanyPrefix, the newest holder
+	KindAccreditation   = "accreditation"   // {lab}/{number}: trace.Accreditation
 
 	// Standards: a JSON array of all published versions, by effective date rising.
 	KindLimit        = "limit"        // {commodity}/{substance}: []trace.Limit

@@ -48,5 +48,5 @@ func TestSoakNetwork(t *testing.T) {
 		o.network("status")
 		w.more(t, 10)
 	}
-	o.settleAll(r, w, made)
+	o.settleAll(r, w, made, 0)
 }

@@ -132,12 +132,8 @@ func networkUpgrade(ctx context.Context, c networkCall) error {
 // networkEnrol issues an identity of an organisation into a wallet.
 func networkEnrol(ctx context.Context, c networkCall) error {
 	role, party := trace.Role(c.flags.role), trace.PartyID(c.flags.party)
-	msp := trace.MSPOf(role)
-	if msp == "" || c.flags.wallet == "" {
+	if trace.MSPOf(role) == "" || c.flags.wallet == "" {
 		return fmt.Errorf("enrol needs -role (%q is none), -party and -to WALLET", c.flags.role)
-	}
-	if c.flags.organisation != "" && c.flags.organisation != msp {
-		return fmt.Errorf("role %s is one of %s, not of %s: the contracts would refuse it", role, msp, c.flags.organisation)
 	}
 	if err := party.Validate(); err != nil {
 		return err
@@ -147,21 +143,40 @@ func networkEnrol(ctx context.Context, c networkCall) error {
 		return err
 	}
 	defer network.Detach()
+	msp, err := organisationOf(network, c.flags.organisation, role)
+	if err != nil {
+		return err
+	}
 	identities, err := wallet.Open(c.flags.wallet, nil)
 	if err != nil {
 		return err
 	}
-	if err := enrolInto(identities, network, role, party); err != nil {
+	if err := enrolInto(identities, network, msp, role, party); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.out, "enrolled %s of %s in %s\n", enrolmentName(party, role), msp, c.flags.wallet)
 	return nil
 }
 
+// organisationOf finds the organisation that certifies for a role: the one named, which
+// must be of the role's kind, or the founding one.
+func organisationOf(network *fabric.Network, named string, role trace.Role) (string, error) {
+	home := trace.MSPOf(role)
+	if named == "" || named == home {
+		return home, nil
+	}
+	for _, member := range network.Members() {
+		if member.MSPID == named && member.Kind == home {
+			return named, nil
+		}
+	}
+	return "", fmt.Errorf("role %s is one of %s, not of %s: the contracts would refuse it", role, home, named)
+}
+
 // enrolInto has the organisation's CA issue an identity, or its authority's key where
 // there is no CA.
-func enrolInto(identities *wallet.Wallet, network *fabric.Network, role trace.Role, party trace.PartyID) error {
-	msp, name := trace.MSPOf(role), enrolmentName(party, role)
+func enrolInto(identities *wallet.Wallet, network *fabric.Network, msp string, role trace.Role, party trace.PartyID) error {
+	name := enrolmentName(party, role)
 	attributes := map[string]string{trace.AttributeRole: string(role), trace.AttributeParty: string(party)}
 	issue := network.EnrolAtCA
 	if !network.HasAuthorities() {
@@ -184,8 +199,8 @@ func writeClients(network *fabric.Network) error {
 		return err
 	}
 	var group errgroup.Group
-	for _, msp := range trace.MSPs() {
-		group.Go(func() error { return writeClient(network, msp, samples[msp]) })
+	for _, member := range network.Members() {
+		group.Go(func() error { return writeClient(network, member.MSPID, samples[member.MSPID]) })
 	}
 	return group.Wait()
 }
@@ -230,7 +245,7 @@ func writeClient(network *fabric.Network, msp string, samples []who) error {
 	for _, sample := range samples {
 		_, err := identities.Identity(enrolmentName(sample.party, sample.role))
 		if trace.CodeOf(err) == wallet.CodeUnknownIdentity {
-			err = enrolInto(identities, network, sample.role, sample.party)
+			err = enrolInto(identities, network, msp, sample.role, sample.party)
 		}
 		if err != nil {
 			return err

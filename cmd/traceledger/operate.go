@@ -100,11 +100,13 @@ func (n *node) issueToken(name string, role trace.Role, party trace.PartyID, las
 		return "", err
 	}
 	enrolment := enrolmentName(party, role)
-	if _, err := n.enrolled(enrolment, msp, role, party); err != nil {
+	// One that is in the wallet may be of an organisation that joined later.
+	identity, err := n.enrolled(enrolment, msp, role, party)
+	if err != nil {
 		return "", err
 	}
 	presented, _, err := n.store.Tokens().Create(store.Token{
-		Name: name, MSPID: msp, Party: string(party), Role: string(role), Enrolment: enrolment, Expires: time.Now().Add(lasts),
+		Name: name, MSPID: identity.MSPID, Party: string(party), Role: string(role), Enrolment: enrolment, Expires: time.Now().Add(lasts),
 	})
 	return presented, err
 }

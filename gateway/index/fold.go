@@ -28,9 +28,9 @@ type fold struct {
 	records map[string]struct{} // records in the batch, which the database does not show yet
 	// organisations are those that joined later, as far as a writer was of one.
 	organisations map[string]*organisation
-	changed map[string]uint64   // topics changed, each with the number of the block, plus one
-	counts  counts
-	refused []refusal
+	changed       map[string]uint64 // topics changed, each with the number of the block, plus one
+	counts        counts
+	refused       []refusal
 }
 
 // refusal is what is logged about a transaction not admitted.
