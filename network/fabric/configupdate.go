@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -199,9 +198,7 @@ func (n *Network) broadcast(ctx context.Context, plan ordererPlan, envelope *com
 	if err != nil {
 		return err
 	}
-	roots := x509.NewCertPool()
-	roots.AddCert(ca.certificate)
-	conn, err := grpc.NewClient(plan.Address(), grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})))
+	conn, err := grpc.NewClient(plan.Address(), grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: ca.roots(), MinVersion: tls.VersionTLS12})))
 	if err != nil {
 		return err
 	}
