@@ -15,6 +15,7 @@ type Context struct {
 // organisation's CA issued it.
 type Caller struct {
 	MSP   string
+	Kind  string // of the organisation, once submission.kindOf has found it
 	Role  trace.Role
 	Party trace.PartyID
 }

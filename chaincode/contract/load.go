@@ -6,6 +6,24 @@ import (
 	"traceledger/chaincode/trace"
 )
 
+// kindOf finds the kind of an organisation. A founding one is its own, without a read; of
+// one that joined later the admission and its end are read, so that a request endorsed
+// before the end does not commit after it.
+func (s *submission) kindOf(msp string) (string, error) {
+	if trace.Founding(msp) {
+		return msp, nil
+	}
+	joined, err := state.GetOrganisation(s.Ledger, msp)
+	if err != nil {
+		return "", err
+	}
+	end, err := state.GetOrganisationEnd(s.Ledger, msp)
+	if err != nil {
+		return "", err
+	}
+	return rules.KindOf(msp, joined, end, s.Today)
+}
+
 // lot loads a lot with its completion. Batch is nil when it was never registered.
 func (s *submission) lot(id trace.LotID) (rules.Lot, error) {
 	batch, err := state.GetBatch(s.Ledger, id)

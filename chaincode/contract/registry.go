@@ -10,7 +10,7 @@ import (
 	"traceledger/chaincode/trace"
 )
 
-// Registry is the contract of who takes part: parties, their standing, licences and
+// Registry is the contract of who takes part: organisations that joined later, parties, their standing, licences and
 // accreditations; and of the two channel gates, epoch and guards.
 type Registry struct{ subject }
 
@@ -35,11 +35,15 @@ func (r *Registry) TouchEpoch(ctx *Context, argument string) (string, error) {
 // it again would invalidate every later write of the guard in the same block.
 func (r *Registry) InstallGuard(ctx *Context, argument string) (string, error) {
 	return submit(ctx, r.methods["InstallGuard"], argument, func(s *submission, request *trace.InstallGuardRequest) (any, error) {
+		joined, err := s.joined(request.MSP)
+		if err != nil {
+			return nil, err
+		}
 		ready, err := state.GetGuardReady(s.Ledger, request.MSP)
 		if err != nil {
 			return nil, err
 		}
-		if err := rules.CheckGuard(request, ready); err != nil {
+		if err := rules.CheckGuard(request, joined, ready); err != nil {
 			return nil, err
 		}
 		policy, err := onlyPeersOf(request.MSP)
@@ -52,10 +56,56 @@ func (r *Registry) InstallGuard(ctx *Context, argument string) (string, error) {
 	})
 }
 
+// joined loads the admission of an organisation, nil of a founding one.
+func (s *submission) joined(msp string) (*trace.Organisation, error) {
+	if trace.Founding(msp) {
+		return nil, nil
+	}
+	return state.GetOrganisation(s.Ledger, msp)
+}
+
+// AdmitOrganisation admits an organisation that joins later, as one of a kind.
+func (r *Registry) AdmitOrganisation(ctx *Context, argument string) (string, error) {
+	return submit(ctx, r.methods["AdmitOrganisation"], argument, func(s *submission, request *trace.AdmitOrganisationRequest) (any, error) {
+		if err := rules.CheckOrganisation(request); err != nil {
+			return nil, err
+		}
+		if err := s.natural(state.OrganisationKey(request.MSP)); err != nil {
+			return nil, err
+		}
+		return &trace.Organisation{Organisation: request.MSP, Kind: request.Kind}, nil
+	})
+}
+
+// EndOrganisation ends the membership of an organisation that joined later.
+func (r *Registry) EndOrganisation(ctx *Context, argument string) (string, error) {
+	return submit(ctx, r.methods["EndOrganisation"], argument, func(s *submission, request *trace.EndOrganisationRequest) (any, error) {
+		if err := s.natural(state.OrganisationEndKey(request.MSP)); err != nil {
+			return nil, err
+		}
+		joined, err := s.joined(request.MSP)
+		if err != nil {
+			return nil, err
+		}
+		if err := rules.CheckOrganisationEnd(request, joined, s.Today); err != nil {
+			return nil, err
+		}
+		return &trace.OrganisationEnd{Organisation: request.MSP, From: request.From, Reason: request.Reason}, nil
+	})
+}
+
 // AdmitParty admits a party.
 func (r *Registry) AdmitParty(ctx *Context, argument string) (string, error) {
 	return submit(ctx, r.methods["AdmitParty"], argument, func(s *submission, request *trace.AdmitPartyRequest) (any, error) {
-		org, err := rules.CheckParty(request)
+		kind := ""
+		var err error
+		if request.Org != "" {
+			kind, err = s.kindOf(request.Org)
+		}
+		if err != nil {
+			return nil, err
+		}
+		org, err := rules.CheckParty(request, kind)
 		if err != nil {
 			return nil, err
 		}

@@ -82,15 +82,21 @@ func begin(ctx *Context, method trace.Method, request any) (*submission, error) 
 	if s.Caller, err = callerOf(ctx); err != nil {
 		return nil, err
 	}
-	if err := rules.MayCall(method, s.Caller.MSP, s.Caller.Role); err != nil {
-		return nil, err
-	}
 	stamp, err := stub.GetTxTimestamp()
 	if err != nil {
 		return nil, fmt.Errorf("read the transaction's time: %w", err)
 	}
 	s.Now = trace.TimeOf(stamp.AsTime())
 	s.Today = s.Now.Date()
+	if s.Caller.Kind, err = s.kindOf(s.Caller.MSP); err != nil {
+		return nil, err
+	}
+	if err := rules.MayCall(method, s.Caller.Kind, s.Caller.Role); err != nil {
+		return nil, err
+	}
+	if err := rules.MayDecideMembers(method, s.Caller.MSP); err != nil {
+		return nil, err
+	}
 	if s.digest, err = trace.RequestDigest(request); err != nil {
 		return nil, err
 	}
@@ -124,7 +130,7 @@ func (s *submission) passGates(request any) error {
 	if epoch == nil && !channel {
 		return trace.Errorf(trace.CodeNotReady, "the epoch gate was never touched: the regulator begins with registry:TouchEpoch")
 	}
-	for _, msp := range rules.GuardsOf(s.method, s.Caller.Role) {
+	for _, msp := range rules.GuardsOf(s.method, s.Caller.MSP) {
 		ready, err := state.GetGuardReady(s.Ledger, msp)
 		if err != nil {
 			return err
@@ -144,7 +150,7 @@ func (s *submission) passGates(request any) error {
 // fetchGates reads at once what passGates and admitted look at.
 func (s *submission) fetchGates(channel bool) error {
 	keys := []trace.Key{state.EpochKey()}
-	for _, msp := range rules.GuardsOf(s.method, s.Caller.Role) {
+	for _, msp := range rules.GuardsOf(s.method, s.Caller.MSP) {
 		keys = append(keys, state.GuardReadyKey(msp))
 	}
 	if !channel {
@@ -153,13 +159,15 @@ func (s *submission) fetchGates(channel bool) error {
 	return s.ahead.fetch(keys...)
 }
 
-// isChannelMethod tells the two methods that make the channel work at all. They need
-// a regulator's certificate but neither gates nor registry: the epoch must go on even
-// when a regulator's registration lapses, and the first party can only be admitted
-// once epoch and guards stand.
+// isChannelMethod tells the methods that make the channel work at all, or decide who is
+// a member of it. They need a regulator's certificate but neither gates nor registry: the
+// epoch must go on even when a regulator's registration lapses, the first party can only
+// be admitted once epoch and guards stand, and who keeps the guards also keeps the list
+// of organisations, which is of no effect unless most organisations take the same one
+// into the channel.
 func isChannelMethod(request any) bool {
 	switch request.(type) {
-	case *trace.TouchEpochRequest, *trace.InstallGuardRequest:
+	case *trace.TouchEpochRequest, *trace.InstallGuardRequest, *trace.AdmitOrganisationRequest, *trace.EndOrganisationRequest:
 		return true
 	}
 	return false

@@ -9,14 +9,14 @@ import (
 )
 
 // MayCall decides by certificate alone: the role must be one the method is for, and
-// the certificate must come from the role's own organisation.
-func MayCall(method trace.Method, msp string, role trace.Role) error {
+// the certificate must come from an organisation of the role's own kind (KindOf).
+func MayCall(method trace.Method, kind string, role trace.Role) error {
 	home := trace.MSPOf(role)
 	if home == "" {
 		return trace.Errorf(trace.CodeForbidden, "role %q is unknown", string(role))
 	}
-	if home != msp {
-		return trace.Errorf(trace.CodeWrongOrg, "role %s belongs to %s, the certificate is from %s", role, home, msp)
+	if home != kind {
+		return trace.Errorf(trace.CodeWrongOrg, "role %s belongs to %s, the certificate is from %s", role, home, kind)
 	}
 	if !slices.Contains(method.Roles, role) {
 		return trace.Errorf(trace.CodeForbidden, "%s is not for role %s, only for %v", method.Transaction(), role, method.Roles)
@@ -24,13 +24,22 @@ func MayCall(method trace.Method, msp string, role trace.Role) error {
 	return nil
 }
 
+// MayDecideMembers refuses an organisation that joined later where the method is for
+// founders only.
+func MayDecideMembers(method trace.Method, msp string) error {
+	if method.Founders() && !trace.Founding(msp) {
+		return trace.Errorf(trace.CodeForbidden, "%s is for a founding organisation only, not for %s", method.Transaction(), msp)
+	}
+	return nil
+}
+
 // GuardsOf tells which organisations must have endorsed what the method writes, in
 // fixed order: those the catalogue names, or the caller's own.
-func GuardsOf(method trace.Method, role trace.Role) []string {
+func GuardsOf(method trace.Method, msp string) []string {
 	if len(method.Guards) > 0 {
 		return method.Guards
 	}
-	return []string{trace.MSPOf(role)}
+	return []string{msp}
 }
 
 // PartyMayAct decides whether a registered party may act on a day. party is nil when
@@ -97,8 +106,9 @@ func ClaimedInTime(claimed, now trace.Time) error {
 type AccessRow struct {
 	Transaction string
 	Role        trace.Role
-	MSP         string   // of the role, and so of the caller's certificate
-	Guards      []string // must all have endorsed
+	MSP         string   // the founding organisation of the role's kind
+	Founders    bool     // no other organisation of the kind may call it
+	Guards      []string // must all have endorsed, when MSP calls; where it is MSP alone, an organisation that joined later stands in its place
 }
 
 // AccessMatrix is the whole matrix, in the order of the catalogue. The index and the
@@ -108,7 +118,7 @@ func AccessMatrix() []AccessRow {
 	var rows []AccessRow
 	for _, m := range trace.Methods() {
 		for _, role := range m.Roles {
-			rows = append(rows, AccessRow{Transaction: m.Transaction(), Role: role, MSP: trace.MSPOf(role), Guards: GuardsOf(m, role)})
+			rows = append(rows, AccessRow{Transaction: m.Transaction(), Role: role, MSP: trace.MSPOf(role), Founders: m.Founders(), Guards: GuardsOf(m, trace.MSPOf(role))})
 		}
 	}
 	return rows
@@ -119,7 +129,11 @@ func AccessTable() string {
 	var b strings.Builder
 	b.WriteString("| transaction | role | certificate from | must be endorsed by |\n|---|---|---|---|\n")
 	for _, r := range AccessMatrix() {
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", r.Transaction, r.Role, r.MSP, strings.Join(r.Guards, ", "))
+		from := r.MSP
+		if r.Founders {
+			from += " only"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", r.Transaction, r.Role, from, strings.Join(r.Guards, ", "))
 	}
 	return b.String()
 }

@@ -1,10 +1,6 @@
 package rules
 
-import (
-	"slices"
-
-	"traceledger/chaincode/trace"
-)
+import "traceledger/chaincode/trace"
 
 // NextEpoch decides the epoch gate's next value. current is nil before the first touch.
 // The exact number is asked for so that two touches of one hour cannot both count.
@@ -22,11 +18,11 @@ func NextEpoch(current *trace.Epoch, number int64, now trace.Time) (*trace.Epoch
 	return &trace.Epoch{Number: number, Touched: now}, nil
 }
 
-// CheckGuard decides whether a guard may be installed. ready is nil before the
-// organisation's first guard.
-func CheckGuard(r *trace.InstallGuardRequest, ready *trace.GuardReady) error {
-	if !slices.Contains(trace.MSPs(), r.MSP) {
-		return trace.Errorf(trace.CodeInvalid, "msp %q is not one of %v", r.MSP, trace.MSPs())
+// CheckGuard decides whether a guard may be installed. joined is nil unless the
+// organisation was admitted later, ready before its first guard.
+func CheckGuard(r *trace.InstallGuardRequest, joined *trace.Organisation, ready *trace.GuardReady) error {
+	if !trace.Founding(r.MSP) && joined == nil {
+		return trace.Errorf(trace.CodeInvalid, "msp %q is neither one of %v nor an organisation that was admitted", r.MSP, trace.MSPs())
 	}
 	want := 1
 	if ready != nil {

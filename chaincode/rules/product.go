@@ -115,7 +115,7 @@ func CheckMaker(r *trace.RegisterProductRequest, producer Supplier, today trace.
 	if err := PartyMayAct(r.Producer, producer.Party, producer.Standing, today); err != nil {
 		return err
 	}
-	if producer.Party.Org != trace.ProducerMSP {
+	if producer.Party.Kind() != trace.ProducerMSP {
 		return trace.Errorf(trace.CodeInvalid, "producer %s is admitted in %s, must be a farm, factory or processor", r.Producer, producer.Party.Org)
 	}
 	return LicenceCovers(r.LicenceNumber, producer.Licence.Licence, producer.Licence.Revocation, r.Category, today)

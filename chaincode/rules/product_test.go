@@ -53,14 +53,14 @@ func TestCheckMaker(t *testing.T) {
 	today := day("2026-10-18")
 	maker := func() Supplier {
 		return Supplier{
-			Party:   &trace.Party{Org: trace.ProducerMSP, ValidFrom: day("2026-01-01"), ValidTo: day("2026-12-31")},
+			Party:   &trace.Party{Org: trace.ProducerMSP, Roles: []trace.Role{trace.RoleFarm}, ValidFrom: day("2026-01-01"), ValidTo: day("2026-12-31")},
 			Licence: HeldLicence{Number: "N1", Licence: fruitLicence()},
 		}
 	}
 	require.NoError(t, CheckMaker(r, maker(), today))
 	require.Equal(t, trace.CodeUnknownParty, trace.CodeOf(CheckMaker(r, Supplier{}, today)))
 	lab := maker()
-	lab.Party.Org = trace.LabMSP
+	lab.Party.Org, lab.Party.Roles = trace.LabMSP, []trace.Role{trace.RoleLab}
 	require.Equal(t, trace.CodeInvalid, trace.CodeOf(CheckMaker(r, lab, today)))
 	unlicensed := maker()
 	unlicensed.Licence.Licence = nil

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"slices"
 
 	"traceledger/chaincode/trace"
@@ -18,7 +19,8 @@ const (
 
 // CheckParty checks an admission: roles of one organisation, a name if and only if
 // it is a legal person's, and a period that is one. It answers with the organisation.
-func CheckParty(r *trace.AdmitPartyRequest) (msp string, err error) {
+// kind is that of the organisation the request names, "" where it names none.
+func CheckParty(r *trace.AdmitPartyRequest, kind string) (msp string, err error) {
 	if err := r.Party.Validate(); err != nil {
 		return "", err
 	}
@@ -29,6 +31,9 @@ func CheckParty(r *trace.AdmitPartyRequest) (msp string, err error) {
 		return "", trace.Errorf(trace.CodeTooLarge, "roles has %d entries, at most %d", len(r.Roles), maxRoles)
 	}
 	msp = trace.MSPOf(r.Roles[0])
+	if r.Org != "" && kind != msp && msp != "" {
+		return "", trace.Errorf(trace.CodeWrongOrg, "role %s belongs to %s, org %s is of kind %s", r.Roles[0], msp, r.Org, kind)
+	}
 	for i, role := range r.Roles {
 		home := trace.MSPOf(role)
 		if home == "" {
@@ -52,7 +57,7 @@ func CheckParty(r *trace.AdmitPartyRequest) (msp string, err error) {
 	); err != nil {
 		return "", err
 	}
-	return msp, nil
+	return cmp.Or(r.Org, msp), nil
 }
 
 // CheckStanding decides whether a standing may be set. target is nil when the party

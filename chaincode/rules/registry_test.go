@@ -30,7 +30,7 @@ func TestCheckParty(t *testing.T) {
 	for _, c := range cases {
 		r := &trace.AdmitPartyRequest{Party: "farm-01", Roles: []trace.Role{trace.RoleFarm}, LegalPerson: true, Name: "蒲江合作社", ValidFrom: day("2026-01-01"), ValidTo: day("2028-12-31")}
 		c.mutate(r)
-		msp, err := CheckParty(r)
+		msp, err := CheckParty(r, "")
 		require.Equal(t, c.code, trace.CodeOf(err), "%s: %v", c.name, err)
 		if err == nil {
 			require.Equal(t, trace.ProducerMSP, msp)
@@ -166,7 +166,7 @@ func TestEpochAndGuards(t *testing.T) {
 	require.Equal(t, int64(2), second.Number)
 
 	guard := func(version int, ready *trace.GuardReady) trace.Code {
-		return trace.CodeOf(CheckGuard(&trace.InstallGuardRequest{MSP: trace.LabMSP, Version: version}, ready))
+		return trace.CodeOf(CheckGuard(&trace.InstallGuardRequest{MSP: trace.LabMSP, Version: version}, nil, ready))
 	}
 	require.Empty(t, guard(1, nil))
 	require.Equal(t, trace.CodeState, guard(2, nil))

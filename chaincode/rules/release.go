@@ -25,8 +25,8 @@ func ReleaseInput(r *trace.ReleaseInputRequest, f ReleaseFacts) (trace.TakenQuan
 	if err := PartyMayAct(r.Taker, f.Taker.Party, f.Taker.Standing, f.Today); err != nil {
 		return refuse(err)
 	}
-	if org := f.Taker.Party.Org; org != trace.ProducerMSP {
-		return refuse(trace.Errorf(trace.CodeInvalid, "taker %s is admitted in %s, must be a farm, factory or processor", r.Taker, org))
+	if f.Taker.Party.Kind() != trace.ProducerMSP {
+		return refuse(trace.Errorf(trace.CodeInvalid, "taker %s is admitted in %s, must be a farm, factory or processor", r.Taker, f.Taker.Party.Org))
 	}
 	if !f.Lot.Complete() {
 		return refuse(trace.Errorf(trace.CodeState, "lot %s is open for presale and has no quantity yet", r.LotID))

@@ -17,12 +17,14 @@ const (
 	KindFreeze     = "freeze"     // {subjectKind}/{subjectID}: trace.FreezeNumber
 
 	// Registry.
-	KindParty         = "party"         // {party}: trace.Party
-	KindStanding      = "standing"      // {party}: trace.Standing, the newest
-	KindLicence       = "licence"       // {party}/{number}: trace.Licence
-	KindRevocation    = "revocation"    // {party}/{number}: trace.LicenceRevocation
-	KindCompanyPrefix = "prefix"        // {digits}: trace.CompanyPrefix, the newest holder
-	KindAccreditation = "accreditation" // {lab}/{number}: trace.Accreditation
+	KindOrganisation    = "organisation"    // {msp}: trace.Organisation, of one that joined later
+	KindOrganisationEnd = "organisationend" // {msp}: trace.OrganisationEnd
+	KindParty           = "party"           // {party}: trace.Party
+	KindStanding        = "standing"        // {party}: trace.Standing, the newest
+	KindLicence         = "licence"         // {party}/{number}: trace.Licence
+	KindRevocation      = "revocation"      // {party}/{number}: trace.LicenceRevocation
+	KindCompanyPrefix   = "prefix"          // {digits}: trace.CompanyPrefix, the newest holder
+	KindAccreditation   = "accreditation"   // {lab}/{number}: trace.Accreditation
 
 	// Standards: a JSON array of all published versions, by effective date rising.
 	KindLimit        = "limit"        // {commodity}/{substance}: []trace.Limit
@@ -112,7 +114,7 @@ func partCount(kind string) int {
 		return 0
 	case KindGuardReady, KindParty, KindStanding, KindYieldCeiling, KindProduct, KindCodePack, KindShipment, KindSSCC,
 		KindPackStatus, KindPackCustody, KindUnitCustody, KindShipmentStatus, KindDeviceStatus, KindDelistProduct,
-		KindSuperseded, KindCompanyPrefix:
+		KindSuperseded, KindCompanyPrefix, KindOrganisation, KindOrganisationEnd:
 		return 1
 	case KindGuard, KindFreeze, KindLicence, KindRevocation, KindAccreditation, KindLimit, KindInterval, KindPlot,
 		KindBatch, KindCompletion, KindSegment, KindRule, KindBatchInputs, KindBatchCodes, KindRecallLot,
@@ -240,6 +242,12 @@ func FactKey(s trace.Subject, freeze int, kind, id string) trace.Key {
 func FactPrefix(s trace.Subject) trace.Key {
 	return trace.Key(KindFact + "/" + string(s.Kind) + "/" + s.ID + "/")
 }
+
+// OrganisationKey is the admission of an organisation that joined later.
+func OrganisationKey(msp string) trace.Key { return key(KindOrganisation, msp) }
+
+// OrganisationEndKey is the end of its membership.
+func OrganisationEndKey(msp string) trace.Key { return key(KindOrganisationEnd, msp) }
 
 // PartyKey is a party's record.
 func PartyKey(p trace.PartyID) trace.Key { return key(KindParty, string(p)) }

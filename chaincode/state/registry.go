@@ -2,6 +2,17 @@ package state
 
 import "traceledger/chaincode/trace"
 
+// GetOrganisation reads the admission of an organisation that joined later, nil when it
+// was never admitted.
+func GetOrganisation(l Reader, msp string) (*trace.Organisation, error) {
+	return Get[trace.Organisation](l, OrganisationKey(msp))
+}
+
+// GetOrganisationEnd reads the end of its membership, nil while it has none.
+func GetOrganisationEnd(l Reader, msp string) (*trace.OrganisationEnd, error) {
+	return Get[trace.OrganisationEnd](l, OrganisationEndKey(msp))
+}
+
 // GetParty reads a party, nil when it was never admitted.
 func GetParty(l Reader, p trace.PartyID) (*trace.Party, error) {
 	return Get[trace.Party](l, PartyKey(p))

@@ -29,6 +29,8 @@ func allKeys() map[trace.Key]string {
 		GuardReadyKey("LabMSP"):                          KindGuardReady,
 		FreezeKey(LotSubject(lot)):                       KindFreeze,
 		FactKey(LotSubject(lot), 12, "log", "0"):         KindFact,
+		OrganisationKey("Producer2MSP"):                  KindOrganisation,
+		OrganisationEndKey("Producer2MSP"):               KindOrganisationEnd,
 		PartyKey("farm-01"):                              KindParty,
 		StandingKey("farm-01"):                           KindStanding,
 		LicenceKey("farm-01", "川 01/2"):                  KindLicence,

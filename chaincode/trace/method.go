@@ -10,7 +10,7 @@ type Method struct {
 	// Roles may call it.
 	Roles []Role
 	// Guards are the organisations whose guard keys it writes. Empty: the
-	// organisation of the caller's role.
+	// caller's own organisation.
 	Guards []string
 	// Transient names the transient-data key it reads, "" for none.
 	Transient string
@@ -23,6 +23,16 @@ type Method struct {
 // Transaction is the name a client calls: "origin:RegisterBatch".
 func (m Method) Transaction() string { return m.Contract + ":" + m.Name }
 
+// Founders tells whether only the founding organisation of the caller's kind may call the
+// method: what decides who else is a member is not for those who joined.
+func (m Method) Founders() bool {
+	switch m.Transaction() {
+	case "registry:InstallGuard", "registry:AdmitOrganisation", "registry:EndOrganisation":
+		return true
+	}
+	return false
+}
+
 // Methods is the catalogue of all submitting methods: the contracts, the REST
 // interface and its document are checked against it.
 func Methods() []Method {
@@ -33,6 +43,8 @@ func Methods() []Method {
 	return []Method{
 		{"registry", "TouchEpoch", "/epochs", regulator, nil, "", newOf[TouchEpochRequest], "推进时段门", "Advance the epoch gate"},
 		{"registry", "InstallGuard", "/guards", regulator, nil, "", newOf[InstallGuardRequest], "设立机构守护键", "Install an organisation's guard"},
+		{"registry", "AdmitOrganisation", "/organisations", regulator, nil, "", newOf[AdmitOrganisationRequest], "接纳机构", "Admit an organisation"},
+		{"registry", "EndOrganisation", "/organisation-ends", regulator, nil, "", newOf[EndOrganisationRequest], "终止机构资格", "End an organisation's membership"},
 		{"registry", "AdmitParty", "/parties", regulator, nil, "", newOf[AdmitPartyRequest], "登记主体", "Admit a party"},
 		{"registry", "SetStanding", "/standings", regulator, nil, "", newOf[SetStandingRequest], "暂停或恢复主体", "Suspend or restore a party"},
 		{"registry", "GrantLicence", "/licences", regulator, nil, "", newOf[GrantLicenceRequest], "登记许可证", "Put a licence on file"},

@@ -71,7 +71,8 @@ const (
 	RoleReviewer      Role = "reviewer"
 )
 
-// Organisations of the consortium, by MSP id.
+// Founding organisations of the consortium, by MSP id. Each is a kind of its own: an
+// organisation that joins later is admitted as one of these kinds (Organisation).
 const (
 	ProducerMSP  = "ProducerMSP"
 	LabMSP       = "LabMSP"
@@ -86,12 +87,22 @@ const (
 	AttributeParty = "trace.party"
 )
 
-// MSPs lists the organisations in their fixed order.
+// MSPs lists the founding organisations, which are also the kinds, in their fixed order.
 func MSPs() []string {
 	return []string{ProducerMSP, LabMSP, CarrierMSP, PlatformMSP, RegulatorMSP}
 }
 
-// MSPOf tells which organisation a role belongs to, "" for an unknown role.
+// Founding tells whether an organisation has been a member from the beginning.
+func Founding(msp string) bool {
+	switch msp {
+	case ProducerMSP, LabMSP, CarrierMSP, PlatformMSP, RegulatorMSP:
+		return true
+	}
+	return false
+}
+
+// MSPOf tells which kind of organisation a role belongs to, by the name of the founding
+// organisation of that kind; "" for an unknown role.
 func MSPOf(r Role) string {
 	switch r {
 	case RoleFarm, RoleFactory, RoleProcessor:

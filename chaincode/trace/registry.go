@@ -34,6 +34,7 @@ type AdmitPartyRequest struct {
 	Write
 	Party       PartyID `json:"party"`
 	Roles       []Role  `json:"roles"`
+	Org         string  `json:"org,omitempty"` // MSP of the organisation that joined later; empty: the founding one of the roles' kind
 	LegalPerson bool    `json:"legalPerson"`
 	Name        string  `json:"name,omitempty"`        // Chinese; only with LegalPerson
 	NameEnglish string  `json:"nameEnglish,omitempty"` // only with LegalPerson
@@ -46,13 +47,21 @@ type AdmitPartyRequest struct {
 type Party struct {
 	Head
 	Roles       []Role `json:"roles"`
-	Org         string `json:"org"` // MSP of all its roles
+	Org         string `json:"org"` // MSP of the organisation that certifies it
 	LegalPerson bool   `json:"legalPerson"`
 	Name        string `json:"name,omitempty"`
 	NameEnglish string `json:"nameEnglish,omitempty"`
 	Region      string `json:"region,omitempty"`
 	ValidFrom   Date   `json:"validFrom"`
 	ValidTo     Date   `json:"validTo"`
+}
+
+// Kind is the kind of the party's organisation: that of its roles, which are of one.
+func (p *Party) Kind() string {
+	if len(p.Roles) == 0 {
+		return ""
+	}
+	return MSPOf(p.Roles[0])
 }
 
 // PartyStatus says whether a party may write.

@@ -61,12 +61,12 @@ func (n *node) prepare(ctx context.Context) error {
 func (n *node) install(ctx context.Context, operator ledger.Identity) error {
 	for _, msp := range trace.MSPs() {
 		request := trace.InstallGuardRequest{MSP: msp, Version: 1}
-		if err := n.once(ctx, operator, "InstallGuard", "guard-"+msp, request); err != nil {
+		if err := n.once(ctx, operator, "InstallGuard", "guard-"+msp, request, beforeGuards()...); err != nil {
 			return fmt.Errorf("guard of %s: %w", msp, err)
 		}
 	}
 	if _, err := n.epoch(ctx, operator); trace.CodeOf(err) == trace.CodeNotFound {
-		err = n.once(ctx, operator, "TouchEpoch", "epoch-1", trace.TouchEpochRequest{Number: 1})
+		err = n.once(ctx, operator, "TouchEpoch", "epoch-1", trace.TouchEpochRequest{Number: 1}, beforeGuards()...)
 		if err != nil {
 			return fmt.Errorf("first epoch: %w", err)
 		}
@@ -76,17 +76,19 @@ func (n *node) install(ctx context.Context, operator ledger.Identity) error {
 	return nil
 }
 
+// beforeGuards are who endorses while guards are still missing: nothing else demands the
+// regulator's own endorsement then, without which the read model keeps the record out.
+// Later the ledger chooses, which knows how many make a majority.
+func beforeGuards() []string { return []string{trace.RegulatorMSP, trace.ProducerMSP, trace.LabMSP} }
+
 // once submits a request that is allowed to be on the chain already.
-func (n *node) once(ctx context.Context, as ledger.Identity, method, key string, request any) error {
+func (n *node) once(ctx context.Context, as ledger.Identity, method, key string, request any, endorsers ...string) error {
 	arguments, err := json.Marshal(request)
 	if err != nil {
 		return err
 	}
 	_, err = n.ledger.Submit(ctx, as, ledger.Call{
-		Contract: "registry", Method: method, Arguments: arguments, IdempotencyKey: key,
-		// While guards are still missing nothing else demands the regulator's own
-		// endorsement, without which the read model keeps the record out.
-		Endorsers: []string{trace.RegulatorMSP, trace.ProducerMSP, trace.LabMSP},
+		Contract: "registry", Method: method, Arguments: arguments, IdempotencyKey: key, Endorsers: endorsers,
 	})
 	if code := trace.CodeOf(err); code == trace.CodeAlreadyRecorded || code == trace.CodeAlreadyExists {
 		return nil

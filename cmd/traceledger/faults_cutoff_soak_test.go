@@ -79,7 +79,7 @@ func TestSoakPeerCutOff(t *testing.T) {
 	w.acknowledge("BEFORE", before.Transaction)
 	w.acknowledge("MEANWHILE", after.Transaction)
 	w.acknowledge("REJOINED", written.Transaction)
-	o.settleAll(r, w, made)
+	o.settleAll(r, w, made, 0)
 }
 
 // relayNodes has every peer and orderer of the test's networks run behind a relay.

@@ -68,7 +68,7 @@ func TestSoakFaults(t *testing.T) {
 	l.run("Callers", l.callers)
 	l.run("TwoOrderers", l.twoOrderers)
 
-	o.settleAll(r, l.w, l.made)
+	o.settleAll(r, l.w, l.made, 0)
 	t.Run("ForgottenByTheOrderers", l.forgotten)
 	for _, chain := range o.chains() {
 		for _, lot := range refusedLots {

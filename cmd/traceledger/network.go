@@ -74,6 +74,7 @@ type networkFlags struct {
 	follow, yes, json         bool
 	lines                     int
 	organisation, role, party string
+	kind, host                string
 	wallet, version           string
 	address, scannerAddress   string
 }
@@ -89,6 +90,7 @@ func networkCommands() []networkCommand {
 		{"down", "", "end every node, and check that no process and no listener is left", networkDown},
 		{"clean", "[-yes]", "remove the folder of a network that is down", networkClean},
 		{"upgrade", "[-version V]", "bring in another chaincode program while the channel works on", networkUpgrade},
+		{"add", "-msp MSP -kind KIND", "take one more organisation of a kind into the running channel", networkAdd},
 		{"enrol", "-role R -party P -to WALLET", "have an organisation's CA issue an identity into a wallet", networkEnrol},
 		{"ports", "", "the names of the ports, in the order of basePort", networkPorts},
 		{"demo", "", "up, a gateway and a scanner on it, and the demonstration loaded", networkDemo},
@@ -136,8 +138,12 @@ func parseNetwork(c networkCommand, args []string, out io.Writer) (networkCall, 
 		flags.BoolVar(&call.flags.yes, "yes", false, "do not ask")
 	case "upgrade":
 		flags.StringVar(&call.flags.version, "version", "", "version to call it (default: the next number)")
+	case "add":
+		flags.StringVar(&call.flags.organisation, "msp", "", "MSP id of the organisation, such as Producer2MSP")
+		flags.StringVar(&call.flags.kind, "kind", "", "founding organisation of its kind, such as ProducerMSP: its members may do what that one's may")
+		flags.StringVar(&call.flags.host, "host", "", "name under which its peer and CA are reached (default 127.0.0.1)")
 	case "enrol":
-		flags.StringVar(&call.flags.organisation, "org", "", "organisation, such as PlatformMSP (default: that of the role)")
+		flags.StringVar(&call.flags.organisation, "org", "", "organisation, such as Producer2MSP (default: the founding one of the role's kind)")
 		flags.StringVar(&call.flags.role, "role", "", "role the identity acts in")
 		flags.StringVar(&call.flags.party, "party", "", "party the identity acts for")
 		flags.StringVar(&call.flags.wallet, "to", "", "wallet directory to write, DATA/wallet of the gateway that will use it")

@@ -34,7 +34,7 @@ func TestSoakNetwork(t *testing.T) {
 	made := trace.TimeOf(time.Now()) - 3_600_000
 	kinds := map[string][]string{} // nodes by kind: the few get as much as the many
 	for _, node := range o.nodes() {
-		kinds[kindOf(node.Name)] = append(kinds[kindOf(node.Name)], node.Name)
+		kinds[nodeKind(node.Name)] = append(kinds[nodeKind(node.Name)], node.Name)
 	}
 	require.Len(t, kinds, 4)
 	w := r.write(t, made)
@@ -62,11 +62,11 @@ func TestSoakNetwork(t *testing.T) {
 	}
 	t.Logf("%d kills in %s: %d of orderers, %d of peers, %d of chaincode processes, %d of authorities",
 		kills, time.Since(began).Round(time.Second), killed["orderer"], killed["peer"], killed["trace"], killed["ca"])
-	o.settleAll(r, w, made)
+	o.settleAll(r, w, made, 0)
 }
 
-// kindOf is "orderer", "peer", "trace" or "ca".
-func kindOf(node string) string {
+// nodeKind is "orderer", "peer", "trace" or "ca".
+func nodeKind(node string) string {
 	if _, part, ok := strings.Cut(node, "/"); ok {
 		return part
 	}

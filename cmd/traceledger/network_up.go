@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"time"
 
@@ -133,15 +132,8 @@ func networkUpgrade(ctx context.Context, c networkCall) error {
 // networkEnrol issues an identity of an organisation into a wallet.
 func networkEnrol(ctx context.Context, c networkCall) error {
 	role, party := trace.Role(c.flags.role), trace.PartyID(c.flags.party)
-	msp := trace.MSPOf(role)
-	if msp == "" || c.flags.wallet == "" {
+	if trace.MSPOf(role) == "" || c.flags.wallet == "" {
 		return fmt.Errorf("enrol needs -role (%q is none), -party and -to WALLET", c.flags.role)
-	}
-	if role == trace.RoleScanner && slices.Contains(trace.MSPs(), c.flags.organisation) {
-		msp = c.flags.organisation // every organisation has readers
-	}
-	if c.flags.organisation != "" && c.flags.organisation != msp {
-		return fmt.Errorf("role %s is one of %s, not of %s: the contracts would refuse it", role, msp, c.flags.organisation)
 	}
 	if err := party.Validate(); err != nil {
 		return err
@@ -151,6 +143,10 @@ func networkEnrol(ctx context.Context, c networkCall) error {
 		return err
 	}
 	defer network.Detach()
+	msp, err := organisationOf(network, c.flags.organisation, role)
+	if err != nil {
+		return err
+	}
 	identities, err := wallet.Open(c.flags.wallet, nil)
 	if err != nil {
 		return err
@@ -160,6 +156,22 @@ func networkEnrol(ctx context.Context, c networkCall) error {
 	}
 	fmt.Fprintf(c.out, "enrolled %s of %s in %s\n", enrolmentName(party, role), msp, c.flags.wallet)
 	return nil
+}
+
+// organisationOf finds the organisation that certifies for a role: the one named, which
+// must be of the role's kind, or the founding one. Every organisation has scanners, which
+// only read.
+func organisationOf(network *fabric.Network, named string, role trace.Role) (string, error) {
+	home := trace.MSPOf(role)
+	if named == "" || named == home {
+		return home, nil
+	}
+	for _, member := range network.Members() {
+		if member.MSPID == named && (member.Kind == home || role == trace.RoleScanner) {
+			return named, nil
+		}
+	}
+	return "", fmt.Errorf("role %s is one of %s, not of %s: the contracts would refuse it", role, home, named)
 }
 
 // enrolInto has the organisation's CA issue an identity, or its authority's key where
@@ -188,8 +200,8 @@ func writeClients(network *fabric.Network) error {
 		return err
 	}
 	var group errgroup.Group
-	for _, msp := range trace.MSPs() {
-		group.Go(func() error { return writeClient(network, msp, samples[msp]) })
+	for _, member := range network.Members() {
+		group.Go(func() error { return writeClient(network, member.MSPID, samples[member.MSPID]) })
 	}
 	return group.Wait()
 }

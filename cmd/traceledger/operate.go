@@ -100,6 +100,7 @@ func (n *node) issueToken(name string, role trace.Role, party trace.PartyID, las
 		return "", err
 	}
 	enrolment := enrolmentName(party, role)
+	// One that is in the wallet may be of an organisation that joined later.
 	id, err := n.enrolled(enrolment, msp, role, party)
 	if err != nil {
 		return "", err

@@ -326,7 +326,7 @@ func (s *organisations) drive(name string, facts int64, clients int) (d driven) 
 
 // chainInfo is a peer's height.
 func chainInfo(t *testing.T, network *fabric.Network, msp string) uint64 {
-	raw, err := auditor(t, network, msp).Evaluate("GetChainInfo", client.WithArguments(network.Channel()), client.WithEndorsingOrganizations(msp))
+	raw, err := auditor(t, network, msp).GetContract("qscc").Evaluate("GetChainInfo", client.WithArguments(network.Channel()), client.WithEndorsingOrganizations(msp))
 	require.NoError(t, err)
 	var info common.BlockchainInfo
 	require.NoError(t, proto.Unmarshal(raw, &info))

@@ -89,12 +89,13 @@ func (o *operator) chains() map[string]*peerChain {
 	defer cancel()
 	chains := map[string]*peerChain{}
 	var group errgroup.Group
-	for _, msp := range trace.MSPs() {
+	for _, member := range network.Members() {
+		msp := member.MSPID
 		chain := &peerChain{valid: map[string]bool{}, lots: map[string]int{}}
 		chains[msp] = chain
-		member := auditor(o.t, network, msp)
+		reader := auditor(o.t, network, msp)
 		group.Go(func() error {
-			if err := chain.read(ctx, member, height); err != nil {
+			if err := chain.read(ctx, reader, height); err != nil {
 				return fmt.Errorf("the peer of %s: %w", msp, err)
 			}
 			return nil

@@ -108,7 +108,9 @@ func (a *API) callOf(who Caller, m trace.Method, arguments []byte) (ledger.Call,
 			return ledger.Call{}, err
 		}
 		call.Transient = map[string][]byte{m.Transient: payload}
-		call.Endorsers = endorsers(who.Identity.MSPID)
+		if call.Endorsers, err = a.endorsers(who.Identity.MSPID); err != nil {
+			return ledger.Call{}, err
+		}
 	}
 	return call, nil
 }
@@ -180,15 +182,21 @@ func (a *API) payload(arguments []byte) ([]byte, error) {
 }
 
 // endorsers names a majority of the organisations, the responsible one first:
-// transient data go to named organisations only.
-func endorsers(responsible string) []string {
+// transient data go to named organisations only. An organisation counts from its
+// admission on, which is before the channel's configuration takes it in, and is asked only
+// while it is a member.
+func (a *API) endorsers(responsible string) ([]string, error) {
+	members, err := a.Index.Organisations()
+	if err != nil {
+		return nil, err
+	}
 	out := []string{responsible}
-	for _, msp := range trace.MSPs() {
-		if msp != responsible && len(out) < len(trace.MSPs())/2+1 {
-			out = append(out, msp)
+	for _, o := range members {
+		if o.MSP != responsible && !o.Ended && len(out) < len(members)/2+1 {
+			out = append(out, o.MSP)
 		}
 	}
-	return out
+	return out, nil
 }
 
 func readBody(c *gin.Context, limit int64) ([]byte, error) {

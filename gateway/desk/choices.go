@@ -15,7 +15,7 @@ type choice struct {
 // choicesOf lists what a field may hold, nil where it is free.
 func choicesOf(m member) []choice {
 	switch m.owner + "." + m.name {
-	case "InstallGuardRequest.msp", "GuardReady.msp", "Party.org":
+	case "AdmitOrganisationRequest.kind", "Organisation.kind", "GuardReady.msp", "Party.org":
 		var out []choice
 		for _, msp := range trace.MSPs() {
 			out = append(out, choice{msp, organisation(msp)})

@@ -21,6 +21,10 @@ func kindOf(kind string) (recordKind, bool) {
 		return recordKind{words{"时段门", "Epoch"}, newOf[trace.Epoch], ""}, true
 	case state.KindGuardReady:
 		return recordKind{words{"机构守护键", "Guard"}, newOf[trace.GuardReady], ""}, true
+	case state.KindOrganisation:
+		return recordKind{words{"加入的机构", "Organisation that joined"}, newOf[trace.Organisation], "registry:AdmitOrganisation"}, true
+	case state.KindOrganisationEnd:
+		return recordKind{words{"机构资格终止", "End of a membership"}, newOf[trace.OrganisationEnd], "registry:EndOrganisation"}, true
 	case state.KindParty:
 		return recordKind{words{"主体", "Party"}, newOf[trace.Party], "registry:AdmitParty"}, true
 	case state.FactStanding:

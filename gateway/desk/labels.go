@@ -31,6 +31,12 @@ func particularLabel(name string) (fieldLabel, bool) {
 		return label("时段序号", "Epoch", "当前序号加一", "one above the current one")
 	case "InstallGuardRequest.version":
 		return label("版本", "Version", "从 1 起", "counts from 1")
+	case "AdmitOrganisationRequest.kind", "Organisation.kind":
+		return label("机构种类", "Kind of organisation", "它的成员可以做该类成员所做的事", "its members may do what that kind's may")
+	case "AdmitPartyRequest.org":
+		return label("所属机构", "Organisation", "属于后来加入的机构时填其 MSP 标识，否则留空", "the MSP id of an organisation that joined later, else empty")
+	case "EndOrganisationRequest.from", "OrganisationEnd.from":
+		return label("自何日起终止", "Ends on")
 	case "RevokeLicenceRequest.from":
 		return label("自何日起吊销", "Revoked from")
 	case "DispatchRequest.from":
@@ -128,7 +134,7 @@ func commonLabel(name string) (fieldLabel, bool) {
 		return label("更正哪条记录", "Corrects the record", "记录键；更正与原记录都会显示", "its key; both stay visible")
 	case "correctionReason":
 		return label("更正原因", "Why corrected")
-	case "msp":
+	case "msp", "organisation":
 		return label("机构", "Organisation")
 	case "party":
 		return label("主体编号", "Party", "小写字母、数字和连字符，如 farm-pujiang-01", "lower-case letters, digits and hyphens, like farm-pujiang-01")

@@ -26,9 +26,9 @@ const (
 )
 
 // admit checks every value of a transaction against the organisations that answer
-// for its kind. One value that fails keeps the whole transaction out: its parts
+// for its kind. organisation is the kind of the writer's organisation (rules.KindOf). One value that fails keeps the whole transaction out: its parts
 // were endorsed together and mean nothing apart.
-func admit(t *transaction) *trace.Error {
+func admit(t *transaction, organisation string) *trace.Error {
 	for i := range t.writes {
 		w := &t.writes[i]
 		if w.refused != nil && w.refused.Code == ReasonUnknownKind {
@@ -37,14 +37,14 @@ func admit(t *transaction) *trace.Error {
 		if w.refused != nil {
 			return w.refused
 		}
-		if err := admitWrite(t, w); err != nil {
+		if err := admitWrite(t, w, organisation); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func admitWrite(t *transaction, w *write) *trace.Error {
+func admitWrite(t *transaction, w *write, organisation string) *trace.Error {
 	if w.deleted && w.kind.nature == natureRecord {
 		return trace.Errorf(ReasonRewritten, "%s was deleted, records are written once", w.key)
 	}
@@ -61,16 +61,20 @@ func admitWrite(t *transaction, w *write) *trace.Error {
 				w.key, h.Role, h.Party, h.MSP, t.writer.role, t.writer.party, t.writer.msp)
 		}
 	}
-	return responsible(t, w)
+	return responsible(t, w, organisation)
 }
 
 // responsible holds a value to the catalogue: the writer may call the method that
 // writes this kind, and every organisation the method answers with has endorsed.
-func responsible(t *transaction, w *write) *trace.Error {
-	if err := rules.MayCall(w.kind.call, t.writer.msp, t.writer.role); err != nil {
+func responsible(t *transaction, w *write, organisation string) *trace.Error {
+	err := rules.MayCall(w.kind.call, organisation, t.writer.role)
+	if err == nil {
+		err = rules.MayDecideMembers(w.kind.call, t.writer.msp)
+	}
+	if err != nil {
 		return trace.Errorf(ReasonWriter, "%s: %v", w.key, err)
 	}
-	for _, msp := range rules.GuardsOf(w.kind.call, t.writer.role) {
+	for _, msp := range rules.GuardsOf(w.kind.call, t.writer.msp) {
 		if !slices.Contains(t.endorsers, msp) {
 			return trace.Errorf(ReasonNotEndorsed, "%s needs the endorsement of %s, endorsed by %v", w.key, msp, t.endorsers)
 		}

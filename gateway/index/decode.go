@@ -39,6 +39,9 @@ type transaction struct {
 	provenance
 	writes  []write
 	refused *trace.Error // why it is not admitted as a whole
+	// joined: the writer's organisation is not a founding one, so only the fold, which
+	// knows what came before, can admit the transaction.
+	joined bool
 }
 
 // write is one key of a write set.
@@ -119,7 +122,9 @@ func (d *decoder) transaction(raw []byte, number uint64, position int) (*transac
 		}
 		t.writes = append(t.writes, d.write(kv.GetKey(), kv.GetValue(), block.IsDelete(kv)))
 	}
-	t.refused = admit(t)
+	if t.joined = !trace.Founding(t.writer.msp); !t.joined {
+		t.refused = admit(t, t.writer.msp)
+	}
 	for i := range t.writes {
 		w := &t.writes[i]
 		if t.refused != nil || w.refused != nil || w.deleted {

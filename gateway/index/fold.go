@@ -9,6 +9,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"traceledger/chaincode/state"
 	"traceledger/chaincode/trace"
 )
 
@@ -25,9 +26,11 @@ type fold struct {
 	batch   *pebble.Batch
 	cursor  cursor              // behind the last block applied
 	records map[string]struct{} // records in the batch, which the database does not show yet
-	changed map[string]uint64   // topics changed, each with the number of the block, plus one
-	counts  counts
-	refused []refusal
+	// organisations are those that joined later, as far as a writer was of one.
+	organisations map[string]*organisation
+	changed       map[string]uint64 // topics changed, each with the number of the block, plus one
+	counts        counts
+	refused       []refusal
 }
 
 // refusal is what is logged about a transaction not admitted.
@@ -41,7 +44,7 @@ type refusal struct {
 func (x *Index) newFold(from cursor) *fold {
 	return &fold{
 		index: x, batch: x.db.NewBatch(pebble.WithMaxRetainedSizeBytes(4 * x.batchBytes)), cursor: from,
-		records: map[string]struct{}{}, changed: map[string]uint64{},
+		records: map[string]struct{}{}, changed: map[string]uint64{}, organisations: map[string]*organisation{},
 	}
 }
 
@@ -75,6 +78,13 @@ func (f *fold) add(b *decodedBlock) error {
 }
 
 func (f *fold) transaction(t *transaction) error {
+	if t.joined {
+		refused, err := f.admitJoined(t)
+		if err != nil {
+			return err
+		}
+		t.refused = refused
+	}
 	if t.refused == nil {
 		refused, err := f.rewritten(t)
 		if err != nil {
@@ -140,6 +150,12 @@ func (f *fold) write(t *transaction, w *write, at place) error {
 		err = f.batch.Delete(recordRow(w.key), nil)
 	default:
 		set(recordRow(w.key), w.row)
+	}
+	switch w.kind.id {
+	case state.KindOrganisation, state.KindOrganisationEnd:
+		if noted := f.noteOrganisation(w); noted != nil {
+			return noted
+		}
 	}
 	switch w.kind.nature {
 	case natureRecord:

@@ -65,6 +65,8 @@ func kinds() (map[string]*kind, error) {
 	add(natureState, state.KindEpoch, nil, "registry:TouchEpoch")
 	add(natureState, state.KindGuardReady, nil, "registry:InstallGuard")
 
+	add(natureRecord, state.KindOrganisation, relateOrganisation, "registry:AdmitOrganisation")
+	add(natureRecord, state.KindOrganisationEnd, relateOrganisationEnd, "registry:EndOrganisation")
 	add(natureRecord, state.KindParty, relateParty, "registry:AdmitParty")
 	add(natureRecord, factID(state.FactStanding), nil, "registry:SetStanding")
 	with(natureState, state.KindStanding, relateParty, factID(state.FactStanding))

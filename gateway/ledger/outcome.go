@@ -21,9 +21,15 @@ type ending struct {
 func (e ending) valid() bool { return !e.never && e.code == peer.TxValidationCode_VALID }
 
 // mayRepeat says whether a new transaction for the same call makes sense: the state
-// it was simulated on had changed.
+// it was simulated on had changed, or (once, see carryOut) what the channel demands of it.
 func (e ending) mayRepeat() bool {
-	return e.never || e.code == peer.TxValidationCode_MVCC_READ_CONFLICT || e.code == peer.TxValidationCode_PHANTOM_READ_CONFLICT
+	return e.never || e.unendorsed() || e.code == peer.TxValidationCode_MVCC_READ_CONFLICT || e.code == peer.TxValidationCode_PHANTOM_READ_CONFLICT
+}
+
+// unendorsed says whether the transaction lacked an organisation's endorsement: one that
+// was on its way while an organisation joined the channel is short of the new majority.
+func (e ending) unendorsed() bool {
+	return !e.never && e.code == peer.TxValidationCode_ENDORSEMENT_POLICY_FAILURE
 }
 
 func (e ending) cause() string {

@@ -208,6 +208,7 @@ func (c *Client) leave() {
 // or the call is refused.
 func (c *Client) carryOut(f *flight, id Identity, call Call) (Receipt, error) {
 	var refusedSince time.Time
+	unendorsed := false
 	for conflicts := 0; ; conflicts++ {
 		p, why, refusal := c.endorse(id, call)
 		if refusal == nil {
@@ -215,6 +216,13 @@ func (c *Client) carryOut(f *flight, id Identity, call Call) (Receipt, error) {
 			receipt, err := c.send(f, p, &id)
 			if !errors.Is(err, errAskAnew) {
 				return receipt, err
+			}
+			var invalid *trace.Error
+			if errors.As(err, &invalid) { // unendorsed: another time it is not for a majority that grew
+				if unendorsed {
+					return Receipt{}, invalid
+				}
+				unendorsed = true
 			}
 			refusal, why = trace.Errorf(CodeConflict, "%v", err), conflicting
 		}
@@ -281,10 +289,14 @@ func (c *Client) conclude(f *flight, p *prepared, id *Identity, sentBefore bool)
 		if err := c.cfg.Outbox.Forget(f.key); err != nil {
 			c.logger.Error("a void transaction stays in the outbox", "transaction", p.transactionID, "error", err)
 		}
-		if end.mayRepeat() {
+		invalid := trace.Errorf(CodeInvalid, "transaction %s was recorded as invalid and changed nothing: %s", p.transactionID, end)
+		switch {
+		case end.unendorsed():
+			return Receipt{}, fmt.Errorf("%w: %w", errAskAnew, invalid)
+		case end.mayRepeat():
 			return Receipt{}, fmt.Errorf("%w: %s", errAskAnew, end)
 		}
-		return Receipt{}, trace.Errorf(CodeInvalid, "transaction %s was recorded as invalid and changed nothing: %s", p.transactionID, end)
+		return Receipt{}, invalid
 	}
 	receipt := Receipt{TransactionID: p.transactionID, Block: end.block, Result: p.result}
 	return receipt, c.settle(f, receipt)

@@ -160,13 +160,11 @@ func (n *Network) caClient(mspID string) (*caClient, error) {
 		if err != nil {
 			return nil, err
 		}
-		roots := x509.NewCertPool()
-		roots.AddCert(ca.certificate)
 		return &caClient{
 			base:   "https://" + plan.Address(),
 			secret: strings.TrimSpace(string(secret)),
 			http: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
-				TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+				TLSClientConfig: &tls.Config{RootCAs: ca.roots(), MinVersion: tls.VersionTLS12},
 			}},
 		}, nil
 	}

@@ -27,8 +27,17 @@ var attributeOID = asn1.ObjectIdentifier{1, 2, 3, 4, 5, 6, 7, 8, 1}
 // cryptogen: identities (ca) or TLS (tlsca).
 type authority struct {
 	certificate *x509.Certificate
-	certPEM     []byte
-	key         crypto.Signer
+	// certPEM is the whole file. While an authority is being renewed the old one's
+	// certificate stands behind the new one's, as what it issued is still about.
+	certPEM []byte
+	key     crypto.Signer
+}
+
+// roots are what to trust: every certificate of the file.
+func (a *authority) roots() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(a.certPEM)
+	return pool
 }
 
 func loadAuthority(folder string) (*authority, error) {

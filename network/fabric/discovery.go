@@ -28,7 +28,7 @@ func (n *Network) awaitEndorsers(ctx context.Context, chaincode string) error {
 				if err != nil {
 					return false, err
 				}
-				for _, msp := range Organisations {
+				for _, msp := range n.plan.members() {
 					if len(members[msp].GetPeers()) == 0 {
 						return false, fmt.Errorf("the peer of %s has not heard that the peer of %s runs %s", plan.MSPID, msp, chaincode)
 					}

@@ -68,18 +68,21 @@ func (n *Network) makeCrypto(ctx context.Context) error {
 
 // makeGenesis has configtxgen make the channel's first block.
 func (n *Network) makeGenesis(ctx context.Context) error {
-	file := filepath.Join(n.dir, "configtx.yaml")
-	err := n.renderTo(file, "configtx.yaml", struct {
-		topology
-		Crypto        string
-		BatchInterval time.Duration
-		BatchMessages int
-	}{n.plan, n.cryptoFolder(), n.config.BatchInterval, n.config.BatchMessages})
-	if err != nil {
+	if err := n.renderConfigtx(n.dir, n.plan); err != nil {
 		return err
 	}
 	return run(ctx, []string{"FABRIC_CFG_PATH=" + n.dir}, filepath.Join(n.config.Binaries, "configtxgen"),
 		"-profile", "Channel", "-channelID", n.channel, "-outputBlock", n.genesisFile())
+}
+
+// renderConfigtx writes a plan as configtx.yaml into a folder.
+func (n *Network) renderConfigtx(folder string, plan topology) error {
+	return n.renderTo(filepath.Join(folder, "configtx.yaml"), "configtx.yaml", struct {
+		topology
+		Crypto        string
+		BatchInterval time.Duration
+		BatchMessages int
+	}{plan, n.cryptoFolder(), n.config.BatchInterval, n.config.BatchMessages})
 }
 
 // makeOrdererFolder lays out all that one orderer needs, keys included.

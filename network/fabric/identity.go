@@ -2,7 +2,6 @@ package fabric
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -80,9 +79,7 @@ func (n *Network) dial(peer peerPlan, certificates ...tls.Certificate) (*grpc.Cl
 	if err != nil {
 		return nil, err
 	}
-	roots := x509.NewCertPool()
-	roots.AddCert(ca.certificate)
 	return grpc.NewClient(peer.Address(),
-		grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, Certificates: certificates, MinVersion: tls.VersionTLS12})),
+		grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: ca.roots(), Certificates: certificates, MinVersion: tls.VersionTLS12})),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)))
 }

@@ -137,7 +137,7 @@ func (n *Network) AwaitSubmits(ctx context.Context) error {
 	for _, plan := range n.plan.Peers {
 		group.Go(func() error {
 			return n.submitLifecycle(ctx, plan, "QueryChaincodeDefinitions", &lifecycle.QueryChaincodeDefinitionsArgs{},
-				func() (bool, error) { return false, nil }, Organisations[:]...)
+				func() (bool, error) { return false, nil }, n.plan.members()...)
 		})
 	}
 	return group.Wait()
@@ -205,6 +205,8 @@ func (n *Network) install(ctx context.Context, chaincode Chaincode, pack chainco
 		if err := n.planServices(chaincode, pack, wanted.sequence); err != nil {
 			return err
 		}
+	} else if err := n.completeServices(chaincode, pack); err != nil {
+		return err
 	}
 	group, groupContext := errgroup.WithContext(ctx)
 	if wanted.sequence > 1 {
@@ -283,7 +285,7 @@ func (n *Network) commit(ctx context.Context, wanted definition) error {
 		current, err := n.committed(ctx, wanted.name)
 		return err == nil && current.GetSequence() >= wanted.sequence, nil
 	}
-	if err := n.submitLifecycle(ctx, n.plan.Peers[0], "CommitChaincodeDefinition", wanted.commit(), done, Organisations[:]...); err != nil {
+	if err := n.submitLifecycle(ctx, n.plan.Peers[0], "CommitChaincodeDefinition", wanted.commit(), done, n.plan.members()...); err != nil {
 		return err
 	}
 	for _, plan := range n.plan.Peers {

@@ -241,15 +241,6 @@ func (n *Network) create(ctx context.Context) error {
 // makeNodes prepares a process for everything in the plan, and finds those that
 // run already.
 func (n *Network) makeNodes() error {
-	env := func(extra ...string) []string {
-		return append([]string{
-			"FABRIC_CFG_PATH=.",
-			"FABRIC_LOGGING_SPEC=" + n.config.LogLevel,
-			"FABRIC_LOGGING_FORMAT=%{time:2006-01-02T15:04:05.000Z07:00} %{level} [%{module}] %{message}", // no colours
-			"PATH=" + os.Getenv("PATH"), // the builder scripts use grep, sed and cp
-			"TMPDIR=tmp",
-		}, extra...)
-	}
 	for _, orderer := range n.plan.Orderers {
 		if !n.isHere(orderer.name()) {
 			continue
@@ -258,27 +249,15 @@ func (n *Network) makeNodes() error {
 			title:   orderer.name(),
 			address: orderer.Address(),
 			program: filepath.Join(n.config.Binaries, "orderer"),
-			env:     env(),
+			env:     n.fabricEnvironment(),
 			dir:     n.nodeFolder(orderer.name()),
 			spawn:   n.spawn,
 		})
 	}
 	for _, peer := range n.plan.Peers {
-		if !n.isHere(peer.name()) {
-			continue
+		if n.isHere(peer.name()) {
+			n.nodes = append(n.nodes, n.peerNode(peer))
 		}
-		folder := n.nodeFolder(peer.name())
-		n.nodes = append(n.nodes, &Node{
-			title:   peer.name(),
-			address: peer.Address(),
-			program: filepath.Join(n.config.Binaries, "peer"),
-			args:    []string{"node", "start"},
-			env: env("CHAINCODE_SERVERS=chaincode",
-				// The one path that a peer refuses to take as relative.
-				"CORE_LEDGER_SNAPSHOTS_ROOTDIR="+filepath.Join(folder, "data", "snapshots")),
-			dir:   folder,
-			spawn: n.spawn,
-		})
 	}
 	for _, ca := range n.plan.CAs {
 		if n.isHere(ca.name()) {
@@ -299,6 +278,32 @@ func (n *Network) makeNodes() error {
 		}
 	}
 	return nil
+}
+
+// fabricEnvironment is what orderers and peers are started with.
+func (n *Network) fabricEnvironment(extra ...string) []string {
+	return append([]string{
+		"FABRIC_CFG_PATH=.",
+		"FABRIC_LOGGING_SPEC=" + n.config.LogLevel,
+		"FABRIC_LOGGING_FORMAT=%{time:2006-01-02T15:04:05.000Z07:00} %{level} [%{module}] %{message}", // no colours
+		"PATH=" + os.Getenv("PATH"), // the builder scripts use grep, sed and cp
+		"TMPDIR=tmp",
+	}, extra...)
+}
+
+func (n *Network) peerNode(plan peerPlan) *Node {
+	folder := n.nodeFolder(plan.name())
+	return &Node{
+		title:   plan.name(),
+		address: plan.Address(),
+		program: filepath.Join(n.config.Binaries, "peer"),
+		args:    []string{"node", "start"},
+		env: n.fabricEnvironment("CHAINCODE_SERVERS=chaincode",
+			// The one path that a peer refuses to take as relative.
+			"CORE_LEDGER_SNAPSHOTS_ROOTDIR="+filepath.Join(folder, "data", "snapshots")),
+		dir:   folder,
+		spawn: n.spawn,
+	}
 }
 
 // up starts every node and joins the channel where that has not happened yet.

@@ -1,6 +1,7 @@
 package fabric
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -282,6 +283,19 @@ func run(ctx context.Context, env []string, program string, args ...string) erro
 		return fmt.Errorf("%s: %w: %s", filepath.Base(program), err, strings.TrimSpace(string(out)))
 	}
 	return nil
+}
+
+// output runs a program of Fabric and gives what it printed, without its log.
+func output(ctx context.Context, env []string, program string, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Env = env
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	var printed, log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &printed, &log
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("%s: %w: %s", filepath.Base(program), err, strings.TrimSpace(log.String()))
+	}
+	return printed.Bytes(), nil
 }
 
 // fatalError ends a poll at once.

@@ -128,25 +128,55 @@ func (n *Network) planServices(chaincode Chaincode, pack chaincodePackage, seque
 		if planned[peer.MSPID] {
 			continue
 		}
-		port, err := n.plan.servicePort(peer)
-		if err != nil {
+		if err := n.planService(peer, chaincode, pack, sequence); err != nil {
 			return err
 		}
-		service := servicePlan{
-			MSPID:     peer.MSPID,
-			Chaincode: chaincode.Name,
-			Version:   chaincode.Version,
-			Incoming:  sequence,
-			Label:     pack.label,
-			PackageID: pack.id,
-			Address:   net.JoinHostPort(loopback, strconv.Itoa(port)),
-			Program:   filepath.Join("programs", pack.label),
-			Arguments: chaincode.Arguments,
-		}
-		n.plan.Services = append(n.plan.Services, service)
-		n.nodes = append(n.nodes, n.serviceNode(service))
 	}
 	return n.plan.save(n.dir)
+}
+
+// completeServices plans a process of the deployed package for every organisation that
+// has none: one that has joined since.
+func (n *Network) completeServices(chaincode Chaincode, pack chaincodePackage) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	serving := map[string]bool{}
+	for _, s := range n.plan.Services {
+		if s.PackageID == pack.id {
+			serving[s.MSPID] = true
+		}
+	}
+	for _, peer := range n.plan.Peers {
+		if serving[peer.MSPID] {
+			continue
+		}
+		if err := n.planService(peer, chaincode, pack, 0); err != nil {
+			return err
+		}
+	}
+	return n.plan.save(n.dir)
+}
+
+// planService plans one process. The caller holds n.mu and saves the plan.
+func (n *Network) planService(peer peerPlan, chaincode Chaincode, pack chaincodePackage, incoming int64) error {
+	port, err := n.plan.servicePort(peer)
+	if err != nil {
+		return err
+	}
+	service := servicePlan{
+		MSPID:     peer.MSPID,
+		Chaincode: chaincode.Name,
+		Version:   chaincode.Version,
+		Incoming:  incoming,
+		Label:     pack.label,
+		PackageID: pack.id,
+		Address:   net.JoinHostPort(loopback, strconv.Itoa(port)),
+		Program:   filepath.Join("programs", pack.label),
+		Arguments: chaincode.Arguments,
+	}
+	n.plan.Services = append(n.plan.Services, service)
+	n.nodes = append(n.nodes, n.serviceNode(service))
+	return nil
 }
 
 // startService starts an organisation's process of a package and tells its

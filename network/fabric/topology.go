@@ -18,7 +18,7 @@ import (
 // every chaincode process does: beside its peer.
 const loopback = "127.0.0.1"
 
-// Organisations are the members of the channel, in the order in which the
+// Organisations are the founding members of the channel, in the order in which the
 // nodes and certificates are made.
 var Organisations = [...]string{"ProducerMSP", "LabMSP", "CarrierMSP", "PlatformMSP", "RegulatorMSP"}
 
@@ -34,6 +34,9 @@ type topology struct {
 	Peers    []peerPlan    `json:"peers"`
 	CAs      []caPlan      `json:"certificateAuthorities,omitempty"`
 	Services []servicePlan `json:"services"` // chaincode processes
+	// Joining are organisations that are being added (AddOrganisation): planned, but not
+	// known to be in the channel's configuration yet.
+	Joining []joiningPlan `json:"joining,omitempty"`
 }
 
 // nodePlan is what orderers and peers have in common.
@@ -61,7 +64,9 @@ func (o ordererPlan) adminAddress() string {
 
 type peerPlan struct {
 	nodePlan
-	ChaincodePort int `json:"chaincodePort"`
+	// Kind is what the contracts take the organisation for; of one that joined later only.
+	Kind          string `json:"kind,omitempty"`
+	ChaincodePort int    `json:"chaincodePort"`
 	// ServicePorts are for chaincode processes; further ones take free ports.
 	ServicePorts []int `json:"servicePorts"`
 }
@@ -190,7 +195,16 @@ func (t *topology) peer(mspID string) (peerPlan, error) {
 			return peer, nil
 		}
 	}
-	return peerPlan{}, fmt.Errorf("no organisation %q in the network; there are %s", mspID, strings.Join(Organisations[:], ", "))
+	return peerPlan{}, fmt.Errorf("no organisation %q in the network; there are %s", mspID, strings.Join(t.members(), ", "))
+}
+
+// members are the MSP ids of the organisations, the founding ones first.
+func (t *topology) members() []string {
+	var ids []string
+	for _, peer := range t.Peers {
+		ids = append(ids, peer.MSPID)
+	}
+	return ids
 }
 
 // agrees refuses ports that are not those of the plan.
@@ -204,7 +218,8 @@ func (t *topology) agrees(ports Ports) error {
 	}
 	for name, address := range t.addresses() {
 		_, named := ports.Named[name]
-		if (named || ports.Base != 0) && !strings.HasSuffix(address, fmt.Sprintf(":%d", wanted[name])) {
+		_, counted := wanted[name] // those of an organisation that joined are not
+		if (named || ports.Base != 0 && counted) && !strings.HasSuffix(address, fmt.Sprintf(":%d", wanted[name])) {
 			return fmt.Errorf("%s listens on %s since the network was made, not on port %d: peers and orderers are in the genesis block with their ports", name, address, wanted[name])
 		}
 	}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hyperledger/fabric-gateway/pkg/client"
+	"github.com/hyperledger/fabric-gateway/pkg/hash"
+	"github.com/hyperledger/fabric-gateway/pkg/identity"
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
+	"github.com/stretchr/testify/require"
+
+	"traceledger/chaincode/trace"
+	"traceledger/gateway/wallet"
+	"traceledger/network/fabric"
+)
+
+// TestAnOrganisationJoinsTheNetwork has a second producers' organisation join a running
+// network, under writers and with the command killed half way: its processor registers a
+// lot that it must have endorsed itself, the founding five go on, with and without it.
+func TestAnOrganisationJoinsTheNetwork(t *testing.T) {
+	const second = "Producer2MSP"
+	o, r := startConsortium(t)
+	made := trace.TimeOf(time.Now()) - 3_600_000
+	require.Contains(t, o.refused("add", "-msp", second, "-kind", second), "is one of [ProducerMSP")
+	w := r.write(t, made)
+	w.more(t, 10)
+	o.interrupted(2500*time.Millisecond, "add", "-msp", second, "-kind", trace.ProducerMSP)
+	w.more(t, 10)
+	t.Log(strings.TrimSpace(o.network("add", "-msp", second, "-kind", trace.ProducerMSP)))
+	require.Contains(t, o.refused("add", "-msp", second, "-kind", trace.LabMSP), "was admitted as one of kind ProducerMSP")
+	require.Len(t, o.nodes(), 22, "a peer, a CA and a chaincode process more, all well")
+	w.more(t, 10)
+
+	folder := filepath.Join(r.gateway.data, "wallet")
+	require.Contains(t, o.refused("enrol", "-role", "lab", "-party", "second-lab", "-org", second, "-to", folder), "is one of LabMSP, not of "+second)
+	o.network("enrol", "-role", "processor", "-party", "second-processor", "-org", second, "-to", folder)
+	r.gateway.tokens[trace.RoleProcessor] = strings.TrimSpace(r.gateway.command("token", "-make", "second", "-role", "processor", "-party", "second-processor"))
+	lot := r.gateway.furnishSecond(second, made)
+
+	network, err := fabric.View(t.Context(), fabric.Config{Dir: o.dir})
+	require.NoError(t, err)
+	defer network.Detach()
+	contract := contractAs(t, network, folder, enrolmentName("second-processor", trace.RoleProcessor))
+	register := func(number string, endorsers ...string) error {
+		lot["lot"], lot["idempotencyKey"] = number, number
+		argument, err := json.Marshal(lot)
+		require.NoError(t, err)
+		_, err = contract.Submit("origin:RegisterBatch", client.WithBytesArguments(argument), client.WithEndorsingOrganizations(endorsers...))
+		return err
+	}
+	for without, majority := range map[string][]string{
+		"itself":     {trace.ProducerMSP, trace.LabMSP, trace.CarrierMSP, trace.PlatformMSP, trace.RegulatorMSP},
+		"a majority": {second, trace.LabMSP, trace.CarrierMSP},
+	} {
+		var commit *client.CommitError
+		err := register("WITHOUT", majority...)
+		require.True(t, errors.As(err, &commit), "without %s: %v", without, err)
+		require.Equal(t, peer.TxValidationCode_ENDORSEMENT_POLICY_FAILURE, commit.Code, "without %s", without)
+	}
+	require.NoError(t, register("WITH", second, trace.LabMSP, trace.CarrierMSP, trace.PlatformMSP))
+
+	o.network("kill", second+"/peer")
+	w.more(t, 10)
+	require.Contains(t, o.refused("status"), "1 of 22 nodes are not well: "+second+"/peer")
+	o.network("up")
+	o.network("status")
+	w.more(t, 10)
+	o.settleAll(r, w, made, 2)
+	r.gateway.stop()
+	require.Contains(t, o.network("down"), "no process and no listener is left")
+}
+
+// furnishSecond has the regulator admit the processor of an organisation that joined, and the
+// processor register a product and a lot of it through the gateway. It answers with what
+// further lots are made from.
+func (h *house) furnishSecond(msp string, made trace.Time) map[string]any {
+	h.t.Helper()
+	now := trace.TimeOf(time.Now())
+	from, to := now.Date()-365, now.Date()+365
+	h.must(trace.RoleRegulator, "/parties", "admit-second", map[string]any{
+		"claimed": now, "party": "second-processor", "roles": []string{"processor"}, "org": msp, "legalPerson": true, "name": "第二加工厂", "validFrom": from, "validTo": to,
+	})
+	h.must(trace.RoleRegulator, "/licences", "licence-second", map[string]any{
+		"claimed": now, "party": "second-processor", "number": "TEST-2", "kind": "cosmetics", "scope": []string{"cosmetics"}, "issuer": "示范药监局", "validFrom": from, "validTo": to,
+	})
+	h.must(trace.RoleRegulator, "/licences", "prefix-second", map[string]any{
+		"claimed": now, "party": "second-processor", "number": "952000030", "kind": "gs1-prefix", "issuer": "示范编码中心", "validFrom": from, "validTo": to,
+	})
+	gtin := "09520000300012"
+	h.must(trace.RoleProcessor, "/products", "product-second", map[string]any{
+		"claimed": now, "gtin": gtin, "name": "面霜", "category": "cosmetics", "commodity": "cosmetics-leave-on",
+		"netContent": map[string]any{"amount": 1, "unit": "piece"}, "licenceNumber": "TEST-2", "filingNumber": "国妆备字2026000002", "producer": "second-processor", "shelfLifeDays": 1000,
+	})
+	lot := lotRequest(made, "SECOND")
+	lot["gtin"] = gtin
+	h.must(trace.RoleProcessor, "/batches", "lot-second", lot)
+	return lot
+}
+
+// contractAs reaches the contracts with an identity of a wallet, at its own
+// organisation's peer.
+func contractAs(t *testing.T, network *fabric.Network, folder, name string) *client.Contract {
+	identities, err := wallet.Open(folder, nil)
+	require.NoError(t, err)
+	member, err := identities.Identity(name)
+	require.NoError(t, err)
+	id, err := identity.NewX509Identity(member.MSPID, member.Certificate)
+	require.NoError(t, err)
+	conn, err := network.Conn(member.MSPID)
+	require.NoError(t, err)
+	gate, err := client.Connect(id, client.WithSign(member.Sign), client.WithHash(hash.SHA256), client.WithClientConnection(conn))
+	require.NoError(t, err)
+	t.Cleanup(func() { gate.Close() })
+	return gate.GetNetwork(network.Channel()).GetContract(chaincodeName)
+}

@@ -1,0 +1,258 @@
+package fabric
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// NewOrganisation is a member that joins a network of which it was no founder.
+type NewOrganisation struct {
+	// MSPID names it; its domain is the name in lower case without "MSP", below
+	// ".example".
+	MSPID string
+	// Kind is what the contracts take it for; only kept, for Members.
+	Kind string
+	// Host is the name under which its peer and CA are reached; empty means 127.0.0.1.
+	Host string
+}
+
+// joiningPlan is an organisation on its way into the channel.
+type joiningPlan struct {
+	Peer peerPlan `json:"peer"`
+	CA   *caPlan  `json:"ca,omitempty"`
+}
+
+// Member is an organisation of the network.
+type Member struct {
+	MSPID string
+	Kind  string // of one that joined later; "" of a founding one
+}
+
+// Members are the organisations, the founding ones first.
+func (n *Network) Members() []Member {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var members []Member
+	for _, peer := range n.plan.Peers {
+		members = append(members, Member{peer.MSPID, peer.Kind})
+	}
+	return members
+}
+
+// AddOrganisation makes an organisation with one peer and, where the others have them, a
+// Fabric CA, and takes it into the running channel: keys, an update of the channel's
+// configuration that a majority of the members' administrators sign, and a peer that has
+// joined and has all blocks. Heal then gives it the chaincode. One that is a member already is left
+// alone; what was interrupted is finished by the next call. Every founding
+// administrator's key that a majority needs must be in this folder: where organisations
+// keep their own, they sign by Fabric's tools (docs/operations.md).
+func (n *Network) AddOrganisation(ctx context.Context, organisation NewOrganisation) error {
+	n.deploying.Lock()
+	defer n.deploying.Unlock()
+	began := time.Now()
+	if slices.Contains(n.plan.members(), organisation.MSPID) {
+		return nil
+	}
+	joining, err := n.planJoining(organisation)
+	if err != nil {
+		return err
+	}
+	if err := n.makeJoiningCrypto(ctx, joining.Peer); err != nil {
+		return fmt.Errorf("keys of %s: %w", organisation.MSPID, err)
+	}
+	if err := n.configure(ctx, joining.Peer); err != nil {
+		return fmt.Errorf("take %s into the channel: %w", organisation.MSPID, err)
+	}
+	if err := n.enterPlan(joining); err != nil {
+		return err
+	}
+	node, err := n.Node(joining.Peer.name())
+	if err != nil {
+		return err
+	}
+	if err := node.Start(ctx); err != nil {
+		return err
+	}
+	if err := n.joinPeer(ctx, joining.Peer); err != nil {
+		return err
+	}
+	if err := n.awaitLevel(ctx); err != nil {
+		return err
+	}
+	n.logger.Info("an organisation has joined", "msp", organisation.MSPID, "took", time.Since(began).Round(time.Millisecond))
+	return nil
+}
+
+// planJoining gives the organisation its place, the same one as an interrupted call did.
+func (n *Network) planJoining(organisation NewOrganisation) (joiningPlan, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, planned := range n.plan.Joining {
+		if planned.Peer.MSPID == organisation.MSPID {
+			return planned, nil
+		}
+	}
+	domain := strings.ToLower(strings.TrimSuffix(organisation.MSPID, "MSP")) + ".example"
+	if _, err := os.Stat(filepath.Join(n.cryptoFolder(), "peerOrganizations")); err != nil {
+		return joiningPlan{}, fmt.Errorf("the organisations' administrators are not here: %w", err)
+	}
+	for _, peer := range n.plan.Peers {
+		if peer.Domain == domain {
+			return joiningPlan{}, fmt.Errorf("%s and %s would both have the domain %s", peer.MSPID, organisation.MSPID, domain)
+		}
+	}
+	ports, err := n.furtherPorts(5)
+	if err != nil {
+		return joiningPlan{}, err
+	}
+	host := organisation.Host
+	if host == "" {
+		host = loopback
+	}
+	planned := joiningPlan{Peer: peerPlan{
+		nodePlan: nodePlan{MSPID: organisation.MSPID, Domain: domain, Hostname: "peer0", Host: host, Port: ports[0]},
+		Kind:     organisation.Kind, ChaincodePort: ports[1], ServicePorts: ports[2:4],
+	}}
+	if len(n.plan.CAs) > 0 {
+		planned.CA = &caPlan{MSPID: organisation.MSPID, Domain: domain, Host: host, Port: ports[4]}
+	}
+	n.plan.Joining = append(slices.Clone(n.plan.Joining), planned)
+	return planned, n.plan.save(n.dir)
+}
+
+// furtherPorts finds ports behind those of the plan where these were counted up from a
+// base, else free ones.
+func (n *Network) furtherPorts(count int) ([]int, error) {
+	if n.config.Ports.Base == 0 {
+		return freePorts(count)
+	}
+	taken := map[int]bool{}
+	note := func(addresses map[string]string) {
+		for _, address := range addresses {
+			_, port, _ := net.SplitHostPort(address)
+			number, _ := strconv.Atoi(port)
+			taken[number] = true
+		}
+	}
+	note(n.plan.addresses())
+	for _, j := range n.plan.Joining {
+		other := topology{Peers: []peerPlan{j.Peer}}
+		if j.CA != nil {
+			other.CAs = []caPlan{*j.CA}
+		}
+		note(other.addresses())
+	}
+	var ports []int
+	for port := n.config.Ports.Base + len(PortNames()); port <= 65535 && len(ports) < count; port++ {
+		if !taken[port] && requireUnused(net.JoinHostPort(loopback, strconv.Itoa(port))) == nil {
+			ports = append(ports, port)
+		}
+	}
+	if len(ports) < count {
+		return nil, errors.New("no ports are free behind those of the network")
+	}
+	return ports, nil
+}
+
+// makeJoiningCrypto has cryptogen make the organisation's keys, once.
+func (n *Network) makeJoiningCrypto(ctx context.Context, plan peerPlan) error {
+	if _, err := os.Stat(n.organisationFolder(plan, "")); err == nil {
+		return nil
+	}
+	aside := filepath.Join(n.dir, "joining")
+	if err := errors.Join(os.RemoveAll(aside), os.MkdirAll(aside, 0o700)); err != nil {
+		return err
+	}
+	file := filepath.Join(aside, "crypto-config.yaml")
+	if err := n.renderTo(file, "crypto-config.yaml", topology{Peers: []peerPlan{plan}}); err != nil {
+		return err
+	}
+	if err := run(ctx, nil, filepath.Join(n.config.Binaries, "cryptogen"), "generate", "--config", file, "--output", aside); err != nil {
+		return err
+	}
+	if err := os.Rename(filepath.Join(aside, "peerOrganizations", plan.Domain), n.organisationFolder(plan, "")); err != nil {
+		return err
+	}
+	return os.RemoveAll(aside)
+}
+
+// configure brings the organisation, with its anchor peer, into the channel's
+// configuration, and waits until every peer here has it.
+func (n *Network) configure(ctx context.Context, plan peerPlan) error {
+	current, err := n.channelConfig(ctx, n.plan.Peers[0])
+	if err != nil {
+		return err
+	}
+	if _, member := applicationOf(current).GetGroups()[plan.MSPID]; !member {
+		definition, err := n.organisationDefinition(ctx, plan)
+		if err != nil {
+			return err
+		}
+		err = n.updateConfig(ctx, current, func(wanted configuration) {
+			applicationOf(wanted).Groups[plan.MSPID] = definition
+		})
+		if err != nil {
+			return err
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, peer := range n.plan.Peers {
+		if !n.isHere(peer.name()) {
+			continue
+		}
+		group.Go(func() error {
+			return poll(ctx, 50*time.Millisecond, func() (bool, error) {
+				current, err := n.channelConfig(ctx, peer)
+				if err != nil {
+					return false, err
+				}
+				if _, member := applicationOf(current).GetGroups()[plan.MSPID]; !member {
+					return false, fmt.Errorf("the peer of %s has not read that %s joined", peer.MSPID, plan.MSPID)
+				}
+				return true, nil
+			})
+		})
+	}
+	return group.Wait()
+}
+
+// enterPlan lays out the folders of an organisation that the channel has taken in, and
+// makes it a member for this run and the next.
+func (n *Network) enterPlan(joining joiningPlan) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	plan := n.plan
+	plan.Peers = append(slices.Clone(plan.Peers), joining.Peer)
+	plan.Joining = slices.DeleteFunc(slices.Clone(plan.Joining), func(j joiningPlan) bool { return j.Peer.MSPID == joining.Peer.MSPID })
+	if joining.CA != nil {
+		plan.CAs = append(slices.Clone(plan.CAs), *joining.CA)
+	}
+	before := n.plan
+	n.plan = plan
+	err := n.makePeerFolder(joining.Peer)
+	if err == nil && joining.CA != nil {
+		err = n.makeCAFolder(*joining.CA)
+	}
+	if err == nil {
+		err = plan.save(n.dir)
+	}
+	if err != nil {
+		n.plan = before
+		return err
+	}
+	n.nodes = append(n.nodes, n.peerNode(joining.Peer))
+	if joining.CA != nil {
+		n.nodes = append(n.nodes, n.caNode(*joining.CA))
+	}
+	return nil
+}
