@@ -229,6 +229,23 @@ func TestConflictIsEndorsedAnew(t *testing.T) {
 	require.NoError(t, c.Close())
 }
 
+// A transaction that lacks an endorsement is endorsed anew once, as the channel may have
+// begun to ask for more; if it lacks one again, nobody would gain by more of them.
+func TestLackOfAnEndorsementIsTriedTwice(t *testing.T) {
+	n := newNetwork(t)
+	metrics := NewMetrics()
+	c := n.client(t, openStore(t, vfs.NewMem()), func(cfg *Config) { cfg.Metrics = metrics })
+	call := add("short", "key")
+	call.Endorsers = []string{n.farm.MSPID}
+	_, err := c.Submit(background, n.farm, call)
+	require.Equal(t, CodeInvalid, trace.CodeOf(err), err)
+	require.ErrorContains(t, err, "ENDORSEMENT_POLICY_FAILURE")
+	require.Equal(t, 2, n.faults.count(endorsing))
+	require.Equal(t, 2.0, testutil.ToFloat64(metrics.retries.WithLabelValues("ENDORSEMENT_POLICY_FAILURE")))
+	require.Zero(t, n.validWrites("short"))
+	require.NoError(t, c.Close())
+}
+
 func TestConflictsAreBounded(t *testing.T) {
 	n := newNetwork(t)
 	s := openStore(t, vfs.NewMem())

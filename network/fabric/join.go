@@ -51,11 +51,11 @@ func (n *Network) Members() []Member {
 
 // AddOrganisation makes an organisation with one peer and, where the others have them, a
 // Fabric CA, and takes it into the running channel: keys, an update of the channel's
-// configuration that a majority of the members' administrators sign, and a peer that has
-// joined and has all blocks. Heal then gives it the chaincode. One that is a member already is left
-// alone; what was interrupted is finished by the next call. Every founding
-// administrator's key that a majority needs must be in this folder: where organisations
-// keep their own, they sign by Fabric's tools (docs/operations.md).
+// configuration that most members' administrators sign, and a peer that has joined and
+// has all blocks. Heal then gives it the chaincode. One that is a member already is left
+// alone; what was interrupted is finished by the next call. The administrators' keys must
+// be in this folder: where organisations keep their own, they sign by Fabric's tools
+// (docs/operations.md).
 func (n *Network) AddOrganisation(ctx context.Context, organisation NewOrganisation) error {
 	n.deploying.Lock()
 	defer n.deploying.Unlock()
