@@ -72,6 +72,7 @@ func (s *organisations) send(j job) (refusal *api.Problem, wait time.Duration) {
 		return nil, 50 * time.Millisecond
 	case refusal == nil:
 		s.note(written)
+	case refusal.Code == ledger.CodeBusy: // nothing was sent, which the count of records shows
 	case refusal.Retriable:
 		s.unsettled = append(s.unsettled, j)
 	default:

@@ -65,6 +65,8 @@ type Config struct {
 
 	MaxInFlight int // calls under way at once; 256
 	MaxQueue    int // calls waiting for that; 1024. More are refused with CodeBusy
+	// MaxWait is how long a call waits for that; 20 s. Then it is refused with CodeBusy.
+	MaxWait time.Duration
 
 	Conflicts   int           // how often a call is endorsed anew after a conflict; 20
 	Unreachable int           // how many connections are tried, one after the other, to endorse; 6
@@ -176,6 +178,7 @@ func (cfg *Config) setDefaults() {
 	}
 	set(&cfg.MaxInFlight, 256)
 	set(&cfg.MaxQueue, 1024)
+	set(&cfg.MaxWait, 20*time.Second)
 	set(&cfg.Conflicts, 20)
 	set(&cfg.Unreachable, 6)
 	set(&cfg.EndorseTimeout, 15*time.Second)

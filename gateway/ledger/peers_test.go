@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
+
+	"traceledger/chaincode/trace"
 )
 
 // freezingConn leads to a peer whose process can be stopped, as by SIGSTOP: connections
@@ -205,4 +207,28 @@ func TestAllPeersFrozen(t *testing.T) {
 	}, 30*time.Second, time.Millisecond)
 	f.sees(t)
 	f.own.thaw()
+}
+
+// A call whose turn does not come in time is refused, and nothing of it was sent.
+func TestWaitingIsBounded(t *testing.T) {
+	n := newNetwork(t)
+	own := newFreezingConn(t, n.ledger.Conn())
+	c := n.client(t, openStore(t, vfs.NewMem()), func(cfg *Config) {
+		cfg.Conns, cfg.MaxInFlight, cfg.MaxWait = []grpc.ClientConnInterface{own}, 1, 50*time.Millisecond
+	})
+	own.freeze(false)
+	first := make(chan error, 1)
+	go func() {
+		_, err := c.Submit(background, n.farm, write("first", "first"))
+		first <- err
+	}()
+	require.Eventually(t, func() bool { return len(c.slots) == 1 }, 10*time.Second, time.Millisecond)
+	_, err := c.Submit(background, n.farm, write("second", "second"))
+	require.Equal(t, CodeBusy, trace.CodeOf(err))
+	own.thaw()
+	require.NoError(t, <-first)
+	require.Empty(t, n.value("second"))
+	_, err = c.Submit(background, n.farm, write("second", "second"))
+	require.NoError(t, err)
+	require.NoError(t, c.Close())
 }

@@ -180,7 +180,9 @@ func (c *Client) recall(f *flight) (*Receipt, *prepared, error) {
 	return nil, earlier, nil
 }
 
-// admit waits for a slot, or refuses when too many wait already.
+// admit waits for a slot, or refuses when too many wait already, or when its turn does
+// not come in time: on a network that is slower than usual the same number of waiting
+// calls is minutes long, and who waits that long is better told.
 func (c *Client) admit() error {
 	if c.waiting.Add(1) > int64(c.cfg.MaxQueue+c.cfg.MaxInFlight) {
 		c.waiting.Add(-1)
@@ -188,10 +190,15 @@ func (c *Client) admit() error {
 	}
 	c.metrics.waiting.Inc()
 	defer c.metrics.waiting.Dec()
+	timer := time.NewTimer(c.cfg.MaxWait)
+	defer timer.Stop()
 	select {
 	case c.slots <- struct{}{}:
 		c.metrics.inFlight.Inc()
 		return nil
+	case <-timer.C:
+		c.waiting.Add(-1)
+		return trace.Errorf(CodeBusy, "the request waited %s for its turn; nothing was sent, try again in a moment", c.cfg.MaxWait)
 	case <-c.ctx.Done():
 		c.waiting.Add(-1)
 		return trace.Errorf(CodeBusy, "the gateway is shutting down; nothing was sent")
