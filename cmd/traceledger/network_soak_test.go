@@ -50,15 +50,17 @@ func TestSoakNetwork(t *testing.T) {
 		}
 		killed[kind]++
 		victim := kinds[kind][rand.IntN(len(kinds[kind]))]
+		at := time.Now()
 		o.network("kill", victim)
 		if wipe {
 			require.NoError(t, os.RemoveAll(filepath.Join(o.dir, "nodes", filepath.FromSlash(victim), "data")))
 		}
 		// For a random while the network works without it, as far as it can.
 		<-time.After(time.Duration(rand.IntN(3000)) * time.Millisecond)
-		t.Logf("kill %d of %s (data lost: %t): %s", kill+1, victim, wipe, strings.TrimSpace(strings.Split(o.network("up"), "\n")[0]))
+		up := strings.TrimSpace(strings.Split(o.network("up"), "\n")[0])
 		o.network("status")
 		w.within(t, w.count()+10, 3*time.Minute)
+		t.Logf("kill %d of %s (data lost: %t): longest stall %.1f s; %s", kill+1, victim, wipe, w.longestStall(at).Seconds(), up)
 	}
 	t.Logf("%d kills in %s: %d of orderers, %d of peers, %d of chaincode processes, %d of authorities",
 		kills, time.Since(began).Round(time.Second), killed["orderer"], killed["peer"], killed["trace"], killed["ca"])

@@ -12,7 +12,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -225,27 +224,26 @@ func (r *relay) dialler(conn net.Conn) (string, error) {
 	}
 	socket := "socket:[" + inode + "]"
 	for _, process := range processes {
-		if _, err := strconv.Atoi(process.Name()); err != nil {
+		folder, err := os.Readlink(filepath.Join("/proc", process.Name(), "cwd"))
+		if err != nil {
+			continue // no process, another user's, or ended
+		}
+		name, inside := strings.CutPrefix(folder, r.nodes+"/")
+		if !inside || strings.Contains(name, "/") && !strings.HasSuffix(name, "/peer") {
 			continue
 		}
 		files := filepath.Join("/proc", process.Name(), "fd")
-		entries, _ := os.ReadDir(files) // another user's, or ended
+		entries, err := os.ReadDir(files)
+		if err != nil {
+			continue
+		}
 		for _, entry := range entries {
-			if target, err := os.Readlink(filepath.Join(files, entry.Name())); err != nil || target != socket {
-				continue
+			if target, err := os.Readlink(filepath.Join(files, entry.Name())); err == nil && target == socket {
+				return name, nil
 			}
-			folder, err := os.Readlink(filepath.Join("/proc", process.Name(), "cwd"))
-			if err != nil {
-				return "", err
-			}
-			name, inside := strings.CutPrefix(folder, r.nodes+"/")
-			if !inside || strings.Contains(name, "/") && !strings.HasSuffix(name, "/peer") {
-				return "", nil
-			}
-			return name, nil
 		}
 	}
-	return "", fmt.Errorf("no process holds %s", conn.RemoteAddr())
+	return "", nil
 }
 
 // inodeOf finds a socket by its two ends in the kernel's table (proc_pid_net(5)).
