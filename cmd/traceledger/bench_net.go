@@ -45,7 +45,7 @@ func netBenchmarks() []netBenchmark {
 		{names: []string{"net-caliper"}, run: benchNetCaliper},
 		{names: []string{"net-scan", "net-scan-p99", "net-scan-cpu"}, run: benchNetScan},
 		{names: []string{
-			"net-cpu-scanner", "net-disk-peer", "net-disk-orderer", "net-disk-gateway", "net-disk-scanner",
+			"net-scanner-cpu", "net-disk-peer", "net-disk-orderer", "net-disk-gateway", "net-disk-scanner",
 			"net-memory-peer", "net-memory-orderer", "net-memory-chaincode", "net-memory-gateway", "net-memory-scanner",
 		}, once: true, run: benchNetLoad},
 	}

@@ -115,7 +115,7 @@ func benchNetLoad(ctx context.Context, n *benchNet, _ int) ([]figure, error) {
 		return nil, err
 	}
 	figures := []figure{
-		{"net-cpu-scanner", shareOf(kindScanner, cpu, cpuAfter), "%", "gateway", shareOf(kindGateway, cpu, cpuAfter)},
+		{"net-scanner-cpu", shareOf(kindScanner, cpu, cpuAfter), "%", "gateway", shareOf(kindGateway, cpu, cpuAfter)},
 	}
 	for _, kind := range []string{kindPeer, kindOrderer} {
 		figures = append(figures, figure{"net-disk-" + kind, lots[kind], "MB/10,000", "bare put", puts[kind]})
