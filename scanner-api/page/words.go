@@ -87,7 +87,7 @@ func (l Language) role(r trace.Role) string {
 		trace.RoleLab: {"检验机构", "Lab"}, trace.RoleCarrier: {"承运人", "Carrier"}, trace.RoleMerchant: {"商家", "Merchant"},
 		trace.RoleHost: {"主播", "Host"}, trace.RoleRoomOperator: {"直播间运营者", "Room operator"},
 		trace.RoleHostAgency: {"直播机构", "Host agency"}, trace.RoleConsumerDesk: {"平台消费者服务", "Consumer desk"},
-		trace.RoleMonitor: {"监测方", "Monitor"}, trace.RoleConsumerPanel: {"消费者评审团", "Consumer panel"},
+		trace.RolePlatformOperator: {"平台直播处置员", "Platform operator"}, trace.RoleMonitor: {"监测方", "Monitor"}, trace.RoleConsumerPanel: {"消费者评审团", "Consumer panel"},
 		trace.RoleScanner: {"扫码服务", "Scanner"}, trace.RoleRegulator: {"监管部门", "Regulator"},
 		trace.RoleArbitrator: {"仲裁员", "Arbitrator"}, trace.RoleReviewer: {"复核员", "Reviewer"},
 	}, r)
@@ -150,6 +150,7 @@ func (l Language) outcome(o trace.ReviewOutcome) string {
 func (l Language) action(k trace.ActionKind) string {
 	return lookup(l, map[trace.ActionKind]pair{
 		trace.ActionRecall: {"召回", "Recall"}, trace.ActionDelist: {"下架", "Delisting"}, trace.ActionReinstate: {"恢复", "Reinstatement"},
+		trace.ActionHint: {"提示整改", "Hint"}, trace.ActionLimit: {"限制展示", "Display limit"}, trace.ActionCut: {"中断直播", "Stream cut"}, trace.ActionLower: {"降级", "Ladder lowered"},
 	}, k)
 }
 
