@@ -144,10 +144,8 @@ func TakeStep(r *trace.TakeActionRequest, f StepFacts) (trace.LadderState, *trac
 	if !reaches(f.Versions, standing, causes, taken+1) {
 		return none, nil, trace.Errorf(trace.CodeBasis, "causes: %d violations do not make step %d by rulebook %s", len(causes), taken+1, book.Version)
 	}
-	for i := range causes {
-		if without := slices.Delete(slices.Clone(causes), i, i+1); reaches(f.Versions, standing, without, taken+1) {
-			return none, nil, trace.Errorf(trace.CodeBasis, "causes[%d]: the step does not need %s", i, causes[i].Verdict)
-		}
+	if i := needless(f.Versions, standing, causes, taken+1); i >= 0 {
+		return none, nil, trace.Errorf(trace.CodeBasis, "causes[%d]: the step does not need %s", i, causes[i].Verdict)
 	}
 	next := trace.LadderState{Action: f.Action, Since: f.Now}
 	next.Steps = append(slices.Clone(f.State.Steps[:taken]), trace.LadderStep{Kind: r.Kind, Action: f.Action})
@@ -161,6 +159,19 @@ func TakeStep(r *trace.TakeActionRequest, f StepFacts) (trace.LadderState, *trac
 
 func reaches(versions []trace.Rulebook, standing, more []trace.LadderCause, steps int) bool {
 	return Climb(versions, append(slices.Clone(standing), more...)).Steps >= steps
+}
+
+// needless is the first of several causes without which the others make the step too, -1
+// when all are needed. One alone is always needed: a late verdict can make violations
+// that are used carry more steps than hold, but no step is taken without a new one.
+func needless(versions []trace.Rulebook, standing, causes []trace.LadderCause, steps int) int {
+	for i := range causes {
+		without := slices.Delete(slices.Clone(causes), i, i+1)
+		if len(without) > 0 && reaches(versions, standing, without, steps) {
+			return i
+		}
+	}
+	return -1
 }
 
 func (f StepFacts) mayAct(r *trace.TakeActionRequest) error {
@@ -281,12 +292,8 @@ func NextStep(l Ladder, violations []trace.LadderCause) *DueStep {
 			continue
 		}
 		causes := slices.Clone(unused[:n])
-		for i := 0; i < len(causes); {
-			if without := slices.Delete(slices.Clone(causes), i, i+1); len(without) > 0 && reaches(l.Versions, standing, without, taken+1) {
-				causes = without
-			} else {
-				i++
-			}
+		for i := needless(l.Versions, standing, causes, taken+1); i >= 0; i = needless(l.Versions, standing, causes, taken+1) {
+			causes = slices.Delete(causes, i, i+1)
 		}
 		steps := RulebookOn(l.Versions, causes[len(causes)-1].At.Date()).Ladder.Steps
 		if taken >= len(steps) {
