@@ -175,7 +175,7 @@ func (l Language) unit(u trace.Unit) string {
 // recordKind names a kind of record as the parser of state keys calls it.
 func (l Language) recordKind(kind string) string {
 	return lookup(l, map[string]pair{
-		"product": {"商品登记", "Product"}, "plot": {"地块登记", "Plot"}, "batch": {"批次登记", "Lot"}, "completion": {"采收完成", "Harvest of presale lot"},
+		"stream": {"直播登记", "Live stream"}, "product": {"商品登记", "Product"}, "plot": {"地块登记", "Plot"}, "batch": {"批次登记", "Lot"}, "completion": {"采收完成", "Harvest of presale lot"},
 		"log": {"生产记录", "Log entry"}, "certificate": {"承诺达标合格证", "Compliance certificate"}, "codepack": {"码包", "Code pack"},
 		"activation": {"激活", "Activation"}, "packchange": {"码包变更", "Code pack change"}, "inspection": {"检验", "Inspection"},
 		"review": {"评审", "Review"}, "consignment": {"托运委托", "Carrier appointed"}, "shipment": {"发运", "Shipment"}, "handover": {"交接", "Handover"}, "arrival": {"到货", "Arrival"},
