@@ -28,10 +28,12 @@ func New() (*Chaincode, error) {
 	code := &Code{newSubject("code")}
 	inspection := &Inspection{newSubject("inspection")}
 	transit := &Transit{newSubject("transit")}
+	stream := &Stream{newSubject("stream")}
+	rulebook := &Rulebook{newSubject("rulebook")}
 	verdict := &Verdict{newSubject("verdict")}
 	enforcement := &Enforcement{newSubject("enforcement")}
 
-	contracts, err := contractapi.NewChaincode(registry, standards, origin, code, inspection, transit, verdict, enforcement)
+	contracts, err := contractapi.NewChaincode(registry, standards, origin, code, inspection, transit, stream, rulebook, verdict, enforcement)
 	if err != nil {
 		return nil, fmt.Errorf("build the contracts: %w", err)
 	}

@@ -6,7 +6,8 @@ import (
 	"traceledger/chaincode/trace"
 )
 
-// Enforcement is the contract of recalls, delistings and reinstatements. What holds of
+// Enforcement is the contract of recalls, delistings and reinstatements, and of the
+// ladder on hosts in streams (ladder.go). What holds of
 // a target is one key (state.ActionStateKey); every step is a fact beside it.
 type Enforcement struct{ subject }
 
@@ -18,6 +19,9 @@ func (e *Enforcement) TakeAction(ctx *Context, argument string) (string, error) 
 		}
 		if err := s.final("an action"); err != nil {
 			return nil, err
+		}
+		if request.Kind.OnLadder() {
+			return s.ladderAction(request)
 		}
 		if err := s.fact(actionSubject(request), state.FactAction); err != nil {
 			return nil, err

@@ -114,7 +114,7 @@ func (r *Registry) AdmitParty(ctx *Context, argument string) (string, error) {
 		}
 		return &trace.Party{
 			Roles: request.Roles, Org: org, LegalPerson: request.LegalPerson,
-			Name: request.Name, NameEnglish: request.NameEnglish, Region: request.Region,
+			Name: request.Name, NameEnglish: request.NameEnglish, Region: request.Region, Size: request.Size,
 			ValidFrom: request.ValidFrom, ValidTo: request.ValidTo,
 		}, nil
 	})

@@ -67,7 +67,7 @@ func TestContractsAreTheCatalogue(t *testing.T) {
 	}
 	contracts := map[string]any{
 		"registry": &Registry{}, "standards": &Standards{}, "origin": &Origin{}, "code": &Code{},
-		"inspection": &Inspection{}, "transit": &Transit{}, "verdict": &Verdict{}, "enforcement": &Enforcement{},
+		"inspection": &Inspection{}, "transit": &Transit{}, "stream": &Stream{}, "rulebook": &Rulebook{}, "verdict": &Verdict{}, "enforcement": &Enforcement{},
 	}
 	inherited := exported(&subject{})
 	methods := map[string]int{}

@@ -49,15 +49,34 @@ func (v *Verdict) Give(ctx *Context, argument string) (string, error) {
 		if err := rules.MayGive(request, rule, s.Caller.Party); err != nil {
 			return nil, err
 		}
-		if err := s.onChain("evidence", request.Evidence, trace.CodeNotFound); err != nil {
+		if err := firstOf(s.onChain("evidence", request.Evidence, trace.CodeNotFound), s.observed(request)); err != nil {
 			return nil, err
 		}
 		return &trace.Verdict{
 			Monitor: request.Monitor, Version: request.Version, Subject: request.Subject,
 			Finding: request.Finding, Level: request.Level, Text: request.Text, TextEnglish: request.TextEnglish,
 			Input: request.Input, Evidence: request.Evidence, Files: request.Files, ConfidenceBP: request.ConfidenceBP,
+			Observed: request.Observed, Host: request.Host, Utterance: request.Utterance,
 		}, nil
 	})
+}
+
+// observed checks what only a verdict on a stream has: when, who, and in which utterance.
+func (s *submission) observed(r *trace.GiveVerdictRequest) error {
+	if r.Subject.Kind != trace.SubjectStream {
+		return rules.NotOnStream(r)
+	}
+	broadcast, err := s.broadcast(trace.StreamID(r.Subject.ID))
+	if err != nil {
+		return err
+	}
+	var run *trace.UtteranceRun
+	if r.Utterance > 0 {
+		if run, err = state.GetUtteranceRun(s.Ledger, r.Evidence[0]); err != nil {
+			return err
+		}
+	}
+	return rules.VerdictOnStream(r, broadcast, run, s.Now)
 }
 
 // Review confirms or overturns a verdict, once: the review has the verdict's id.

@@ -9,13 +9,21 @@ const (
 )
 
 // CheckAction checks an action's form and whether the role may take it: the regulator
-// recalls and delists, the platform's consumer desk delists, and each reinstates.
+// recalls and delists, the platform's consumer desk delists, and each reinstates. The
+// platform's operator takes the ladder's steps, and only these.
 func CheckAction(r *trace.TakeActionRequest, role trace.Role, today trace.Date) error {
+	if r.Kind.OnLadder() != (role == trace.RolePlatformOperator) {
+		return trace.Errorf(trace.CodeForbidden, "a %s is not for role %s: the platform's operator acts on hosts in streams, and on nothing else", r.Kind, role)
+	}
 	if err := checkActionTarget(r); err != nil {
 		return err
 	}
 	reinstating := r.Kind == trace.ActionReinstate
-	if !reinstating && (r.Undoes != "" || !r.Rectification.IsZero() || r.Inspection != "" || r.Review != "") {
+	if r.Kind.OnLadder() {
+		if err := checkLadderAction(r); err != nil {
+			return err
+		}
+	} else if !reinstating && (r.Undoes != "" || !r.Rectification.IsZero() || r.Inspection != "" || r.Review != "") {
 		return trace.Errorf(trace.CodeInvalid, "undoes, rectification, inspection and review belong to a reinstatement")
 	}
 	switch r.Kind {
@@ -23,13 +31,13 @@ func CheckAction(r *trace.TakeActionRequest, role trace.Role, today trace.Date) 
 		if role != trace.RoleRegulator {
 			return trace.Errorf(trace.CodeForbidden, "only the regulator recalls, not role %s", role)
 		}
-	case trace.ActionDelist:
+	case trace.ActionDelist, trace.ActionHint, trace.ActionLimit, trace.ActionCut, trace.ActionLower:
 	case trace.ActionReinstate:
 		if r.Undoes == "" || r.Rectification.IsZero() {
 			return trace.Errorf(trace.CodeMissing, "a reinstatement names the action it undoes and the report of what was put right (rectification)")
 		}
 	default:
-		return trace.Errorf(trace.CodeInvalid, "kind %q must be %s, %s or %s", string(r.Kind), trace.ActionRecall, trace.ActionDelist, trace.ActionReinstate)
+		return trace.Errorf(trace.CodeInvalid, "kind %q is not a kind of action", string(r.Kind))
 	}
 	if err := checkBasis(r, today); err != nil {
 		return err
@@ -37,9 +45,26 @@ func CheckAction(r *trace.TakeActionRequest, role trace.Role, today trace.Date) 
 	return trace.ValidText("reason", r.Reason, true, maxReason)
 }
 
-// checkActionTarget checks what the action is on: a lot, a run of a lot's codes (recalls
-// only), or a product (never recalls).
+// checkLadderAction: a step rests on its causes alone, a lowering names what it undoes.
+func checkLadderAction(r *trace.TakeActionRequest) error {
+	if !r.Rectification.IsZero() || r.Inspection != "" || r.Review != "" || (r.Undoes != "") != (r.Kind == trace.ActionLower) {
+		return trace.Errorf(trace.CodeInvalid, "a step of the ladder names its causes only, a lowering also the step it undoes")
+	}
+	return nil
+}
+
+// checkActionTarget checks what the action is on: a host in a stream (the ladder only), a
+// lot, a run of a lot's codes (recalls only), or a product (never recalls).
 func checkActionTarget(r *trace.TakeActionRequest) error {
+	if r.Kind.OnLadder() {
+		if r.Lot != nil || r.Codes != nil || r.GTIN != "" {
+			return trace.Errorf(trace.CodeInvalid, "a %s is of a host in a stream, not of a lot or product", r.Kind)
+		}
+		return firstError(r.Stream.Validate(), r.Host.Validate())
+	}
+	if r.Stream != "" || r.Host != "" {
+		return trace.Errorf(trace.CodeInvalid, "stream and host belong to the ladder, not to a %s", r.Kind)
+	}
 	if (r.Lot == nil) == (r.GTIN == "") {
 		return trace.Errorf(trace.CodeInvalid, "exactly one of lot and gtin must be given")
 	}
@@ -169,7 +194,7 @@ func mayReinstate(r *trace.TakeActionRequest, f ActionFacts) error {
 }
 
 func sameTarget(r *trace.TakeActionRequest, undone *trace.Action) bool {
-	return sameValue(r.Lot, undone.Lot) && sameValue(r.Codes, undone.Codes) && r.GTIN == undone.GTIN
+	return sameValue(r.Lot, undone.Lot) && sameValue(r.Codes, undone.Codes) && r.GTIN == undone.GTIN && undone.Stream == ""
 }
 
 func sameValue[T comparable](a, b *T) bool {

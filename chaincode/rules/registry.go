@@ -49,6 +49,9 @@ func CheckParty(r *trace.AdmitPartyRequest, kind string) (msp string, err error)
 	if !r.LegalPerson && (r.Name != "" || r.NameEnglish != "") {
 		return "", trace.Errorf(trace.CodeInvalid, "name: the names of natural persons stay off the chain")
 	}
+	if err := checkSize(r); err != nil {
+		return "", err
+	}
 	if err := firstError(
 		trace.ValidText("name", r.Name, r.LegalPerson, maxTitle),
 		trace.ValidText("nameEnglish", r.NameEnglish, false, maxTitle),
@@ -58,6 +61,20 @@ func CheckParty(r *trace.AdmitPartyRequest, kind string) (msp string, err error)
 		return "", err
 	}
 	return cmp.Or(r.Org, msp), nil
+}
+
+func checkSize(r *trace.AdmitPartyRequest) error {
+	switch r.Size {
+	case "":
+		return nil
+	case trace.SizeMicro, trace.SizeSmall, trace.SizeMedium, trace.SizeLarge:
+	default:
+		return trace.Errorf(trace.CodeInvalid, "size %q must be %s, %s, %s or %s", string(r.Size), trace.SizeMicro, trace.SizeSmall, trace.SizeMedium, trace.SizeLarge)
+	}
+	if !r.LegalPerson {
+		return trace.Errorf(trace.CodeInvalid, "size: natural persons have no size class")
+	}
+	return nil
 }
 
 // CheckStanding decides whether a standing may be set. target is nil when the party

@@ -14,67 +14,67 @@ const maxVersions = 100
 
 // LimitOn is the limit in force on a day, nil when none was.
 func LimitOn(versions []trace.Limit, day trace.Date) *trace.Limit {
-	return inForce(versions, limitSource, day)
+	return inForce(versions, limitEffective, day)
 }
 
 // IntervalOn is the pre-harvest interval in force on a day, nil when none was.
 func IntervalOn(versions []trace.Interval, day trace.Date) *trace.Interval {
-	return inForce(versions, intervalSource, day)
+	return inForce(versions, intervalEffective, day)
 }
 
 // YieldCeilingOn is the yield ceiling in force on a day, nil when none was.
 func YieldCeilingOn(versions []trace.YieldCeiling, day trace.Date) *trace.YieldCeiling {
-	return inForce(versions, ceilingSource, day)
+	return inForce(versions, ceilingEffective, day)
 }
 
 // AddLimit puts a version in its place. The same effective date twice is refused
 // unless the new version says that it corrects the old one; the correction then
 // applies, and both stay on the chain.
 func AddLimit(versions []trace.Limit, v trace.Limit) ([]trace.Limit, error) {
-	return addVersion(versions, v, limitSource, v.Corrects != "")
+	return addVersion(versions, v, limitEffective, v.Corrects != "")
 }
 
 // AddInterval is AddLimit for intervals.
 func AddInterval(versions []trace.Interval, v trace.Interval) ([]trace.Interval, error) {
-	return addVersion(versions, v, intervalSource, v.Corrects != "")
+	return addVersion(versions, v, intervalEffective, v.Corrects != "")
 }
 
 // AddYieldCeiling is AddLimit for yield ceilings.
 func AddYieldCeiling(versions []trace.YieldCeiling, v trace.YieldCeiling) ([]trace.YieldCeiling, error) {
-	return addVersion(versions, v, ceilingSource, v.Corrects != "")
+	return addVersion(versions, v, ceilingEffective, v.Corrects != "")
 }
 
-func limitSource(v *trace.Limit) *trace.StandardSource          { return &v.Source }
-func intervalSource(v *trace.Interval) *trace.StandardSource    { return &v.Source }
-func ceilingSource(v *trace.YieldCeiling) *trace.StandardSource { return &v.Source }
+func limitEffective(v *trace.Limit) trace.Date          { return v.Source.Effective }
+func intervalEffective(v *trace.Interval) trace.Date    { return v.Source.Effective }
+func ceilingEffective(v *trace.YieldCeiling) trace.Date { return v.Source.Effective }
 
-func inForce[T any](versions []T, source func(*T) *trace.StandardSource, day trace.Date) *T {
+func inForce[T any](versions []T, effective func(*T) trace.Date, day trace.Date) *T {
 	for i := len(versions) - 1; i >= 0; i-- {
-		if source(&versions[i]).Effective <= day {
+		if effective(&versions[i]) <= day {
 			return &versions[i]
 		}
 	}
 	return nil
 }
 
-func addVersion[T any](versions []T, v T, source func(*T) *trace.StandardSource, corrects bool) ([]T, error) {
+func addVersion[T any](versions []T, v T, effective func(*T) trace.Date, corrects bool) ([]T, error) {
 	if len(versions) >= maxVersions {
 		return nil, trace.Errorf(trace.CodeTooLarge, "this value has %d versions already, at most %d", len(versions), maxVersions)
 	}
-	effective := source(&v).Effective
+	from := effective(&v)
 	at, taken := len(versions), false
-	for at > 0 && source(&versions[at-1]).Effective >= effective {
-		if source(&versions[at-1]).Effective == effective {
+	for at > 0 && effective(&versions[at-1]) >= from {
+		if effective(&versions[at-1]) == from {
 			taken = true
 			break // behind the version it stands beside
 		}
 		at--
 	}
 	if taken && !corrects {
-		return nil, trace.Errorf(trace.CodeAlreadyExists, "a version effective %s is published; a wrong one is corrected by naming it in corrects, with a reason", effective)
+		return nil, trace.Errorf(trace.CodeAlreadyExists, "a version effective %s is published; a wrong one is corrected by naming it in corrects, with a reason", from)
 	}
 	if !taken && corrects {
-		return nil, trace.Errorf(trace.CodeNotFound, "corrects: no version effective %s is published", effective)
+		return nil, trace.Errorf(trace.CodeNotFound, "corrects: no version effective %s is published", from)
 	}
 	return slices.Insert(slices.Clone(versions), at, v), nil
 }

@@ -40,6 +40,14 @@ func CheckVerdict(r *trace.GiveVerdictRequest) error {
 	if r.ConfidenceBP < 0 || r.ConfidenceBP > 10_000 {
 		return trace.Errorf(trace.CodeInvalid, "confidenceBP %d must be 0 to 10000", r.ConfidenceBP)
 	}
+	if r.Utterance < 0 || r.Utterance > 0 && len(r.Evidence) == 0 {
+		return trace.Errorf(trace.CodeInvalid, "utterance %d: it is a number within the run that is the first of the evidence", r.Utterance)
+	}
+	if r.Host != "" {
+		if err := r.Host.Validate(); err != nil {
+			return err
+		}
+	}
 	if len(r.Files) > maxEvidence {
 		return trace.Errorf(trace.CodeTooLarge, "files has %d entries, at most %d", len(r.Files), maxEvidence)
 	}

@@ -31,6 +31,9 @@ const (
 	KindInterval     = "interval"     // {registration}/{crop}: []trace.Interval
 	KindYieldCeiling = "yieldceiling" // {crop}: []trace.YieldCeiling
 
+	// The rulebook's chapter on the ladder, all versions likewise.
+	KindRulebook = "rulebook" // []trace.Rulebook
+
 	// Origin.
 	KindProduct    = "product"    // {gtin}: trace.Product
 	KindPlot       = "plot"       // {producer}/{plot}: trace.Plot
@@ -43,6 +46,12 @@ const (
 	KindSSCC     = "sscc"     // {sscc}: trace.LogisticUnit
 	KindSegment  = "seg"      // {device}/{sequence, 12 digits}: trace.Segment
 	KindRule     = "rule"     // {monitor}/{version}: trace.MonitorRule
+
+	// Streams.
+	KindStream      = "stream"      // {stream}: trace.Stream
+	KindStreamClose = "streamclose" // {stream}: trace.StreamClose
+	KindUtterances  = "utterances"  // {stream}/{writer}/{sequence, 12 digits}: trace.UtteranceRun
+
 	// KindSuperseded marks an inspection that another took the place of, once.
 	KindSuperseded = "superseded" // {inspection's key}: trace.Supersession
 
@@ -80,6 +89,9 @@ const (
 	// A review builds on the level below it.
 	KindReviewLevels = "balance/review" // {gtin}/{lot}: trace.ReviewLevels
 
+	// A step of a ladder builds on the one below it, and no violation carries two.
+	KindLadder = "balance/ladder" // {stream}/{host}: trace.LadderState
+
 	// Enforcement: what holds now; each step is also a fact.
 	KindRecallLot     = "recall/lot"     // {gtin}/{lot}: trace.Recall
 	KindRecallCodes   = "recall/codes"   // {pack}/{first, 7 digits}-{last, 7 digits}: trace.Recall
@@ -104,23 +116,24 @@ const (
 	FactVerdictReview = "verdictreview" // trace.VerdictReview
 	FactAction        = "action"        // trace.Action
 	FactStanding      = "standing"      // trace.Standing
+	FactClaim         = "claim"         // trace.ProductClaim
 )
 
 // partCounts is how many parts follow each kind. A function and not a variable: the
 // package keeps no state.
 func partCount(kind string) int {
 	switch kind {
-	case KindEpoch:
+	case KindEpoch, KindRulebook:
 		return 0
 	case KindGuardReady, KindParty, KindStanding, KindYieldCeiling, KindProduct, KindCodePack, KindShipment, KindSSCC,
 		KindPackStatus, KindPackCustody, KindUnitCustody, KindShipmentStatus, KindDeviceStatus, KindDelistProduct,
-		KindSuperseded, KindCompanyPrefix, KindOrganisation, KindOrganisationEnd:
+		KindSuperseded, KindCompanyPrefix, KindOrganisation, KindOrganisationEnd, KindStream, KindStreamClose:
 		return 1
 	case KindGuard, KindFreeze, KindLicence, KindRevocation, KindAccreditation, KindLimit, KindInterval, KindPlot,
 		KindBatch, KindCompletion, KindSegment, KindRule, KindBatchInputs, KindBatchCodes, KindRecallLot,
-		KindRecallCodes, KindDelistLot, KindReviewLevels, KindConsignmentStatus:
+		KindRecallCodes, KindDelistLot, KindReviewLevels, KindConsignmentStatus, KindLadder:
 		return 2
-	case KindSeason, KindInputRelease:
+	case KindSeason, KindInputRelease, KindUtterances:
 		return 3
 	case KindFact:
 		return 5
@@ -313,6 +326,31 @@ func SegmentPrefix(d trace.DeviceID) trace.Key { return key(KindSegment, string(
 
 // RuleKey is one version of a monitor's rule.
 func RuleKey(monitor, version string) trace.Key { return key(KindRule, monitor, version) }
+
+// RulebookKey is all published versions of the rulebook's chapter on the ladder.
+func RulebookKey() trace.Key { return KindRulebook }
+
+// StreamKey is a stream's record.
+func StreamKey(s trace.StreamID) trace.Key { return key(KindStream, string(s)) }
+
+// StreamCloseKey is the end of a stream.
+func StreamCloseKey(s trace.StreamID) trace.Key { return key(KindStreamClose, string(s)) }
+
+// UtterancesKey is one run of utterances that a writer heard in a stream.
+func UtterancesKey(s trace.StreamID, writer trace.PartyID, sequence int64) trace.Key {
+	return key(KindUtterances, string(s), string(writer), digits(sequence, 12))
+}
+
+// UtterancesPrefix begins the keys of a stream's runs, by writer, then by sequence.
+func UtterancesPrefix(s trace.StreamID) trace.Key { return key(KindUtterances, string(s)) + "/" }
+
+// LadderKey is where the ladder of a host in a stream stands.
+func LadderKey(s trace.StreamID, host trace.PartyID) trace.Key {
+	return key(KindLadder, string(s), string(host))
+}
+
+// LadderPrefix begins the keys of a stream's ladders, by host.
+func LadderPrefix(s trace.StreamID) trace.Key { return key(KindLadder, string(s)) + "/" }
 
 // SupersededKey marks an inspection that another took the place of. It names the whole
 // key: a lab that uses one idempotency key for two lots has two facts with one id.

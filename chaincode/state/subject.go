@@ -42,6 +42,11 @@ func DeviceSubject(d trace.DeviceID) trace.Subject {
 	return trace.Subject{Kind: trace.SubjectDevice, ID: string(d)}
 }
 
+// StreamSubject is a live stream.
+func StreamSubject(s trace.StreamID) trace.Subject {
+	return trace.Subject{Kind: trace.SubjectStream, ID: string(s)}
+}
+
 // LotOf gives the lot that a subject names.
 func LotOf(s trace.Subject) (trace.LotID, bool) {
 	gtin, encoded, ok := strings.Cut(s.ID, "~")
@@ -89,7 +94,7 @@ func CheckSubject(s trace.Subject) error {
 	case trace.SubjectDevice:
 		err = trace.DeviceID(s.ID).Validate()
 	case trace.SubjectStream:
-		err = trace.ShipmentID(s.ID).Validate() // the same form of name
+		err = trace.StreamID(s.ID).Validate()
 	default:
 		return trace.Errorf(trace.CodeInvalid, "subject kind %q is unknown", string(s.Kind))
 	}

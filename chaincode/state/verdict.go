@@ -44,7 +44,7 @@ func IsEvidence(kind string) bool {
 	switch kind {
 	case KindParty, KindLicence, KindRevocation, KindAccreditation, KindLimit, KindInterval, KindYieldCeiling,
 		KindProduct, KindPlot, KindBatch, KindCompletion, KindCodePack, KindShipment, KindSSCC, KindSegment,
-		KindRule, KindFact:
+		KindRule, KindRulebook, KindStream, KindStreamClose, KindUtterances, KindFact:
 		return true
 	}
 	return false

@@ -78,11 +78,18 @@ func Methods() []Method {
 		{"transit", "BindDevice", "/device-bindings", []Role{RoleCarrier, RoleFarm, RoleFactory, RoleProcessor}, nil, "", newOf[BindDeviceRequest], "绑定设备", "Bind a device"},
 		{"transit", "AnchorSegment", "/segments", []Role{RoleCarrier, RoleFarm, RoleFactory, RoleProcessor}, nil, TransientReadings, newOf[AnchorSegmentRequest], "锚定读数段", "Anchor a segment of readings"},
 
+		{"stream", "Open", "/streams", []Role{RoleMerchant, RoleRoomOperator, RoleHostAgency}, nil, "", newOf[OpenStreamRequest], "登记直播", "Open a live stream"},
+		{"stream", "Close", "/stream-closings", []Role{RoleMerchant, RoleRoomOperator, RoleHostAgency}, nil, "", newOf[CloseStreamRequest], "结束直播", "Close a live stream"},
+		{"stream", "AnchorTranscript", "/transcripts", []Role{RoleMonitor, RoleRoomOperator}, nil, "", newOf[AnchorTranscriptRequest], "锚定话语段", "Anchor a run of utterances"},
+		{"stream", "Claim", "/claims", []Role{RoleMonitor, RoleMerchant}, nil, "", newOf[ClaimRequest], "记录商品宣称", "Record a claim about a product"},
+
+		{"rulebook", "Publish", "/rulebooks", regulator, both, "", newOf[PublishRulebookRequest], "发布处置规则", "Publish a version of the rulebook"},
+
 		{"verdict", "PublishRule", "/monitor-rules", []Role{RoleMonitor}, nil, "", newOf[PublishRuleRequest], "发布监测规则版本", "Publish a monitor rule version"},
 		{"verdict", "Give", "/verdicts", []Role{RoleMonitor}, nil, "", newOf[GiveVerdictRequest], "出具判定", "Give a verdict"},
 		{"verdict", "Review", "/verdict-reviews", []Role{RoleReviewer}, nil, "", newOf[ReviewVerdictRequest], "复核判定", "Review a verdict"},
 
-		{"enforcement", "TakeAction", "/actions", []Role{RoleRegulator, RoleConsumerDesk}, nil, "", newOf[TakeActionRequest], "采取处置", "Take an action"},
+		{"enforcement", "TakeAction", "/actions", []Role{RoleRegulator, RoleConsumerDesk, RolePlatformOperator}, nil, "", newOf[TakeActionRequest], "采取处置", "Take an action"},
 	}
 }
 

@@ -53,22 +53,25 @@ type Role string
 
 // Roles.
 const (
-	RoleFarm          Role = "farm"
-	RoleFactory       Role = "factory"
-	RoleProcessor     Role = "processor"
-	RoleLab           Role = "lab"
-	RoleCarrier       Role = "carrier"
-	RoleMerchant      Role = "merchant"
-	RoleHost          Role = "host"
-	RoleRoomOperator  Role = "room-operator"
-	RoleHostAgency    Role = "host-agency"
-	RoleConsumerDesk  Role = "consumer-desk"
-	RoleMonitor       Role = "monitor"
-	RoleConsumerPanel Role = "consumer-panel"
-	RoleScanner       Role = "scanner"
-	RoleRegulator     Role = "regulator"
-	RoleArbitrator    Role = "arbitrator"
-	RoleReviewer      Role = "reviewer"
+	RoleFarm         Role = "farm"
+	RoleFactory      Role = "factory"
+	RoleProcessor    Role = "processor"
+	RoleLab          Role = "lab"
+	RoleCarrier      Role = "carrier"
+	RoleMerchant     Role = "merchant"
+	RoleHost         Role = "host"
+	RoleRoomOperator Role = "room-operator"
+	RoleHostAgency   Role = "host-agency"
+	RoleConsumerDesk Role = "consumer-desk"
+	// RolePlatformOperator takes the ladder's steps on hosts, and nothing else: who judges
+	// (monitor) does not act, and who acts on streams cannot delist.
+	RolePlatformOperator Role = "platform-operator"
+	RoleMonitor          Role = "monitor"
+	RoleConsumerPanel    Role = "consumer-panel"
+	RoleScanner          Role = "scanner"
+	RoleRegulator        Role = "regulator"
+	RoleArbitrator       Role = "arbitrator"
+	RoleReviewer         Role = "reviewer"
 )
 
 // Founding organisations of the consortium, by MSP id. Each is a kind of its own: an
@@ -111,7 +114,8 @@ func MSPOf(r Role) string {
 		return LabMSP
 	case RoleCarrier:
 		return CarrierMSP
-	case RoleMerchant, RoleHost, RoleRoomOperator, RoleHostAgency, RoleConsumerDesk, RoleMonitor, RoleConsumerPanel, RoleScanner:
+	case RoleMerchant, RoleHost, RoleRoomOperator, RoleHostAgency, RoleConsumerDesk, RolePlatformOperator,
+		RoleMonitor, RoleConsumerPanel, RoleScanner:
 		return PlatformMSP
 	case RoleRegulator, RoleArbitrator, RoleReviewer:
 		return RegulatorMSP

@@ -28,6 +28,18 @@ type GuardReady struct {
 	Version int    `json:"version"`
 }
 
+// PartySize is an enterprise's size class (统计上大中小微型企业划分办法（2017）), by which
+// the audit of overturned verdicts asks whether monitors treat small merchants alike.
+type PartySize string
+
+// Size classes.
+const (
+	SizeMicro  PartySize = "micro"
+	SizeSmall  PartySize = "small"
+	SizeMedium PartySize = "medium"
+	SizeLarge  PartySize = "large"
+)
+
 // AdmitPartyRequest admits a party. Legal persons carry a name; natural persons
 // none: their names stay off the chain.
 type AdmitPartyRequest struct {
@@ -39,21 +51,24 @@ type AdmitPartyRequest struct {
 	Name        string  `json:"name,omitempty"`        // Chinese; only with LegalPerson
 	NameEnglish string  `json:"nameEnglish,omitempty"` // only with LegalPerson
 	Region      string  `json:"region,omitempty"`      // county or city, as shown to shoppers
-	ValidFrom   Date    `json:"validFrom"`
-	ValidTo     Date    `json:"validTo"`
+	// Size is the enterprise's size class where it is known; only with LegalPerson.
+	Size      PartySize `json:"size,omitempty"`
+	ValidFrom Date      `json:"validFrom"`
+	ValidTo   Date      `json:"validTo"`
 }
 
 // Party is the registry's record.
 type Party struct {
 	Head
-	Roles       []Role `json:"roles"`
-	Org         string `json:"org"` // MSP of the organisation that certifies it
-	LegalPerson bool   `json:"legalPerson"`
-	Name        string `json:"name,omitempty"`
-	NameEnglish string `json:"nameEnglish,omitempty"`
-	Region      string `json:"region,omitempty"`
-	ValidFrom   Date   `json:"validFrom"`
-	ValidTo     Date   `json:"validTo"`
+	Roles       []Role    `json:"roles"`
+	Org         string    `json:"org"` // MSP of the organisation that certifies it
+	LegalPerson bool      `json:"legalPerson"`
+	Name        string    `json:"name,omitempty"`
+	NameEnglish string    `json:"nameEnglish,omitempty"`
+	Region      string    `json:"region,omitempty"`
+	Size        PartySize `json:"size,omitempty"`
+	ValidFrom   Date      `json:"validFrom"`
+	ValidTo     Date      `json:"validTo"`
 }
 
 // Kind is the kind of the party's organisation: that of its roles, which are of one.

@@ -69,6 +69,14 @@ type GiveVerdictRequest struct {
 	Files []Digest `json:"files,omitempty"`
 	// ConfidenceBP is an outside model's own confidence, where it has one.
 	ConfidenceBP BasisPoints `json:"confidenceBP,omitempty"`
+	// Observed is when what was found was so: when the words began to be spoken. Required
+	// of a verdict on a stream, by which the ladder orders its violations.
+	Observed Time `json:"observed,omitempty"`
+	// Host is who said it, of a verdict on a stream; required of a warning or violation.
+	Host PartyID `json:"host,omitempty"`
+	// Utterance is the number, from 1, within the run of utterances that is the first of
+	// Evidence; 0 where the run is not on the chain yet.
+	Utterance int `json:"utterance,omitempty"`
 }
 
 // Verdict is the record.
@@ -85,6 +93,9 @@ type Verdict struct {
 	Evidence     []Key        `json:"evidence,omitempty"`
 	Files        []Digest     `json:"files,omitempty"`
 	ConfidenceBP BasisPoints  `json:"confidenceBP,omitempty"`
+	Observed     Time         `json:"observed,omitempty"`
+	Host         PartyID      `json:"host,omitempty"`
+	Utterance    int          `json:"utterance,omitempty"`
 }
 
 // ReviewOutcome is what second track finds.

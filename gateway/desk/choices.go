@@ -81,9 +81,11 @@ func choicesOfJudging(of reflect.Type) []choice {
 	case reflect.TypeFor[trace.ReviewOutcome]():
 		return []choice{{"confirmed", words{"维持", "Confirm"}}, {"overturned", words{"推翻", "Overturn"}}}
 	case reflect.TypeFor[trace.ActionKind]():
-		return []choice{{"recall", words{"召回", "Recall"}}, {"delist", words{"下架", "Delist"}}, {"reinstate", words{"恢复", "Reinstate"}}}
+		return []choice{{"recall", words{"召回", "Recall"}}, {"delist", words{"下架", "Delist"}}, {"reinstate", words{"恢复", "Reinstate"}},
+			{"hint", words{"提示整改（直播）", "Hint, in a stream"}}, {"limit", words{"限制展示（直播）", "Limit display, of a stream"}},
+			{"cut", words{"中断直播", "Cut a stream"}}, {"lower", words{"降级（直播）", "Lower the ladder"}}}
 	}
-	return nil
+	return choicesOfStreams(of)
 }
 
 func activities() []choice {
@@ -95,7 +97,7 @@ func activities() []choice {
 
 func allRoles() []trace.Role {
 	return []trace.Role{trace.RoleFarm, trace.RoleFactory, trace.RoleProcessor, trace.RoleLab, trace.RoleCarrier, trace.RoleMerchant,
-		trace.RoleHost, trace.RoleRoomOperator, trace.RoleHostAgency, trace.RoleConsumerDesk, trace.RoleMonitor, trace.RoleConsumerPanel,
+		trace.RoleHost, trace.RoleRoomOperator, trace.RoleHostAgency, trace.RoleConsumerDesk, trace.RolePlatformOperator, trace.RoleMonitor, trace.RoleConsumerPanel,
 		trace.RoleScanner, trace.RoleRegulator, trace.RoleArbitrator, trace.RoleReviewer}
 }
 
@@ -121,6 +123,8 @@ func roleName(r trace.Role) words {
 		return words{"直播机构", "Host agency"}
 	case trace.RoleConsumerDesk:
 		return words{"平台消费者服务", "Consumer desk"}
+	case trace.RolePlatformOperator:
+		return words{"平台直播处置员", "Platform operator"}
 	case trace.RoleMonitor:
 		return words{"监测方", "Monitor"}
 	case trace.RoleConsumerPanel:

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"traceledger/chaincode/rules"
 	"traceledger/chaincode/trace"
 )
 
@@ -153,7 +154,14 @@ func (b *builder) offered(m member, value string) bool {
 		}
 		return value == "1"
 	case "TakeActionRequest.kind":
+		if trace.ActionKind(value).OnLadder() != (b.role == trace.RolePlatformOperator) {
+			return false
+		}
 		return b.role == trace.RoleRegulator || value != string(trace.ActionRecall)
+	case "LadderRules.steps":
+		return slices.Contains(rules.LadderSteps(), trace.ActionKind(value))
+	case "LadderRules.levels":
+		return value == string(trace.LevelWarning) || value == string(trace.LevelViolation)
 	}
 	return true
 }

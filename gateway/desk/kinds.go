@@ -95,7 +95,7 @@ func kindOfMoving(kind string) (recordKind, bool) {
 	case state.FactAction:
 		return recordKind{words{"处置", "Measure"}, newOf[trace.Action], "enforcement:TakeAction"}, true
 	}
-	return recordKind{}, false
+	return kindOfStreams(kind)
 }
 
 func kindName(kind string) words {

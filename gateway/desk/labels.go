@@ -12,6 +12,9 @@ func labelOf(owner, name string) (fieldLabel, bool) {
 	if l, ok := particularLabel(owner + "." + name); ok {
 		return l, true
 	}
+	if l, ok := streamLabel(owner, name); ok {
+		return l, true
+	}
 	return commonLabel(name)
 }
 

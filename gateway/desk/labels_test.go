@@ -34,6 +34,7 @@ func TestEveryFieldIsNamed(t *testing.T) {
 		state.KindBatch, state.KindCompletion, state.FactRelease, state.FactLog, state.FactCertificate, state.KindCodePack, state.FactActivation, state.FactPackChange,
 		state.FactInspection, state.FactReview, state.KindSSCC, state.KindShipment, state.FactConsignment, state.FactHandover, state.FactArrival, state.FactBinding,
 		state.KindSegment, state.KindRule, state.FactVerdict, state.FactVerdictReview, state.FactAction,
+		state.KindStream, state.KindStreamClose, state.KindUtterances, state.FactClaim,
 	} {
 		record := newRecord(kind)
 		require.NotNil(t, record, kind)

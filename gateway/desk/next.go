@@ -127,7 +127,19 @@ func afterAction(v visit, rec index.Record, offer offering) error {
 	if err := json.Unmarshal(rec.Value, &done); err != nil {
 		return err
 	}
-	if done.Kind == trace.ActionReinstate || rec.Party != v.party { // who took it lifts it
+	switch done.Kind {
+	case trace.ActionReinstate, trace.ActionLower:
+		return nil
+	case trace.ActionHint, trace.ActionLimit, trace.ActionCut:
+		if v.role != trace.RolePlatformOperator { // any of the platform's lowers, whoever took the step
+			return nil
+		}
+		offer("enforcement:TakeAction", words{"判定被推翻后降级", "Lower it after an overturned verdict"}, &trace.TakeActionRequest{
+			Kind: trace.ActionLower, Stream: done.Stream, Host: done.Host, Basis: done.Basis, Undoes: rec.Key,
+		})
+		return nil
+	}
+	if rec.Party != v.party { // who took it lifts it
 		return nil
 	}
 	offer("enforcement:TakeAction", words{"整改后恢复（撤销这次处置）", "Reinstate: lift this action"}, &trace.TakeActionRequest{

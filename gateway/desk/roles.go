@@ -38,6 +38,7 @@ func jobsOf(role trace.Role) []job {
 	case trace.RoleMerchant:
 		return []job{
 			{words{"登记商品", "Register products"}, words{"条码、标签、许可证和温度要求", "GTIN, label, licence and temperatures"}, sheet.KindProduct, "origin:RegisterProduct", ""},
+			{words{"登记直播", "Open a stream"}, words{"开播前登记，附签署的合规承诺", "Before it begins, with the signed commitment"}, "", "stream:Open", ""},
 			{words{"复核批次", "Review a lot"}, words{"上架前核对资质与报告", "Check papers before a lot goes on sale"}, sheet.KindReview, "inspection:Review", ""},
 			{words{"委托承运人", "Appoint a carrier"}, words{"转运持有的货物前先委托", "Before goods you hold are sent on"}, sheet.KindTransport, "transit:Consign", ""},
 			{words{"判定与处置", "Verdicts and measures"}, words{"监测方对商品和批次的判定", "What monitors found"}, "", "", "verdicts"},
@@ -46,6 +47,16 @@ func jobsOf(role trace.Role) []job {
 		return []job{
 			{words{"下架与恢复", "Delist and reinstate"}, words{"写明法律依据和事由记录", "With legal basis and cause records"}, sheet.KindEnforcement, "enforcement:TakeAction", ""},
 			{words{"查看判定", "Read verdicts"}, words{"下架前先看监测与复核的结论", "What monitors found and reviewers say"}, "", "", "verdicts"},
+		}
+	case trace.RoleRoomOperator, trace.RoleHostAgency:
+		return []job{
+			{words{"登记直播", "Open a stream"}, words{"开播前登记，附签署的合规承诺", "Before it begins, with the signed commitment"}, "", "stream:Open", ""},
+			{words{"结束直播", "Close a stream"}, words{"由登记方结束", "By whoever opened it"}, "", "stream:Close", ""},
+		}
+	case trace.RolePlatformOperator:
+		return []job{
+			{words{"阶梯处置", "The ladder"}, words{"提示整改、限制展示、中断直播，或因判定被推翻而降级", "Hint, limit, cut; or lower it after an overturned verdict"}, "", "enforcement:TakeAction", ""},
+			{words{"查看判定", "Read verdicts"}, words{"监测方对直播的判定和复核结论", "What monitors found in streams, and reviewers say"}, "", "", "verdicts"},
 		}
 	case trace.RoleMonitor:
 		return []job{
@@ -79,6 +90,7 @@ func overseerJobs(role trace.Role) []job {
 			{words{"召回与恢复", "Recall and reinstate"}, words{"写明法律依据和事由记录，公开可查", "With legal basis and cause records, in public"}, sheet.KindEnforcement, "enforcement:TakeAction", ""},
 			{words{"登记许可证", "Put a licence on file"}, words{"许可范围与有效期", "Scope and validity"}, "", "registry:GrantLicence", ""},
 			{words{"发布限量标准", "Publish a limit"}, words{"检验按它判定", "Inspections are judged by it"}, "", "standards:PublishLimit", ""},
+			{words{"发布处置规则", "Publish the rulebook"}, words{"直播违规的阶梯按它执行", "The ladder of live streams follows it"}, "", "rulebook:Publish", ""},
 			{words{"暂停或恢复主体", "Suspend or restore a party"}, words{"暂停期间不能写入", "A suspended party cannot write"}, "", "registry:SetStanding", ""},
 			{words{"查看判定", "Read verdicts"}, words{"监测发现与复核结论", "What monitors found and reviewers say"}, "", "", "verdicts"},
 		}

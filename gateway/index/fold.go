@@ -28,6 +28,7 @@ type fold struct {
 	records map[string]struct{} // records in the batch, which the database does not show yet
 	// organisations are those that joined later, as far as a writer was of one.
 	organisations map[string]*organisation
+	waiting       map[string][]byte // verdicts in the batch that wait for a review, with their row
 	changed       map[string]uint64 // topics changed, each with the number of the block, plus one
 	counts        counts
 	refused       []refusal
@@ -44,7 +45,7 @@ type refusal struct {
 func (x *Index) newFold(from cursor) *fold {
 	return &fold{
 		index: x, batch: x.db.NewBatch(pebble.WithMaxRetainedSizeBytes(4 * x.batchBytes)), cursor: from,
-		records: map[string]struct{}{}, changed: map[string]uint64{}, organisations: map[string]*organisation{},
+		records: map[string]struct{}{}, waiting: map[string][]byte{}, changed: map[string]uint64{}, organisations: map[string]*organisation{},
 	}
 }
 
@@ -165,6 +166,12 @@ func (f *fold) write(t *transaction, w *write, at place) error {
 		if w.links.addressee != "" {
 			set(listRow(scopeFor(w.links.addressee), w.kind.name, at), []byte(w.key))
 		}
+		for _, scope := range w.links.scopes {
+			set(listRow(scope, w.kind.name, at), []byte(w.key))
+		}
+		if err == nil {
+			err = f.queue(w, at)
+		}
 		for _, lot := range w.links.lots {
 			set(listRow(scopeLot(lot), w.kind.name, at), []byte(w.key))
 		}
@@ -232,6 +239,7 @@ func (f *fold) commit() error {
 	}
 	f.index.folded(f)
 	clear(f.records)
+	clear(f.waiting)
 	clear(f.changed)
 	f.counts, f.refused = counts{}, nil
 	f.batch.Reset()

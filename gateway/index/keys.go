@@ -24,12 +24,13 @@ const (
 	kindList    = 'i'        // i/ scope NUL kind NUL latest → chain key; see scope… below
 	kindEdge    = 'e'        // e/ relation / from NUL place to → nothing
 	kindVersion = 'v'        // v/ topic → 1 + number of the last block that changed the topic
+	kindQueue   = 'q'        // q/ rank of the level (1 digit) latest → key of a verdict that waits for its review
 	kindReject  = 'x'        // x/ place → value that was not admitted, with the reason
 )
 
 // formatVersion changes with the layout or with what the fold derives; an index of
 // another version is rebuilt.
-const formatVersion = "traceledger index 3"
+const formatVersion = "traceledger index 4"
 
 // Scopes of lists.
 const scopeAll = ""
@@ -38,6 +39,13 @@ func scopeParty(p trace.PartyID) string { return "party/" + string(p) }
 
 // scopeFor is what others wrote for a party to act on.
 func scopeFor(p trace.PartyID) string { return "for/" + string(p) }
+
+// scopeListed is the streams that list a product, scopeActed the steps taken on such.
+func scopeListed(gtin trace.GTIN) string { return "listed/" + string(gtin) }
+func scopeActed(gtin trace.GTIN) string  { return "acted/" + string(gtin) }
+
+// scopeIn is the streams in which a party is merchant or host.
+func scopeIn(p trace.PartyID) string { return "in/" + string(p) }
 
 func scopeLot(subjectID string) string { return "lot/" + subjectID }
 

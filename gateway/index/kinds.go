@@ -115,9 +115,18 @@ func kinds() (map[string]*kind, error) {
 	with(natureBalance, state.KindShipmentStatus, relateShipmentStatus, moves...)
 	with(natureBalance, state.KindDeviceStatus, nil, factID(state.FactBinding))
 
+	add(natureRecord, state.KindStream, relateStream, "stream:Open")
+	add(natureRecord, state.KindStreamClose, relateOfStream, "stream:Close")
+	// Not the stream's topic: runs come every few seconds, and no lot's page shows them.
+	add(natureRecord, state.KindUtterances, nil, "stream:AnchorTranscript")
+	add(natureRecord, factID(state.FactClaim), nil, "stream:Claim")
+	with(natureState, state.KindLadder, relateOfStream, factID(state.FactAction))
+
+	add(natureState, state.KindRulebook, nil, "rulebook:Publish")
+
 	add(natureRecord, state.KindRule, nil, "verdict:PublishRule")
-	add(natureRecord, factID(state.FactVerdict), nil, "verdict:Give")
-	add(natureRecord, factID(state.FactVerdictReview), nil, "verdict:Review")
+	add(natureRecord, factID(state.FactVerdict), relateVerdict, "verdict:Give")
+	add(natureRecord, factID(state.FactVerdictReview), relateVerdictReview, "verdict:Review")
 
 	add(natureRecord, factID(state.FactAction), relateAction, "enforcement:TakeAction")
 	with(natureState, state.KindRecallLot, relateLot, factID(state.FactAction))

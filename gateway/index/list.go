@@ -32,6 +32,8 @@ type ListQuery struct {
 	// Cursor is the next of the page before; "" begins.
 	Cursor string
 	Limit  int // 1 to MaxList; anything else is MaxList
+
+	scope string // another list than those above
 }
 
 // Record gives one value by its key.
@@ -129,6 +131,8 @@ func listNewest(from pebble.Reader, q ListQuery, cursor []byte) (out []Record, n
 	}
 	scope := scopeAll
 	switch {
+	case q.scope != "":
+		scope = q.scope
 	case q.Party != "":
 		scope = scopeParty(q.Party)
 	case q.For != "":

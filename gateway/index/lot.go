@@ -30,7 +30,7 @@ func (s *story) lot(id trace.LotID) (*Lot, error) {
 	for _, m := range batch.Record.Materials {
 		s.name(m.Supplier)
 	}
-	for _, part := range []func(*Lot) error{s.lotMade, s.lotFacts, s.lotSeason, s.lotStanding, s.lotShipments, s.lotRelatives, s.lotParties} {
+	for _, part := range []func(*Lot) error{s.lotMade, s.lotFacts, s.lotSeason, s.lotStanding, s.lotShipments, s.lotStreams, s.lotRelatives, s.lotParties} {
 		if err := part(l); err != nil {
 			return nil, err
 		}
@@ -235,18 +235,23 @@ func (i *Inspection) replaced() bool {
 
 // lotParties reads every party named so far. Reading one names others (who admitted
 // it), which are not followed: a regulator's own admission is not this lot's story.
-func (s *story) lotParties(l *Lot) error {
-	l.Parties = map[trace.PartyID]*Party{}
+func (s *story) lotParties(l *Lot) (err error) {
+	l.Parties, err = s.partiesNamed()
+	return err
+}
+
+func (s *story) partiesNamed() (map[trace.PartyID]*Party, error) {
+	parties := map[trace.PartyID]*Party{}
 	for _, id := range slices.Sorted(maps.Keys(s.named)) {
 		p, err := s.party(id)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if p != nil {
-			l.Parties[id] = p
+			parties[id] = p
 		}
 	}
-	return nil
+	return parties, nil
 }
 
 // Producer is the party that registered the lot, nil when the registry lost it.

@@ -35,7 +35,10 @@ func (s *story) product(gtin trace.GTIN) (*Product, error) {
 	if p.Verdicts, err = s.verdicts(of); err != nil {
 		return nil, err
 	}
-	p.Actions, err = s.actions(of)
+	if p.Actions, err = s.actions(of); err != nil {
+		return nil, err
+	}
+	p.Claims, err = typedAll[trace.ProductClaim](s, of[state.FactClaim])
 	return p, err
 }
 

@@ -16,7 +16,10 @@ type links struct {
 	topics []string // whose pages it changes; see version.go
 	lots   []string // subject ids of lots in whose list it stands
 
-	addressee trace.PartyID // who is to act on it, if somebody is
+	scopes    []string           // further lists it stands in
+	addressee trace.PartyID      // who is to act on it, if somebody is
+	awaits    trace.VerdictLevel // of a verdict, which waits for its review
+	reviewed  trace.Key          // of a review, the verdict that waits no more
 }
 
 // edge is a relation to store; its place is that of the write.
@@ -186,7 +189,8 @@ func relatePackChange(w *write, l *links) error {
 func relateAction(w *write, l *links) error {
 	var v struct {
 		head
-		Codes *trace.CodeRange `json:"codes"`
+		Codes  *trace.CodeRange `json:"codes"`
+		Listed []trace.GTIN     `json:"listed"`
 	}
 	if err := w.decode(&v); err != nil {
 		return err
@@ -194,6 +198,10 @@ func relateAction(w *write, l *links) error {
 	l.head = v.head
 	if v.Codes != nil {
 		l.topic(state.PackSubject(v.Codes.Pack))
+	}
+	for _, gtin := range v.Listed {
+		l.topic(state.ProductSubject(gtin))
+		l.scopes = append(l.scopes, scopeActed(gtin))
 	}
 	return nil
 }

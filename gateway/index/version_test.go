@@ -53,6 +53,8 @@ func TestVersionNeverMissesAChange(t *testing.T) {
 		name := func(prefix string) string { n++; return fmt.Sprintf("%s-%03d", prefix, n) }
 		trucks := []trace.ShipmentID{"truck-00"}
 		s.then(s.dispatch("truck-00", unitA, pack, farm, s.lot))
+		streams := []trace.StreamID{"live-00"}
+		s.then(s.open("live-00", shop, kiwi))
 		choose := func() sent {
 			id := rapid.SampledFrom(lots).Draw(r, "lot")
 			ride := rapid.SampledFrom(trucks).Draw(r, "truck")
@@ -60,9 +62,10 @@ func TestVersionNeverMissesAChange(t *testing.T) {
 			subject := rapid.SampledFrom([]trace.Subject{
 				state.LotSubject(id), state.ShipmentSubject(ride), state.ProductSubject(id.GTIN), state.PackSubject(pack),
 				state.PartySubject(party), state.DeviceSubject(tracker), state.PlotSubject(farm, plot, season),
+				state.StreamSubject(rapid.SampledFrom(streams).Draw(r, "stream")),
 			}).Draw(r, "subject")
 			var tx sent
-			switch rapid.IntRange(0, 13).Draw(r, "what") {
+			switch rapid.IntRange(0, 16).Draw(r, "what") {
 			case 0:
 				tx, _ = s.log(nil, trace.ActivitySoil, "")
 			case 1:
@@ -102,6 +105,16 @@ func TestVersionNeverMissesAChange(t *testing.T) {
 				tx, _ = s.stand(rapid.SampledFrom([]trace.PartyStatus{trace.PartyActive, trace.PartySuspended}).Draw(r, "status"), party)
 			case 12:
 				tx = s.licence(party, name("licence"))
+			case 13:
+				live := trace.StreamID(name("live"))
+				streams = append(streams, live)
+				tx = s.open(live, shop, id.GTIN)
+			case 14:
+				tx = s.hint(streams[len(streams)-1], id.GTIN)
+			case 15:
+				live := trace.StreamID(name("live"))
+				s.then(s.open(live, shop, id.GTIN))
+				tx = s.closeStream(live)
 			default:
 				tx = s.batch(lotOf(kiwi, name("L")), id)
 			}

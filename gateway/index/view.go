@@ -74,6 +74,8 @@ type Product struct {
 	Delisted *trace.Recall `json:"delisted,omitempty"`
 	Verdicts []Verdict     `json:"verdicts,omitempty"`
 	Actions  []Action      `json:"actions,omitempty"`
+	// Claims are what product pages said.
+	Claims []Typed[trace.ProductClaim] `json:"claims,omitempty"`
 }
 
 // Inspection is an inspection with the re-test that supersedes it, if any.
@@ -165,6 +167,9 @@ type Lot struct {
 
 	Packs     []Pack         `json:"packs,omitempty"`
 	Shipments []ShipmentHead `json:"shipments,omitempty"`
+	// Streams are live streams that sold the lot, newest first: those in which a step was
+	// taken on a host (the 5 newest), and the 3 newest of all.
+	Streams []StreamHead `json:"streams,omitempty"`
 	// Ancestors are the closure of the inputs, sorted; Descendants the lots whose
 	// closure holds this one.
 	Ancestors   []Relative    `json:"ancestors,omitempty"`

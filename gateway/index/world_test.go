@@ -251,6 +251,34 @@ func (w *world) recall(id trace.LotID, codes *trace.CodeRange, active bool, undo
 	return w.by(trace.RoleRegulator, office, w.put(key, a), w.put(target, trace.Recall{Active: active, Action: key, Since: w.at()})), key
 }
 
+// open opens a stream that sells a product.
+func (w *world) open(id trace.StreamID, by trace.PartyID, gtin trace.GTIN) sent {
+	return w.by(trace.RoleMerchant, by, w.put(state.StreamKey(id), trace.Stream{
+		Head: w.head(trace.RoleMerchant, by, string(id)), Room: "room-01", Merchant: by, Hosts: []trace.StreamHost{{Party: "host-01"}},
+		Products: []trace.StreamProduct{{GTIN: gtin}}, Planned: w.at(),
+		Commitment: trace.Commitment{Signatures: []trace.Signature{{Party: "host-01", At: w.at()}}},
+	}))
+}
+
+func (w *world) closeStream(id trace.StreamID) sent {
+	return w.by(trace.RoleMerchant, shop, w.put(state.StreamCloseKey(id), trace.StreamClose{
+		Head: w.head(trace.RoleMerchant, shop, string(id)), Stream: id, Ended: w.at(),
+	}))
+}
+
+// hint takes the first step of the ladder in a stream that sells a product.
+func (w *world) hint(id trace.StreamID, gtin trace.GTIN) sent {
+	key, fid := w.factKey(state.StreamSubject(id), state.FactAction)
+	return w.by(trace.RolePlatformOperator, "operator-01",
+		w.put(key, trace.Action{
+			Head: w.head(trace.RolePlatformOperator, "operator-01", fid), Kind: trace.ActionHint, Stream: id, Host: "host-01", Step: 1,
+			Listed: []trace.GTIN{gtin}, Basis: []trace.LegalBasis{{Law: "办法", Article: "第一条", Effective: 18_000}}, Reason: "连续违规",
+		}),
+		w.put(state.LadderKey(id, "host-01"), trace.LadderState{
+			Steps: []trace.LadderStep{{Kind: trace.ActionHint, Action: key}}, Action: key, Since: w.at(),
+		}))
+}
+
 const unitA = trace.SSCC("095200001000000018")
 
 // kiwifruit tells the story of one lot, a few transactions to a block.

@@ -77,7 +77,6 @@ func ofJudging() []sentence {
 		{"codes: a lot is delisted as a whole", "下架针对整批，不能只填一段码"},
 		{"codes: pack %s has items 1 to %d, not %d to %d", "码包 {1} 只有第 1 至 {2} 件，没有第 {3} 至 {4} 件"},
 		{"exactly one of lot and gtin must be given", "批次和整个商品要填且只填一个"},
-		{"kind %q must be %s, %s or %s", "处置 {1} 应为 {2}、{3} 或 {4}"},
 		{"only the regulator recalls, not role %s", "只有监管部门能召回，{1} 不能"},
 		{"review %q: a recalled lot needs a review of level 2 of inspection %s passed after the recall, with no later one failed", "复核 {1}：被召回的批次需要召回之后对检验 {2} 的二级复核通过，且其后没有不通过的"},
 		{"undoes %s: a %s is not undone", "撤销 {1}：“{2}”不能撤销"},

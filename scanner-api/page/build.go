@@ -44,6 +44,7 @@ func Build(l Language, s Subject) View {
 	b.reviews()
 	b.journey()
 	b.enforcement()
+	b.streams()
 	b.glance()
 	return b.v
 }

@@ -69,6 +69,7 @@ type View struct {
 	Legs      []Leg
 	Verdicts  []Verdict
 	Actions   []Action
+	Streams   []Stream
 	Merchant  *Party
 	Signed    []Signer
 	SignedCut int // signed records beyond those listed

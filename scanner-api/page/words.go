@@ -87,7 +87,7 @@ func (l Language) role(r trace.Role) string {
 		trace.RoleLab: {"检验机构", "Lab"}, trace.RoleCarrier: {"承运人", "Carrier"}, trace.RoleMerchant: {"商家", "Merchant"},
 		trace.RoleHost: {"主播", "Host"}, trace.RoleRoomOperator: {"直播间运营者", "Room operator"},
 		trace.RoleHostAgency: {"直播机构", "Host agency"}, trace.RoleConsumerDesk: {"平台消费者服务", "Consumer desk"},
-		trace.RoleMonitor: {"监测方", "Monitor"}, trace.RoleConsumerPanel: {"消费者评审团", "Consumer panel"},
+		trace.RolePlatformOperator: {"平台直播处置员", "Platform operator"}, trace.RoleMonitor: {"监测方", "Monitor"}, trace.RoleConsumerPanel: {"消费者评审团", "Consumer panel"},
 		trace.RoleScanner: {"扫码服务", "Scanner"}, trace.RoleRegulator: {"监管部门", "Regulator"},
 		trace.RoleArbitrator: {"仲裁员", "Arbitrator"}, trace.RoleReviewer: {"复核员", "Reviewer"},
 	}, r)
@@ -150,6 +150,7 @@ func (l Language) outcome(o trace.ReviewOutcome) string {
 func (l Language) action(k trace.ActionKind) string {
 	return lookup(l, map[trace.ActionKind]pair{
 		trace.ActionRecall: {"召回", "Recall"}, trace.ActionDelist: {"下架", "Delisting"}, trace.ActionReinstate: {"恢复", "Reinstatement"},
+		trace.ActionHint: {"提示整改", "Hint"}, trace.ActionLimit: {"限制展示", "Display limit"}, trace.ActionCut: {"中断直播", "Stream cut"}, trace.ActionLower: {"降级", "Ladder lowered"},
 	}, k)
 }
 
@@ -174,7 +175,7 @@ func (l Language) unit(u trace.Unit) string {
 // recordKind names a kind of record as the parser of state keys calls it.
 func (l Language) recordKind(kind string) string {
 	return lookup(l, map[string]pair{
-		"product": {"商品登记", "Product"}, "plot": {"地块登记", "Plot"}, "batch": {"批次登记", "Lot"}, "completion": {"采收完成", "Harvest of presale lot"},
+		"stream": {"直播登记", "Live stream"}, "product": {"商品登记", "Product"}, "plot": {"地块登记", "Plot"}, "batch": {"批次登记", "Lot"}, "completion": {"采收完成", "Harvest of presale lot"},
 		"log": {"生产记录", "Log entry"}, "certificate": {"承诺达标合格证", "Compliance certificate"}, "codepack": {"码包", "Code pack"},
 		"activation": {"激活", "Activation"}, "packchange": {"码包变更", "Code pack change"}, "inspection": {"检验", "Inspection"},
 		"review": {"评审", "Review"}, "consignment": {"托运委托", "Carrier appointed"}, "shipment": {"发运", "Shipment"}, "handover": {"交接", "Handover"}, "arrival": {"到货", "Arrival"},

@@ -31,6 +31,7 @@ func roles() []choice {
 		{string(trace.RoleRoomOperator), "直播间运营者", nil},
 		{string(trace.RoleHostAgency), "主播服务机构", []string{"MCN"}},
 		{string(trace.RoleConsumerDesk), "平台消费者服务", []string{"平台客服", "平台"}},
+		{string(trace.RolePlatformOperator), "平台直播处置员", nil},
 		{string(trace.RoleMonitor), "监测方", []string{"监测"}},
 		{string(trace.RoleConsumerPanel), "消费者评审团", []string{"评审团"}},
 		{string(trace.RoleScanner), "扫码服务", nil},
