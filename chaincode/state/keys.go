@@ -16,6 +16,10 @@ const (
 	KindGuardReady = "guardready" // {msp}: trace.GuardReady
 	KindFreeze     = "freeze"     // {subjectKind}/{subjectID}: trace.FreezeNumber
 
+	// The import of an earlier ledger, by the digest of that ledger's genesis block.
+	KindImport       = "import"       // {genesis}: trace.Import
+	KindImportClosed = "importclosed" // {genesis}: trace.ImportClosing
+
 	// Registry.
 	KindParty         = "party"         // {party}: trace.Party
 	KindStanding      = "standing"      // {party}: trace.Standing, the newest
@@ -78,6 +82,9 @@ const (
 	// A review builds on the level below it.
 	KindReviewLevels = "balance/review" // {gtin}/{lot}: trace.ReviewLevels
 
+	// Imported transactions are recorded one after the other, in the source's order.
+	KindImportProgress = "balance/import" // {genesis}: trace.ImportProgress
+
 	// Enforcement: what holds now; each step is also a fact.
 	KindRecallLot     = "recall/lot"     // {gtin}/{lot}: trace.Recall
 	KindRecallCodes   = "recall/codes"   // {pack}/{first, 7 digits}-{last, 7 digits}: trace.Recall
@@ -112,7 +119,7 @@ func partCount(kind string) int {
 		return 0
 	case KindGuardReady, KindParty, KindStanding, KindYieldCeiling, KindProduct, KindCodePack, KindShipment, KindSSCC,
 		KindPackStatus, KindPackCustody, KindUnitCustody, KindShipmentStatus, KindDeviceStatus, KindDelistProduct,
-		KindSuperseded, KindCompanyPrefix:
+		KindSuperseded, KindCompanyPrefix, KindImport, KindImportClosed, KindImportProgress:
 		return 1
 	case KindGuard, KindFreeze, KindLicence, KindRevocation, KindAccreditation, KindLimit, KindInterval, KindPlot,
 		KindBatch, KindCompletion, KindSegment, KindRule, KindBatchInputs, KindBatchCodes, KindRecallLot,

@@ -21,6 +21,10 @@ func kindOf(kind string) (recordKind, bool) {
 		return recordKind{words{"时段门", "Epoch"}, newOf[trace.Epoch], ""}, true
 	case state.KindGuardReady:
 		return recordKind{words{"机构守护键", "Guard"}, newOf[trace.GuardReady], ""}, true
+	case state.KindImport:
+		return recordKind{words{"迁入原账本", "Import of an earlier ledger"}, newOf[trace.Import], "registry:OpenImport"}, true
+	case state.KindImportClosed:
+		return recordKind{words{"迁入结束", "Import closed"}, newOf[trace.ImportClosing], "registry:CloseImport"}, true
 	case state.KindParty:
 		return recordKind{words{"主体", "Party"}, newOf[trace.Party], "registry:AdmitParty"}, true
 	case state.FactStanding:

@@ -119,7 +119,9 @@ func (d *decoder) transaction(raw []byte, number uint64, position int) (*transac
 		}
 		t.writes = append(t.writes, d.write(kv.GetKey(), kv.GetValue(), block.IsDelete(kv)))
 	}
-	t.refused = admit(t)
+	if t.refused = admit(t); t.refused == nil {
+		t.refused = t.asOriginal()
+	}
 	for i := range t.writes {
 		w := &t.writes[i]
 		if t.refused != nil || w.refused != nil || w.deleted {

@@ -29,7 +29,7 @@ const (
 
 // formatVersion changes with the layout or with what the fold derives; an index of
 // another version is rebuilt.
-const formatVersion = "traceledger index 2"
+const formatVersion = "traceledger index 3"
 
 // Scopes of lists.
 const scopeAll = ""

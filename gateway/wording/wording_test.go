@@ -71,7 +71,7 @@ func isCode(e ast.Expr) bool {
 // TestEveryRefusalHasChinese: a new format in the chaincode needs its sentence here.
 func TestEveryRefusalHasChinese(t *testing.T) {
 	have := map[string]bool{"%s: %s": true} // a field's name before another message
-	for _, list := range [][]sentence{ofForm(), ofPeople(), ofOrigin(), ofTransit(), ofJudging()} {
+	for _, list := range [][]sentence{ofForm(), ofPeople(), ofOrigin(), ofTransit(), ofJudging(), ofMoving()} {
 		for _, s := range list {
 			require.False(t, have[s.english], "twice: %s", s.english)
 			have[s.english] = true
