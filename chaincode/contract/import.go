@@ -128,21 +128,15 @@ func (s *submission) takeAsOf(genesis trace.Digest, raw []byte) error {
 	if err != nil {
 		return trace.Errorf(trace.CodeEvidence, "the original transaction does not hold: %v", err)
 	}
-	if err := rules.SameRequest(&source.SourceLedger, shown(original), s.asked(), rules.GuardsOf(s.method, s.Caller.Role)); err != nil {
+	if err := rules.SameRequest(&source.SourceLedger, original.Facts, s.asked(), rules.GuardsOf(s.method, s.Caller.Role)); err != nil {
 		return err
 	}
 	s.head.Original = &trace.Original{
 		Transaction: original.ID, Block: e.Block, Position: e.Position, Envelope: trace.DigestOf(e.Envelope), Imported: s.Now,
 	}
-	s.Now, s.Today = original.At, original.At.Date()
+	s.Now, s.Today = original.Facts.At, original.Facts.At.Date()
 	s.put(state.ImportProgressKey(genesis), progress)
 	return nil
-}
-
-func shown(t *evidence.Transaction) rules.OriginalFacts {
-	return rules.OriginalFacts{
-		Channel: t.Channel, Chaincode: t.Chaincode, MSP: t.MSP, Role: t.Role, Party: t.Party, At: t.At, Arguments: t.Arguments, Endorsers: t.Endorsers,
-	}
 }
 
 // asked is what this transaction is, in the terms of an original one.

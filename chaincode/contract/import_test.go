@@ -38,7 +38,7 @@ func readMove(t *testing.T, source, target *contracttest.Ledger) *move {
 		require.NoError(t, err)
 		for i, raw := range b.GetData().GetData() {
 			original, err := evidence.Read(raw)
-			if err != nil || flags[i] != peer.TxValidationCode_VALID || original.Chaincode != contracttest.Chaincode || !rules.Imported(string(original.Arguments[0])) {
+			if err != nil || flags[i] != peer.TxValidationCode_VALID || original.Facts.Chaincode != contracttest.Chaincode || !rules.Imported(string(original.Facts.Arguments[0])) {
 				continue
 			}
 			m.evidence = append(m.evidence, trace.Evidence{Block: int64(b.GetHeader().GetNumber()), Position: i, Envelope: raw})
@@ -83,9 +83,9 @@ func (m *move) take(i int, by *contracttest.Client, change func(arguments []stri
 	original, err := evidence.Read(m.evidence[i].Envelope)
 	require.NoError(m.t, err)
 	if by == nil {
-		by = m.as(original.Role, original.Party)
+		by = m.as(original.Facts.Role, original.Facts.Party)
 	}
-	arguments, e := []string{string(original.Arguments[0]), string(original.Arguments[1])}, m.evidence[i]
+	arguments, e := []string{string(original.Facts.Arguments[0]), string(original.Facts.Arguments[1])}, m.evidence[i]
 	if change != nil {
 		change(arguments, &e)
 	}
@@ -138,7 +138,7 @@ func TestImportOnTheLedger(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, original.ID, after.Original.Transaction)
 	require.Equal(t, trace.DigestOf(m.evidence[len(m.evidence)-1].Envelope), after.Original.Envelope)
-	require.Equal(t, original.At, after.Recorded, "the rules go on judging by the time at which it was known")
+	require.Equal(t, original.Facts.At, after.Recorded, "the rules go on judging by the time at which it was known")
 	require.Greater(t, after.Original.Imported, after.Recorded)
 	after.Original = nil
 	require.Equal(t, before, after, "the same record under the same key")

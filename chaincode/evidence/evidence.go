@@ -26,21 +26,16 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"google.golang.org/protobuf/proto"
 
+	"traceledger/chaincode/rules"
 	"traceledger/chaincode/trace"
 )
 
 // Transaction is one original transaction. What it says is shown only once Check has
 // returned nil.
 type Transaction struct {
-	ID                 trace.Digest
-	At                 trace.Time // by its writer's clock, which the peers there checked
-	Channel, Chaincode string
-	Arguments          [][]byte // the method first
-	MSP                string
-	Role               trace.Role
-	Party              trace.PartyID
-	// Endorsers are the organisations of which a peer endorsed, sorted; set by Check.
-	Endorsers []string
+	ID trace.Digest
+	// Facts are what it shows. Endorsers are set by Check.
+	Facts rules.OriginalFacts
 
 	creator            *x509.Certificate
 	payload, signature []byte
@@ -80,19 +75,19 @@ func (t *Transaction) readHeaders(h *common.Header) error {
 	if channel.GetTxId() != hex.EncodeToString(id[:]) {
 		return fmt.Errorf("its id is %q, must be %x", channel.GetTxId(), id)
 	}
-	t.ID, t.At, t.Channel = id, trace.TimeOf(channel.GetTimestamp().AsTime()), channel.GetChannelId()
+	t.ID, t.Facts.At, t.Facts.Channel = id, trace.TimeOf(channel.GetTimestamp().AsTime()), channel.GetChannelId()
 	return t.readCreator(signature.GetCreator())
 }
 
 func (t *Transaction) readCreator(serialized []byte) (err error) {
-	if t.MSP, t.creator, err = member(serialized); err != nil {
+	if t.Facts.MSP, t.creator, err = member(serialized); err != nil {
 		return err
 	}
 	attributes, err := attrmgr.New().GetAttributesFromCert(t.creator)
 	if err != nil {
 		return fmt.Errorf("its writer's certificate: %w", err)
 	}
-	t.Role, t.Party = trace.Role(attributes.Attrs[trace.AttributeRole]), trace.PartyID(attributes.Attrs[trace.AttributeParty])
+	t.Facts.Role, t.Facts.Party = trace.Role(attributes.Attrs[trace.AttributeRole]), trace.PartyID(attributes.Attrs[trace.AttributeParty])
 	return nil
 }
 
@@ -115,7 +110,7 @@ func (t *Transaction) readAction(payload *common.Payload) error {
 	if err := into("invocation", proposal.GetInput(), spec); err != nil {
 		return err
 	}
-	t.Chaincode, t.Arguments = spec.GetChaincodeSpec().GetChaincodeId().GetName(), spec.GetChaincodeSpec().GetInput().GetArgs()
+	t.Facts.Chaincode, t.Facts.Arguments = spec.GetChaincodeSpec().GetChaincodeId().GetName(), spec.GetChaincodeSpec().GetInput().GetArgs()
 
 	response := &peer.ProposalResponsePayload{}
 	t.response, t.endorsements = action.GetAction().GetProposalResponsePayload(), action.GetAction().GetEndorsements()
@@ -136,24 +131,24 @@ func (t *Transaction) readAction(payload *common.Payload) error {
 // certificates of the ledger's authorities. Certificates are taken as of their own
 // time: whether one had expired was that ledger's to judge.
 func (t *Transaction) Check(authorities []trace.SourceAuthority) error {
-	if err := issued(t.MSP, t.creator, authorities); err != nil {
+	if err := issued(t.Facts.MSP, t.creator, authorities); err != nil {
 		return fmt.Errorf("its writer: %w", err)
 	}
 	if err := signed(t.creator, sha256.Sum256(t.payload), t.signature); err != nil {
 		return fmt.Errorf("its writer: %w", err)
 	}
-	t.Endorsers = nil
+	t.Facts.Endorsers = nil
 	for _, e := range t.endorsements {
 		mspID, certificate, err := member(e.GetEndorser())
 		if err != nil || !slices.Contains(certificate.Subject.OrganizationalUnit, "peer") || issued(mspID, certificate, authorities) != nil {
 			continue
 		}
 		if signed(certificate, sha256.Sum256(append(bytes.Clone(t.response), e.GetEndorser()...)), e.GetSignature()) == nil {
-			t.Endorsers = append(t.Endorsers, mspID)
+			t.Facts.Endorsers = append(t.Facts.Endorsers, mspID)
 		}
 	}
-	slices.Sort(t.Endorsers)
-	t.Endorsers = slices.Compact(t.Endorsers)
+	slices.Sort(t.Facts.Endorsers)
+	t.Facts.Endorsers = slices.Compact(t.Facts.Endorsers)
 	return nil
 }
 

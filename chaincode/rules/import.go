@@ -107,12 +107,12 @@ func TakeImport(source *trace.SourceLedger, progress trace.ImportProgress, e *tr
 // OriginalFacts is what an original transaction shows.
 type OriginalFacts struct {
 	Channel, Chaincode string
-	MSP                string
+	MSP                string // of its writer
 	Role               trace.Role
 	Party              trace.PartyID
-	At                 trace.Time
-	Arguments          [][]byte
-	Endorsers          []string // organisations whose peers' endorsement holds
+	At                 trace.Time // by its writer's clock, which the peers there checked
+	Arguments          [][]byte   // the method first
+	Endorsers          []string   // organisations of which a peer endorsed, sorted
 }
 
 // SameRequest decides whether an original transaction shows this very request, by the

@@ -81,7 +81,7 @@ func (i *importer) run(ctx context.Context) error {
 	if err := i.mayImport(ctx); err != nil {
 		return err
 	}
-	if err := i.keepFiles(ctx); err != nil {
+	if err := errors.Join(i.keepFiles(ctx), i.takeOver()); err != nil {
 		return err
 	}
 	if err := i.prepare(ctx); err != nil {
@@ -122,7 +122,8 @@ func (i *importer) mayImport(ctx context.Context) error {
 	return err
 }
 
-// keepFiles puts the archive's files into the store before any record names them.
+// keepFiles puts the archive's files and the original transactions into the store, before
+// any record names them.
 func (i *importer) keepFiles(ctx context.Context) error {
 	for _, f := range i.archive.Manifest.Files {
 		if err := ctx.Err(); err != nil {
@@ -147,6 +148,17 @@ func (i *importer) keepFiles(ctx context.Context) error {
 			return err
 		}
 	}
+	return i.archive.Transactions(ctx, 0, func(t archive.Transaction) error {
+		if _, found, err := i.store.Files().Stat(store.Hash(trace.DigestOf(t.Evidence.Envelope))); err != nil || found {
+			return err
+		}
+		_, err := i.store.Files().Keep(t.Evidence.Envelope, store.About{MediaType: "application/octet-stream"})
+		return err
+	})
+}
+
+// takeOver copies what the source's store alone has.
+func (i *importer) takeOver() error {
 	if i.flags.fromStore == "" {
 		return nil
 	}
@@ -304,14 +316,12 @@ func (i *importer) records(ctx context.Context) (imported int64, err error) {
 	}
 }
 
-// record keeps the original as a file and records its request again.
+// record records a transaction's request again.
 func (i *importer) record(ctx context.Context, t archive.Transaction) error {
-	name := enrolmentName(t.By.Party, t.By.Role)
-	id, err := i.enrolled(name, t.By.MSP, t.By.Role, t.By.Party)
+	by := t.By.Facts
+	name := enrolmentName(by.Party, by.Role)
+	id, err := i.enrolled(name, by.MSP, by.Role, by.Party)
 	if err != nil {
-		return err
-	}
-	if _, err := i.store.Files().Keep(t.Evidence.Envelope, store.About{MediaType: "application/octet-stream"}); err != nil {
 		return err
 	}
 	proof, err := json.Marshal(t.Evidence)
@@ -320,7 +330,7 @@ func (i *importer) record(ctx context.Context, t archive.Transaction) error {
 	}
 	call := ledger.Call{
 		Contract: t.Method.Contract, Method: t.Method.Name, Arguments: t.Arguments,
-		Transient: map[string][]byte{trace.TransientEvidence: proof}, Endorsers: endorsersOf(t.Method, t.By.Role),
+		Transient: map[string][]byte{trace.TransientEvidence: proof}, Endorsers: endorsersOf(t.Method, by.Role),
 		IdempotencyKey: fmt.Sprintf("import %s %d", i.genesis(), t.Evidence.Index),
 	}
 	if t.Method.Transient != "" {

@@ -35,7 +35,7 @@ func runVerify(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(out, "verified %d blocks in %s: header chain, data hashes, signatures, endorsements, validity\n", eng.Height(), time.Since(began).Round(time.Millisecond))
-	return nil
+	return verifyOriginals(ctx, cfg, eng, out)
 }
 
 // runBackup copies the store of a stopped house: outbox, files, tokens, scan counts.
