@@ -42,7 +42,11 @@ func runExport(ctx context.Context, args []string, out io.Writer) (err error) {
 		return err
 	}
 	fmt.Fprintf(out, "exported %d transactions of %d blocks, %d files, to %s\n", m.Count, m.Height, len(m.Files), to)
-	fmt.Fprintf(out, "ledger %s, tip %s\n", m.Genesis, m.Tip)
+	digest, err := m.Digest()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "ledger %s, tip %s\narchive %s\n", m.Genesis, m.Tip, digest)
 	return nil
 }
 

@@ -23,7 +23,7 @@ import (
 
 // importFlags are what import takes beside the configuration.
 type importFlags struct {
-	archive, source, fromStore string
+	archive, digest, fromStore string
 	check, wait                bool
 }
 
@@ -34,7 +34,7 @@ func runImport(ctx context.Context, args []string, out io.Writer) (err error) {
 	var flags importFlags
 	cfg, err := readConfig("import", args, func(f *flag.FlagSet) {
 		f.StringVar(&flags.archive, "archive", "", "folder that export has written")
-		f.StringVar(&flags.source, "source", "", "the ledger it must be of, as export printed it")
+		f.StringVar(&flags.digest, "digest", "", "what the archive must be, as export printed it")
 		f.BoolVar(&flags.check, "check", false, "only verify the archive")
 		f.BoolVar(&flags.wait, "wait", false, "wait for other organisations to import what their parties wrote")
 		f.StringVar(&flags.fromStore, "from-store", "", "backup of the source's store: take over codes' seeds, contacts and scan counts")
@@ -50,8 +50,8 @@ func runImport(ctx context.Context, args []string, out io.Writer) (err error) {
 		return err
 	}
 	m := a.Manifest
-	if flags.source != "" && flags.source != m.Genesis.String() {
-		return trace.Errorf(archive.CodeContent, "the archive is of ledger %s, not of %s", m.Genesis, flags.source)
+	if flags.digest != "" && flags.digest != a.Digest.String() {
+		return trace.Errorf(archive.CodeContent, "this is archive %s, not %s", a.Digest, flags.digest)
 	}
 	fmt.Fprintf(out, "verified %d transactions of %d blocks, %d files: ledger %s\n", m.Count, m.Height, len(m.Files), m.Genesis)
 	if flags.check {
@@ -289,7 +289,7 @@ func (i *importer) records(ctx context.Context) (imported int64, err error) {
 				return errElsewhere
 			}
 			imported++
-			if now := time.Now(); now.Sub(told) > 5*time.Second {
+			if now := time.Now(); imported%50 == 0 || now.Sub(told) > 5*time.Second {
 				told = now
 				fmt.Fprintf(i.out, "imported %d of %d\n", t.Evidence.Index+1, i.archive.Manifest.Count)
 			}

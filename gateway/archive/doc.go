@@ -11,6 +11,7 @@
 // The package submits nothing and knows no ledger engine.
 //
 //	manifest.json   what is here, with hashes (Manifest)
+//	manifest.sha256 the manifest's hash, for damage that nothing else would show
 //	blocks          every common.Block from 0 on, each behind its length as a varint
 //	files/HASH      a file by the SHA-256 of its bytes
 package archive

@@ -60,11 +60,22 @@ func Export(ctx context.Context, dir string, l Ledger) (*Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &m, writeSynced(filepath.Join(dir, manifestName), func(w io.Writer) error {
-		_, err := w.Write(content)
-		return err
-	})
+	for _, f := range []struct {
+		name    string
+		content []byte
+	}{{sealName, sealOf(content)}, {manifestName, content}} {
+		if err := writeSynced(filepath.Join(dir, f.name), func(w io.Writer) error {
+			_, err := w.Write(f.content)
+			return err
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return &m, nil
 }
+
+// sealOf is what the seal holds.
+func sealOf(manifest []byte) []byte { return []byte(trace.DigestOf(manifest).String() + "\n") }
 
 func exportBlocks(ctx context.Context, path string, l Ledger, c *chain) (hash trace.Digest, size int64, err error) {
 	digest := sha256.New()

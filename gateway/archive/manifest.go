@@ -14,6 +14,7 @@ const format = "traceledger archive 1"
 // Names within the folder.
 const (
 	manifestName = "manifest.json"
+	sealName     = "manifest.sha256"
 	blocksName   = "blocks"
 	filesName    = "files"
 )
@@ -47,6 +48,12 @@ type File struct {
 func (m *Manifest) encode() ([]byte, error) {
 	content, err := json.MarshalIndent(m, "", " ")
 	return append(content, '\n'), err
+}
+
+// Digest is the SHA-256 of the manifest as it is written.
+func (m *Manifest) Digest() (trace.Digest, error) {
+	content, err := m.encode()
+	return trace.DigestOf(content), err
 }
 
 func readManifest(content []byte) (*Manifest, error) {

@@ -2,6 +2,7 @@ package archive
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -41,6 +42,13 @@ func Open(ctx context.Context, dir string) (*Archive, error) {
 	if err != nil {
 		return nil, trace.Errorf(CodeIncomplete, "%s has no %s: the export did not end, or this is no archive", dir, manifestName)
 	}
+	seal, err := os.ReadFile(filepath.Join(dir, sealName))
+	if err != nil {
+		return nil, trace.Errorf(CodeIncomplete, "%s is missing", sealName)
+	}
+	if !bytes.Equal(seal, sealOf(content)) {
+		return nil, trace.Errorf(CodeHash, "%s is not the one that %s names", manifestName, sealName)
+	}
 	m, err := readManifest(content)
 	if err != nil {
 		return nil, err
@@ -61,7 +69,7 @@ func Open(ctx context.Context, dir string) (*Archive, error) {
 
 // checkNames compares what is in the folder with what the manifest names.
 func (a *Archive) checkNames() error {
-	expected := map[string]bool{manifestName: true, blocksName: true, filesName: true}
+	expected := map[string]bool{manifestName: true, sealName: true, blocksName: true, filesName: true}
 	for i, f := range a.Manifest.Files {
 		if i > 0 && a.Manifest.Files[i-1].Hash.String() >= f.Hash.String() {
 			return trace.Errorf(CodeFormat, "%s: files are not in order at %s", manifestName, f.Hash)
@@ -113,12 +121,11 @@ func (a *Archive) checkBlocks(ctx context.Context) error {
 		return err
 	}
 	if trace.Digest(digest.Sum(nil)) != a.Manifest.Blocks {
+		where := ""
 		if broken != nil {
-			broken = fmt.Errorf(" (%w)", broken)
-		} else {
-			broken = errors.New("")
+			where = fmt.Sprintf(" (%v)", broken)
 		}
-		return trace.Errorf(CodeHash, "%s is not the file that the manifest names%v", blocksName, broken)
+		return trace.Errorf(CodeHash, "%s is not the file that the manifest names%s", blocksName, where)
 	}
 	if broken != nil {
 		return broken
@@ -254,7 +261,7 @@ func readBlocks(from io.Reader, handle func(*common.Block) error) error {
 	r := bufio.NewReaderSize(from, 1<<20)
 	for number := 0; ; number++ {
 		size, err := binary.ReadUvarint(r)
-		if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err == nil && size > maxBlock {

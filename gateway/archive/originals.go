@@ -83,7 +83,7 @@ func (o *Originals) transaction(t *block.Transaction) error {
 	}
 	o.Closed = o.Closed || string(arguments[0]) == "registry:CloseImport"
 	if !moves(set) || o.Source == nil {
-		return nil
+		return nil // the read model admits no original here
 	}
 	for _, w := range set.Public.GetWrites() {
 		for _, h := range originals(w.GetValue()) {
