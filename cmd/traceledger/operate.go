@@ -15,7 +15,8 @@ import (
 	"traceledger/gateway/store"
 )
 
-// runVerify walks the whole chain of a stopped house.
+// runVerify walks the whole chain of a stopped house, and holds imported records to their
+// originals.
 func runVerify(ctx context.Context, args []string, out io.Writer) error {
 	cfg, err := readConfig("verify", args, nil)
 	if err != nil {
