@@ -189,3 +189,54 @@ func scanPaths(printed, base string) []string {
 	}
 	return out
 }
+
+// TestMoveByTwoOrganisations has each of two gateways import what its own parties wrote,
+// onto a ledger that both reach over TLS: neither can do the other's part.
+func TestMoveByTwoOrganisations(t *testing.T) {
+	source := newHouse(t, trace.RoleRegulator, trace.RoleFactory)
+	source.start("serve")
+	source.furnish()
+	source.must(trace.RoleFactory, "/batches", "LOT-1", lotRequest(trace.TimeOf(time.Now())-3_600_000, "LOT-1"))
+	source.must(trace.RoleRegulator, "/standings", "suspend", map[string]any{
+		"claimed": trace.TimeOf(time.Now()), "party": "the-factory", "status": "suspended", "reason": "检查",
+	})
+	source.stop()
+	folder := filepath.Join(t.TempDir(), "archive")
+	source.command("export", "-to", folder)
+
+	target, office, factory := newHouse(t), newHouse(t), newHouse(t)
+	enrol := func(role trace.Role, party string, to *house) {
+		target.command("enrol", "-role", string(role), "-party", party, "-to", filepath.Join(to.data, "wallet"))
+	}
+	for _, gateway := range []*house{office, factory} {
+		enrol(trace.RoleScanner, readerParty, gateway)
+	}
+	enrol(trace.RoleRegulator, operatorParty, office)
+	enrol(trace.RoleRegulator, "the-regulator", office)
+	enrol(trace.RoleFactory, "the-factory", factory)
+	target.start("ledger", "-ledger-addr", freeAddress(t))
+	args := []string{"-archive", folder, "-connection", filepath.Join(target.data, connectionName)}
+
+	_, said, err := factory.try("import", args...)
+	require.Error(t, err)
+	require.Contains(t, said, "UNKNOWN_IDENTITY")
+	_, said, err = office.try("import", args...)
+	require.Error(t, err)
+	require.Contains(t, said, "the-factory@factory")
+
+	ends := make(chan string, 2)
+	for _, gateway := range []*house{office, factory} {
+		go func() {
+			printed, said, err := gateway.try("import", append(args, "-wait")...)
+			if err != nil {
+				printed += said
+			}
+			ends <- printed
+		}()
+	}
+	for range 2 {
+		counts := compared.FindStringSubmatch(<-ends)
+		require.NotNil(t, counts)
+		require.Equal(t, "7", counts[1])
+	}
+}
