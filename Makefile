@@ -16,7 +16,7 @@ BUILD := CGO_ENABLED=0 GOGC=400 $(GO) build -tags nomsgpack -ldflags "-s -w"
 # Packages whose tests need neither a browser, nor a Fabric network, nor more than
 # a few seconds: what `make check` runs.
 QUICK := ./chaincode/... ./network/block/... ./network/validation/... \
-         ./gateway/api/... ./gateway/wallet/... ./gateway/ingest/... ./gateway/label/... ./gateway/wording/... ./fixtures/...
+         ./gateway/api/... ./gateway/archive/... ./gateway/wallet/... ./gateway/ingest/... ./gateway/label/... ./gateway/wording/... ./fixtures/...
 
 .PHONY: run build network contracts check test bench soak packages fabric clean
 
@@ -65,7 +65,7 @@ bench: build contracts $(if $(filter-out net%,$(ONLY)),,packages fabric)
 # nodes are killed a hundred times, and each parser fuzzed for FUZZTIME.
 FUZZTIME ?= 60s
 FUZZ := chaincode/trace:FuzzReadings chaincode/rules:FuzzSegment chaincode/rules:FuzzSerial \
-        chaincode/contract:FuzzArguments chaincode/state:FuzzKey network/block:FuzzParseEnvelope \
+        chaincode/contract:FuzzArguments chaincode/evidence:FuzzRead chaincode/state:FuzzKey network/block:FuzzParseEnvelope \
         gateway/index:FuzzEnvelope gateway/ingest/sheet:FuzzCSV gateway/ingest/sheet:FuzzXLSX \
         scanner-api:FuzzAddresses
 soak: packages fabric

@@ -55,6 +55,7 @@ func (s *stub) GetMultipleStates(keys ...string) ([][]byte, error) {
 func (s *stub) PutState(key string, value []byte) error              { s.writes[key] = value; return nil }
 func (s *stub) SetStateValidationParameter(_ string, _ []byte) error { return nil }
 func (s *stub) SetEvent(string, []byte) error                        { return nil }
+func (s *stub) GetTransient() (map[string][]byte, error)             { return nil, nil }
 func (s *stub) GetFunctionAndParameters() (string, []string) {
 	parameters := make([]string, 0, len(s.arguments))
 	for _, a := range s.arguments[1:] {

@@ -30,7 +30,8 @@ type submission struct {
 	Caller Caller
 	// Party is the caller's registration; nil only while bootstrapping (see admitted).
 	Party *trace.Party
-	// Now is the transaction's time, Today its civil day at +08:00.
+	// Now is the transaction's time, of an imported one the original's; Today is its civil
+	// day at +08:00.
 	Now   trace.Time
 	Today trace.Date
 	// Result goes into the receipt: the contract's finding where it makes one.
@@ -143,6 +144,12 @@ func (s *submission) passGates(request any) error {
 	}
 	if channel {
 		return nil
+	}
+	if isImportMethod(request) { // there may be no registry yet
+		return nil
+	}
+	if err := s.passImport(epoch.Import); err != nil {
+		return err
 	}
 	return s.admitted(request)
 }

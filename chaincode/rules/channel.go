@@ -15,7 +15,11 @@ func NextEpoch(current *trace.Epoch, number int64, now trace.Time) (*trace.Epoch
 	if number != want {
 		return nil, trace.Errorf(trace.CodeState, "number %d: the next epoch is %d", number, want)
 	}
-	return &trace.Epoch{Number: number, Touched: now}, nil
+	next := &trace.Epoch{Number: number, Touched: now}
+	if current != nil {
+		next.Import = current.Import
+	}
+	return next, nil
 }
 
 // CheckGuard decides whether a guard may be installed. joined is nil unless the

@@ -16,6 +16,10 @@ const (
 	KindGuardReady = "guardready" // {msp}: trace.GuardReady
 	KindFreeze     = "freeze"     // {subjectKind}/{subjectID}: trace.FreezeNumber
 
+	// The import of an earlier ledger, by the digest of that ledger's genesis block.
+	KindImport       = "import"       // {genesis}: trace.Import
+	KindImportClosed = "importclosed" // {genesis}: trace.ImportClosing
+
 	// Registry.
 	KindOrganisation    = "organisation"    // {msp}: trace.Organisation, of one that joined later
 	KindOrganisationEnd = "organisationend" // {msp}: trace.OrganisationEnd
@@ -91,6 +95,8 @@ const (
 
 	// A step of a ladder builds on the one below it, and no violation carries two.
 	KindLadder = "balance/ladder" // {stream}/{host}: trace.LadderState
+	// Imported transactions are recorded one after the other, in the source's order.
+	KindImportProgress = "balance/import" // {genesis}: trace.ImportProgress
 
 	// Enforcement: what holds now; each step is also a fact.
 	KindRecallLot     = "recall/lot"     // {gtin}/{lot}: trace.Recall
@@ -127,7 +133,8 @@ func partCount(kind string) int {
 		return 0
 	case KindGuardReady, KindParty, KindStanding, KindYieldCeiling, KindProduct, KindCodePack, KindShipment, KindSSCC,
 		KindPackStatus, KindPackCustody, KindUnitCustody, KindShipmentStatus, KindDeviceStatus, KindDelistProduct,
-		KindSuperseded, KindCompanyPrefix, KindOrganisation, KindOrganisationEnd, KindStream, KindStreamClose:
+		KindSuperseded, KindCompanyPrefix, KindOrganisation, KindOrganisationEnd, KindStream, KindStreamClose,
+		KindImport, KindImportClosed, KindImportProgress:
 		return 1
 	case KindGuard, KindFreeze, KindLicence, KindRevocation, KindAccreditation, KindLimit, KindInterval, KindPlot,
 		KindBatch, KindCompletion, KindSegment, KindRule, KindBatchInputs, KindBatchCodes, KindRecallLot,

@@ -41,6 +41,8 @@ const (
 	CodeState           Code = "STATE"            // the subject's state does not allow this step
 	CodeRecalled        Code = "RECALLED"         // the subject or an ancestor is recalled
 	CodeNotReady        Code = "NOT_READY"        // the channel is not initialised (epoch or guards)
+	CodeImport          Code = "IMPORT"           // an import is open and this is none of it, or the other way round
+	CodeEvidence        Code = "EVIDENCE"         // the original transaction does not show what is imported
 
 	// What the rules refuse.
 	CodeChronology   Code = "CHRONOLOGY"     // times contradict each other or the record's order

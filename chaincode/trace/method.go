@@ -45,6 +45,8 @@ func Methods() []Method {
 		{"registry", "InstallGuard", "/guards", regulator, nil, "", newOf[InstallGuardRequest], "设立机构守护键", "Install an organisation's guard"},
 		{"registry", "AdmitOrganisation", "/organisations", regulator, nil, "", newOf[AdmitOrganisationRequest], "接纳机构", "Admit an organisation"},
 		{"registry", "EndOrganisation", "/organisation-ends", regulator, nil, "", newOf[EndOrganisationRequest], "终止机构资格", "End an organisation's membership"},
+		{"registry", "OpenImport", "/imports", regulator, MSPs(), "", newOf[OpenImportRequest], "开始迁入原账本", "Open the import of an earlier ledger"},
+		{"registry", "CloseImport", "/import-closings", regulator, MSPs(), "", newOf[CloseImportRequest], "结束迁入原账本", "Close the import of an earlier ledger"},
 		{"registry", "AdmitParty", "/parties", regulator, nil, "", newOf[AdmitPartyRequest], "登记主体", "Admit a party"},
 		{"registry", "SetStanding", "/standings", regulator, nil, "", newOf[SetStandingRequest], "暂停或恢复主体", "Suspend or restore a party"},
 		{"registry", "GrantLicence", "/licences", regulator, nil, "", newOf[GrantLicenceRequest], "登记许可证", "Put a licence on file"},

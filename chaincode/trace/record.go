@@ -32,13 +32,15 @@ type Head struct {
 	Party            PartyID `json:"party"`            // trace.party of the certificate
 	Role             Role    `json:"role"`             // trace.role of the certificate
 	Claimed          Time    `json:"claimed"`          // by the writer's word
-	Recorded         Time    `json:"recorded"`         // the transaction's time
+	Recorded         Time    `json:"recorded"`         // the transaction's time; of an imported record the original one's
 	Freeze           int     `json:"freeze,omitempty"` // freeze number of the subject when written
 	Corrects         Key     `json:"corrects,omitempty"`
 	CorrectionReason string  `json:"correctionReason,omitempty"`
 	// Request is the SHA-256 of the request's canonical JSON (the decoded request
 	// encoded again): it tells a retry from another content under the same id.
 	Request Digest `json:"request"`
+	// Original is set on a record that was imported from an earlier ledger.
+	Original *Original `json:"original,omitempty"`
 }
 
 // Receipt is what every submitting method answers.

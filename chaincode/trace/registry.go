@@ -12,6 +12,8 @@ type TouchEpochRequest struct {
 type Epoch struct {
 	Number  int64 `json:"number"`
 	Touched Time  `json:"touched"`
+	// Import is nil on a channel that was never opened for an import.
+	Import *ImportGate `json:"import,omitempty"`
 }
 
 // InstallGuardRequest makes one organisation's guard key with its key-level

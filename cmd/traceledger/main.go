@@ -8,6 +8,8 @@
 //	enrol   issue an identity of a ledger into a wallet
 //	verify  walk a ledger's chain and check every hash, signature and validity
 //	backup  copy the data of a stopped or running house consistently
+//	export  write a whole ledger into an archive, to move it
+//	import  verify an archive and record it again on another ledger
 //	dump    write the read model's ordered keys and values, to compare rebuilds
 //	token   make, list or revoke access tokens
 //	network operate a consortium's Fabric network: up, status, down and the like
@@ -43,6 +45,8 @@ func commands() []command {
 		{"enrol", "issue an identity of a ledger into a wallet", runEnrol},
 		{"verify", "check every hash, signature and validity of the chain", runVerify},
 		{"backup", "copy the data that cannot be rebuilt", runBackup},
+		{"export", "write a whole ledger into an archive, to move it", runExport},
+		{"import", "verify an archive and record it again on another ledger", runImport},
 		{"dump", "write the read model in order", runDump},
 		{"bench", "measure this machine, each figure beside its comparison", runBench},
 		{"network", "operate a consortium's Fabric network: up, status, down and the like", runNetwork},

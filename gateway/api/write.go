@@ -11,6 +11,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"traceledger/chaincode/state"
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/index"
 	"traceledger/gateway/ledger"
@@ -133,14 +134,15 @@ func (a *API) recorded(ctx context.Context, refusal error) (Written, error) {
 		return Written{}, errors.Join(refusal, err)
 	}
 	var made struct {
-		ID        string          `json:"id"`
 		Judgement trace.Judgement `json:"judgement"`
 	}
-	if err := json.Unmarshal(record.Value, &made); err != nil {
-		return Written{}, err
+	if record.Value[0] == '{' { // a standard is a list of its versions
+		if err := json.Unmarshal(record.Value, &made); err != nil {
+			return Written{}, err
+		}
 	}
 	return Written{
-		Receipt:     trace.Receipt{Record: key, ID: made.ID, Result: string(made.Judgement)},
+		Receipt:     trace.Receipt{Record: key, ID: state.LastPart(key), Result: string(made.Judgement)},
 		Transaction: record.TransactionID,
 		Block:       record.Block,
 	}, nil

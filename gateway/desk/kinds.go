@@ -25,6 +25,10 @@ func kindOf(kind string) (recordKind, bool) {
 		return recordKind{words{"加入的机构", "Organisation that joined"}, newOf[trace.Organisation], "registry:AdmitOrganisation"}, true
 	case state.KindOrganisationEnd:
 		return recordKind{words{"机构资格终止", "End of a membership"}, newOf[trace.OrganisationEnd], "registry:EndOrganisation"}, true
+	case state.KindImport:
+		return recordKind{words{"迁入原账本", "Import of an earlier ledger"}, newOf[trace.Import], "registry:OpenImport"}, true
+	case state.KindImportClosed:
+		return recordKind{words{"迁入结束", "Import closed"}, newOf[trace.ImportClosing], "registry:CloseImport"}, true
 	case state.KindParty:
 		return recordKind{words{"主体", "Party"}, newOf[trace.Party], "registry:AdmitParty"}, true
 	case state.FactStanding:

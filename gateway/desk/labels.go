@@ -306,6 +306,22 @@ func labelOfGoods(name string) (fieldLabel, bool) {
 		return label("数量", "Count")
 	case "root":
 		return label("默克尔树根", "Merkle root", "64 位十六进制", "64 hexadecimal digits")
+	case "genesis":
+		return label("原账本创世块散列", "Genesis block of the source")
+	case "height":
+		return label("原账本块数", "Blocks of the source")
+	case "tip":
+		return label("原账本末块散列", "Last block of the source")
+	case "channel":
+		return label("原通道", "Channel of the source")
+	case "chaincode":
+		return label("原链码", "Chaincode of the source")
+	case "authorities":
+		return label("原账本的签发机构", "Authorities of the source")
+	case "certificates":
+		return label("签发机构证书", "Authorities' certificates")
+	case "archive":
+		return label("归档清单散列", "Manifest of the archive")
 	case "leafFile":
 		return label("叶散列文件", "Leaf file")
 	case "sscc":

@@ -223,6 +223,13 @@ type recordBody struct {
 	Correct     string // form that corrects it, for its writer
 	Next        []link // forms that answer to it
 	Late        string
+	Original    *originalBody
+}
+
+// originalBody says which transaction of an earlier ledger a record was imported from.
+type originalBody struct {
+	Transaction, Imported, Envelope string
+	Block                           int64
 }
 
 func (d *Desk) record(w http.ResponseWriter, r *http.Request, v visit) {
@@ -239,6 +246,9 @@ func (d *Desk) record(w http.ResponseWriter, r *http.Request, v visit) {
 		Key: key, Kind: kindName(rec.Kind).in(v.lang), Party: string(rec.Party), Name: d.partyName(v.lang, rec.Party),
 		Role: roleName(rec.Role).in(v.lang), MSP: organisation(rec.MSP).in(v.lang), Claimed: clock(rec.Claimed), Recorded: clock(rec.Recorded),
 		Transaction: rec.TransactionID, Block: rec.Block, Position: rec.Position, Public: d.publicPage(key),
+	}
+	if o := rec.Original; o != nil {
+		body.Original = &originalBody{o.Transaction.String(), clock(o.Imported), o.Envelope.String(), o.Block}
 	}
 	for _, e := range rec.Endorsers {
 		body.Endorsers = append(body.Endorsers, organisation(e).in(v.lang))

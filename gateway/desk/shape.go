@@ -73,7 +73,8 @@ func (m member) widget() widget {
 	case reflect.TypeFor[trace.Decimal](), reflect.TypeFor[*trace.Decimal]():
 		return widgetDecimal
 	case reflect.TypeFor[trace.Digest]():
-		if m.name == "root" || m.name == "previous" {
+		switch m.name {
+		case "root", "previous", "genesis", "tip", "archive": // of no file that could be uploaded
 			return widgetText
 		}
 		return widgetFile

@@ -125,6 +125,9 @@ func (d *decoder) transaction(raw []byte, number uint64, position int) (*transac
 	if t.joined = !trace.Founding(t.writer.msp); !t.joined {
 		t.refused = admit(t, t.writer.msp)
 	}
+	if t.refused == nil {
+		t.refused = t.asOriginal()
+	}
 	for i := range t.writes {
 		w := &t.writes[i]
 		if t.refused != nil || w.refused != nil || w.deleted {

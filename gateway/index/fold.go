@@ -79,7 +79,7 @@ func (f *fold) add(b *decodedBlock) error {
 }
 
 func (f *fold) transaction(t *transaction) error {
-	if t.joined {
+	if t.joined && t.refused == nil {
 		refused, err := f.admitJoined(t)
 		if err != nil {
 			return err

@@ -30,7 +30,7 @@ const (
 
 // formatVersion changes with the layout or with what the fold derives; an index of
 // another version is rebuilt.
-const formatVersion = "traceledger index 4"
+const formatVersion = "traceledger index 5"
 
 // Scopes of lists.
 const scopeAll = ""

@@ -2,8 +2,10 @@ package index
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"traceledger/chaincode/rules"
 	"traceledger/chaincode/state"
 	"traceledger/chaincode/trace"
 )
@@ -67,6 +69,9 @@ func kinds() (map[string]*kind, error) {
 
 	add(natureRecord, state.KindOrganisation, relateOrganisation, "registry:AdmitOrganisation")
 	add(natureRecord, state.KindOrganisationEnd, relateOrganisationEnd, "registry:EndOrganisation")
+	add(natureRecord, state.KindImport, nil, "registry:OpenImport")
+	add(natureRecord, state.KindImportClosed, nil, "registry:CloseImport")
+
 	add(natureRecord, state.KindParty, relateParty, "registry:AdmitParty")
 	add(natureRecord, factID(state.FactStanding), nil, "registry:SetStanding")
 	with(natureState, state.KindStanding, relateParty, factID(state.FactStanding))
@@ -133,5 +138,15 @@ func kinds() (map[string]*kind, error) {
 	with(natureState, state.KindRecallCodes, relatePack, factID(state.FactAction))
 	with(natureState, state.KindDelistProduct, relateDelistedProduct, factID(state.FactAction))
 	with(natureState, state.KindDelistLot, relateLot, factID(state.FactAction))
+
+	// Whatever is imported moves the import on.
+	var imported []string
+	for id, k := range table {
+		if len(k.with) == 0 && rules.Imported(k.call.Transaction()) {
+			imported = append(imported, id)
+		}
+	}
+	slices.Sort(imported)
+	with(natureBalance, state.KindImportProgress, nil, imported...)
 	return table, missing
 }

@@ -30,11 +30,13 @@ type edge struct {
 
 // head is what the fold reads of a record's trace.Head.
 type head struct {
-	MSP      string        `json:"msp"`
-	Party    trace.PartyID `json:"party"`
-	Role     trace.Role    `json:"role"`
-	Claimed  trace.Time    `json:"claimed"`
-	Corrects trace.Key     `json:"corrects"`
+	MSP      string          `json:"msp"`
+	Party    trace.PartyID   `json:"party"`
+	Role     trace.Role      `json:"role"`
+	Claimed  trace.Time      `json:"claimed"`
+	Corrects trace.Key       `json:"corrects"`
+	Recorded trace.Time      `json:"recorded"`
+	Original *trace.Original `json:"original"`
 }
 
 func (l *links) edge(r relation, from, to string) {

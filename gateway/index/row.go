@@ -12,10 +12,10 @@ import (
 // A record's row is its provenance, then the value as it stands on the chain:
 //
 //	form (1 byte), transaction id (32 bytes), block, position, recorded, claimed,
-//	organisation, party, role, number of endorsers, endorsers, kind, value
+//	organisation, party, role, number of endorsers, endorsers, original, kind, value
 //
 // Numbers are varints, times Unix milliseconds, texts prefixed by their length.
-const recordForm = 1
+const recordForm = 2
 
 // provenance is what is the same for all writes of a transaction.
 type provenance struct {
@@ -23,6 +23,7 @@ type provenance struct {
 	block       uint64
 	position    int
 	recorded    trace.Time
+	original    *trace.Original // of an imported transaction
 	writer      writer
 	endorsers   []string // sorted
 }
@@ -41,6 +42,7 @@ func appendRecord(row []byte, p *provenance, claimed trace.Time, kind string, va
 	for _, e := range p.endorsers {
 		row = appendText(row, e)
 	}
+	row = appendOriginal(row, p.original)
 	row = appendText(row, kind)
 	return append(row, value...)
 }
@@ -68,6 +70,7 @@ func parseRecord(key string, row []byte) (Record, error) {
 	for n := r.unsigned(); n > 0 && !r.failed; n-- {
 		rec.Endorsers = append(rec.Endorsers, r.text())
 	}
+	rec.Original = r.original()
 	rec.Kind = r.text()
 	if r.failed || form[0] != recordForm {
 		return Record{}, errRow

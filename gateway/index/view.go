@@ -25,8 +25,10 @@ type Provenance struct {
 	// Claimed is when, by the writer's word, the fact was so; zero for values that
 	// are not records (gates, balances).
 	Claimed trace.Time `json:"claimed,omitempty"`
-	// Recorded is the transaction's time.
+	// Recorded is the transaction's time; of an imported record the original one's.
 	Recorded trace.Time `json:"recorded"`
+	// Original is set on what was imported from an earlier ledger.
+	Original *trace.Original `json:"original,omitempty"`
 	// Endorsers are the organisations that endorsed it, sorted.
 	Endorsers []string `json:"endorsers"`
 	// CorrectedBy names the records that correct this one, oldest first.

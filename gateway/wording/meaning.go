@@ -54,6 +54,10 @@ func Meaning(code trace.Code) Words {
 		return Words{"该批次或其原料已被召回", "The lot or an input of it is recalled"}
 	case trace.CodeNotReady:
 		return Words{"账本尚未就绪，请稍后再试", "The ledger is not ready yet; try again later"}
+	case trace.CodeImport:
+		return Words{"账本正在迁入，或没有开放迁入", "The ledger is being imported, or no import is open"}
+	case trace.CodeEvidence:
+		return Words{"原账本的交易不能证明这条记录", "The original transaction does not show this record"}
 	case trace.CodeChronology:
 		return Words{"时间先后有矛盾", "The times contradict each other"}
 	case trace.CodeInterval:

@@ -31,7 +31,7 @@ type pattern struct {
 // New prepares the table.
 func New() *Table {
 	t := &Table{words: vocabulary()}
-	for _, list := range [][]sentence{ofForm(), ofPeople(), ofOrigin(), ofTransit(), ofJudging(), ofStreaming(), ofLedger()} {
+	for _, list := range [][]sentence{ofForm(), ofPeople(), ofOrigin(), ofTransit(), ofJudging(), ofStreaming(), ofMoving(), ofLedger()} {
 		for _, s := range list {
 			t.patterns = append(t.patterns, compile(s))
 		}

@@ -75,7 +75,7 @@ func TestEveryRefusalHasChinese(t *testing.T) {
 		"%s: %s": true, // a field's name before another message
 		"%v":     true, // only another error's text, within gateway/ledger
 	}
-	for _, list := range [][]sentence{ofForm(), ofPeople(), ofOrigin(), ofTransit(), ofJudging(), ofStreaming(), ofLedger()} {
+	for _, list := range [][]sentence{ofForm(), ofPeople(), ofOrigin(), ofTransit(), ofJudging(), ofStreaming(), ofMoving(), ofLedger()} {
 		for _, s := range list {
 			require.False(t, have[s.english], "twice: %s", s.english)
 			have[s.english] = true

@@ -208,9 +208,16 @@ func (b *builder) sign(kind string, p index.Provenance) Stamp {
 	}
 	b.v.Signed[n].Records = append(b.v.Signed[n].Records, Signed{
 		Anchor: stamp.Anchor, Kind: kind, Claimed: Clock(p.Claimed), Recorded: stamp.Recorded, Transaction: p.TransactionID,
-		Block: p.Block, Key: string(p.Key), Endorsers: b.list(organisations), Corrected: stamp.Corrected,
+		Block: p.Block, Key: string(p.Key), Endorsers: b.list(organisations), Corrected: stamp.Corrected, Original: originalOf(p),
 	})
 	return stamp
+}
+
+func originalOf(p index.Provenance) *Original {
+	if p.Original == nil {
+		return nil
+	}
+	return &Original{Transaction: p.Original.Transaction.String(), Imported: Clock(p.Original.Imported), Block: p.Original.Block}
 }
 
 // anchorOf names a record within the page.

@@ -234,6 +234,13 @@ type Signed struct {
 	Anchor, Kind, Claimed, Recorded, Transaction, Key, Endorsers string
 	Block                                                        uint64
 	Corrected                                                    bool
+	Original                                                     *Original // of an imported record
+}
+
+// Original is the transaction of an earlier ledger that a record was imported from.
+type Original struct {
+	Transaction, Imported string
+	Block                 int64
 }
 
 // LotLink is a lot on a product's page.

@@ -19,6 +19,7 @@ import (
 	"github.com/hyperledger/fabric-gateway/pkg/client"
 	"github.com/hyperledger/fabric-gateway/pkg/hash"
 	"github.com/hyperledger/fabric-gateway/pkg/identity"
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/gateway"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
@@ -52,11 +53,7 @@ type Ledger struct {
 func Start(tb testing.TB, configure ...func(*embedded.Config)) *Ledger {
 	tb.Helper()
 	l := Open(tb, configure...)
-	l.regulator = l.Enrol(trace.RoleRegulator, Regulator)
-	l.regulator.Must("registry:TouchEpoch", &trace.TouchEpochRequest{Number: 1})
-	for _, msp := range trace.MSPs() {
-		l.regulator.Must("registry:InstallGuard", &trace.InstallGuardRequest{MSP: msp, Version: 1})
-	}
+	l.Prepare()
 	l.regulator.Must("registry:AdmitParty", l.admission(trace.RoleRegulator, Regulator))
 	return l
 }
@@ -248,4 +245,31 @@ func restore(err error) error {
 		return coded
 	}
 	return err
+}
+
+// Blocks are all blocks so far, as a peer delivers them.
+func (l *Ledger) Blocks() []*common.Block {
+	l.tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	height := l.Height()
+	stream, err := l.regulator.gate.GetNetwork(Channel).BlockEvents(ctx, client.WithStartBlock(0))
+	require.NoError(l.tb, err)
+	var blocks []*common.Block
+	for uint64(len(blocks)) < height {
+		b, ok := <-stream
+		require.True(l.tb, ok, "the block stream ended")
+		blocks = append(blocks, b)
+	}
+	return blocks
+}
+
+// Prepare touches the first epoch and installs all guards, and admits nobody.
+func (l *Ledger) Prepare() {
+	l.tb.Helper()
+	l.regulator = l.Enrol(trace.RoleRegulator, Regulator)
+	l.regulator.Must("registry:TouchEpoch", &trace.TouchEpochRequest{Number: 1})
+	for _, msp := range trace.MSPs() {
+		l.regulator.Must("registry:InstallGuard", &trace.InstallGuardRequest{MSP: msp, Version: 1})
+	}
 }
