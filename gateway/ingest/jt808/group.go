@@ -50,7 +50,7 @@ func (g *group) answer(h *Header, packets int, result Result) {
 // positions decodes a report or a batch. A message is taken whole or not at all.
 func (s *session) positions(g *group, h *Header, packets int, body []byte) string {
 	if len(g.readings) == 0 {
-		s.reader.begin(s.server.devices.Bindings(s.device.ID))
+		s.reader.Begin(s.server.devices.Bindings(s.device.ID))
 	}
 	first, arena := len(g.readings), len(g.arena)
 	if err := s.decode(g, h.ID, body); err != nil {
@@ -72,7 +72,7 @@ func (s *session) decode(g *group, id MessageID, body []byte) error {
 	add := func() error {
 		g.readings = append(g.readings, trace.Reading{})
 		var err error
-		g.arena, err = s.reader.read(&p, earliest, latest, &g.readings[len(g.readings)-1], g.arena)
+		g.arena, err = s.reader.Read(&p, earliest, latest, &g.readings[len(g.readings)-1], g.arena)
 		return err
 	}
 	if id == PositionReport {

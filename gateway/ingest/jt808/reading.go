@@ -17,8 +17,8 @@ var (
 // CodeEncrypted is the code of what only the terminal's maker can read.
 const CodeEncrypted trace.Code = "ENCRYPTED"
 
-// reader turns one device's positions into readings.
-type reader struct {
+// Reader turns one device's positions into readings. Begin comes before the first.
+type Reader struct {
 	model    *model
 	bindings []trace.BoundPeriod // of this batch
 	// period is the binding of the reading before, and probe says for each of the model's
@@ -30,19 +30,28 @@ type reader struct {
 	implausible int
 }
 
-// begin takes the bindings as they are now.
-func (r *reader) begin(bindings []trace.BoundPeriod) {
+// Reader reads what devices of a model send; the standard one where name is empty.
+func (m *Models) Reader(name string) (*Reader, error) {
+	model, err := m.named(name)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{model: model}, nil
+}
+
+// Begin takes the bindings as they are now.
+func (r *Reader) Begin(bindings []trace.BoundPeriod) {
 	r.bindings, r.known = bindings, false
 }
 
-// read fills a reading; its temperatures are appended to arena, which is returned.
+// Read fills a reading; its temperatures are appended to arena, which is returned.
 // earliest and latest bound the terminal's clock. Nothing is allocated while arena has
 // room.
 //
 // A temperature, humidity or speed beyond what the chain takes is left out and counted:
 // the rest of the reading is good, and the gap stays visible. A position off the earth is
 // refused, because then nothing of the message is to be believed.
-func (r *reader) read(p *Position, earliest, latest trace.Time, into *trace.Reading, arena []trace.CentiCelsius) ([]trace.CentiCelsius, error) {
+func (r *Reader) Read(p *Position, earliest, latest trace.Time, into *trace.Reading, arena []trace.CentiCelsius) ([]trace.CentiCelsius, error) {
 	if p.Status&StatusEncrypted != 0 {
 		return arena, errEncrypted
 	}
@@ -64,7 +73,7 @@ func (r *reader) read(p *Position, earliest, latest trace.Time, into *trace.Read
 	return arena, r.measure(p.Items, into)
 }
 
-func (r *reader) place(p *Position, into *trace.Reading) error {
+func (r *Reader) place(p *Position, into *trace.Reading) error {
 	if !p.Fixed() {
 		return nil
 	}
@@ -88,7 +97,7 @@ func (r *reader) place(p *Position, into *trace.Reading) error {
 }
 
 // bind finds the binding of a time and which probe each value of the model is in it.
-func (r *reader) bind(at trace.Time) bool {
+func (r *Reader) bind(at trace.Time) bool {
 	if r.known && r.period.From <= at && (r.period.To == 0 || at < r.period.To) {
 		return true
 	}
@@ -107,7 +116,7 @@ func (r *reader) bind(at trace.Time) bool {
 }
 
 // measure takes the model's values out of the items.
-func (r *reader) measure(items []byte, into *trace.Reading) error {
+func (r *Reader) measure(items []byte, into *trace.Reading) error {
 	var taken [maxNames]int8 // 1 + the order of the item that gave the value
 	for len(items) > 0 {
 		id, data, rest := nextItem(items)
@@ -135,7 +144,7 @@ func (r *reader) measure(items []byte, into *trace.Reading) error {
 }
 
 // set puts a value, in hundredths, where it belongs. False: nowhere, or not plausible.
-func (r *reader) set(name int8, v int64, into *trace.Reading) bool {
+func (r *Reader) set(name int8, v int64, into *trace.Reading) bool {
 	if r.model.names[name] == humidity {
 		if v < 0 || v > 1<<20 || !rules.PossibleHumidity(trace.CentiPercent(v)) {
 			r.implausible++

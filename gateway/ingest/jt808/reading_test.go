@@ -29,7 +29,7 @@ func modelOf(t testing.TB, content string) *model {
 func TestStandardModel(t *testing.T) {
 	m, err := StandardModels().named("")
 	require.NoError(t, err)
-	r := reader{model: m}
+	r := Reader{model: m}
 	for name, c := range map[string]struct {
 		items       string
 		probes      []string
@@ -56,10 +56,10 @@ func TestStandardModel(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r.implausible = 0
-			r.begin([]trace.BoundPeriod{{Shipment: "sh-1", Probes: c.probes, From: noon}})
+			r.Begin([]trace.BoundPeriod{{Shipment: "sh-1", Probes: c.probes, From: noon}})
 			p := Position{At: noon, Items: unhex(t, c.items)}
 			var got trace.Reading
-			_, err := r.read(&p, noon-minute, noon+minute, &got, []trace.CentiCelsius{})
+			_, err := r.Read(&p, noon-minute, noon+minute, &got, []trace.CentiCelsius{})
 			require.Equal(t, c.code, trace.CodeOf(err), "%v", err)
 			require.Equal(t, c.implausible, r.implausible)
 			if c.code == "" {
@@ -70,8 +70,8 @@ func TestStandardModel(t *testing.T) {
 }
 
 func TestPlaces(t *testing.T) {
-	r := reader{model: modelOf(t, string(standardModels))}
-	r.begin([]trace.BoundPeriod{{Store: "cold-1", From: noon}})
+	r := Reader{model: modelOf(t, string(standardModels))}
+	r.Begin([]trace.BoundPeriod{{Store: "cold-1", From: noon}})
 	const here = StatusFixed | StatusBeidou
 	for name, c := range map[string]struct {
 		p           Position
@@ -100,7 +100,7 @@ func TestPlaces(t *testing.T) {
 				c.p.At = noon
 			}
 			var got trace.Reading
-			_, err := r.read(&c.p, noon-60*minute, noon+minute, &got, []trace.CentiCelsius{})
+			_, err := r.Read(&c.p, noon-60*minute, noon+minute, &got, []trace.CentiCelsius{})
 			require.Equal(t, c.code, trace.CodeOf(err), "%v", err)
 			if c.code == "" {
 				require.Equal(t, trace.Reading{At: noon, Temperatures: []trace.CentiCelsius{}, Humidity: trace.NoHumidity, Shock: trace.NoShock, Fix: c.fix, Point: c.point, Speed: c.speed}, got)
@@ -114,8 +114,8 @@ func TestPlaces(t *testing.T) {
 
 // Backfill of an earlier binding is read by that binding's probes.
 func TestProbesFollowTheBinding(t *testing.T) {
-	r := reader{model: modelOf(t, string(standardModels))}
-	r.begin([]trace.BoundPeriod{
+	r := Reader{model: modelOf(t, string(standardModels))}
+	r.Begin([]trace.BoundPeriod{
 		{Shipment: "sh-1", Probes: []string{"return-air", "pulp"}, From: noon - 60*minute, To: noon},
 		{Shipment: "sh-2", Probes: []string{"pulp"}, From: noon},
 	})
@@ -127,7 +127,7 @@ func TestProbesFollowTheBinding(t *testing.T) {
 		p := Position{At: c.at, Items: unhex(t, "5104 0030 800c")}
 		var got trace.Reading
 		var err error
-		arena, err = r.read(&p, 0, noon+60*minute, &got, arena)
+		arena, err = r.Read(&p, 0, noon+60*minute, &got, arena)
 		require.NoError(t, err)
 		require.Equal(t, c.want, got.Temperatures, c.at)
 	}
@@ -139,16 +139,16 @@ func TestModels(t *testing.T) {
       - {item: 0x59, values: [pulp], bytes: 4, unit: "0.01", sign: complement}
       - {item: 0x5A, values: [supply-air], bytes: 1, unit: 1, sign: magnitude}
 `)
-	r := reader{model: m}
-	r.begin([]trace.BoundPeriod{{Store: "cold-1", Probes: []string{"return-air", "pulp", "supply-air"}, From: noon}})
+	r := Reader{model: m}
+	r.Begin([]trace.BoundPeriod{{Store: "cold-1", Probes: []string{"return-air", "pulp", "supply-air"}, From: noon}})
 	var got trace.Reading
 	p := Position{At: noon, Items: unhex(t, "5806 fff6 1234 0384 5904 fffff8f8 5a01 92")}
-	_, err := r.read(&p, noon, noon, &got, nil)
+	_, err := r.Read(&p, noon, noon, &got, nil)
 	require.NoError(t, err)
 	require.Equal(t, []trace.CentiCelsius{-100, -1800, -1800}, got.Temperatures)
 	require.Equal(t, trace.CentiPercent(9000), got.Humidity)
 	p.Items = unhex(t, "5806 8000 0000 7fff")
-	_, err = r.read(&p, noon, noon, &got, nil)
+	_, err = r.Read(&p, noon, noon, &got, nil)
 	require.NoError(t, err)
 	require.Equal(t, []trace.CentiCelsius{noTemperature, noTemperature, noTemperature}, got.Temperatures)
 	require.Equal(t, trace.NoHumidity, got.Humidity)
@@ -180,9 +180,9 @@ func TestModels(t *testing.T) {
 
 // Any temperatures that a terminal can send come back, to a tenth of a degree.
 func TestTemperaturesRoundTrip(t *testing.T) {
-	r := reader{model: modelOf(t, string(standardModels))}
+	r := Reader{model: modelOf(t, string(standardModels))}
 	probes := []string{"return-air", "pulp", "supply-air"}
-	r.begin([]trace.BoundPeriod{{Store: "cold-1", Probes: probes, From: noon}})
+	r.Begin([]trace.BoundPeriod{{Store: "cold-1", Probes: probes, From: noon}})
 	rapid.Check(t, func(t *rapid.T) {
 		sent := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) trace.CentiCelsius {
 			if rapid.IntRange(0, 4).Draw(t, "absent") == 0 {
@@ -192,7 +192,7 @@ func TestTemperaturesRoundTrip(t *testing.T) {
 		}), len(probes), len(probes)).Draw(t, "temperatures")
 		p := Position{At: noon, Items: AppendTemperatures(nil, sent...)}
 		var got trace.Reading
-		_, err := r.read(&p, noon, noon, &got, nil)
+		_, err := r.Read(&p, noon, noon, &got, nil)
 		require.NoError(t, err)
 		require.Equal(t, sent, got.Temperatures)
 	})
@@ -200,7 +200,7 @@ func TestTemperaturesRoundTrip(t *testing.T) {
 
 // What a house of thousands of devices does all day must not make garbage.
 func TestDecodingAllocatesNothing(t *testing.T) {
-	r := reader{model: modelOf(t, string(standardModels))}
+	r := Reader{model: modelOf(t, string(standardModels))}
 	bindings := []trace.BoundPeriod{{Shipment: "sh-1", Probes: []string{"return-air", "pulp"}, From: noon}}
 	stream := streamOf(64)
 	buf := make([]byte, len(stream))
@@ -208,7 +208,7 @@ func TestDecodingAllocatesNothing(t *testing.T) {
 	arena := make([]trace.CentiCelsius, 0, 128)
 	allocations := testing.AllocsPerRun(100, func() {
 		copy(buf, stream)
-		r.begin(bindings)
+		r.Begin(bindings)
 		readings, arena = decodeAll(buf, &r, readings[:0], arena[:0])
 	})
 	require.Len(t, readings, 64)
@@ -232,7 +232,7 @@ func streamOf(n int) []byte {
 	return stream
 }
 
-func decodeAll(buf []byte, r *reader, readings []trace.Reading, arena []trace.CentiCelsius) ([]trace.Reading, []trace.CentiCelsius) {
+func decodeAll(buf []byte, r *Reader, readings []trace.Reading, arena []trace.CentiCelsius) ([]trace.Reading, []trace.CentiCelsius) {
 	var p Position
 	for len(buf) > 0 {
 		frame, n, err := Next(buf)
@@ -248,7 +248,7 @@ func decodeAll(buf []byte, r *reader, readings []trace.Reading, arena []trace.Ce
 			panic(err)
 		}
 		readings = append(readings, trace.Reading{})
-		if arena, err = r.read(&p, noon, noon+60*minute, &readings[len(readings)-1], arena); err != nil {
+		if arena, err = r.Read(&p, noon, noon+60*minute, &readings[len(readings)-1], arena); err != nil {
 			panic(err)
 		}
 	}
@@ -256,7 +256,7 @@ func decodeAll(buf []byte, r *reader, readings []trace.Reading, arena []trace.Ce
 }
 
 func BenchmarkDecode(b *testing.B) {
-	r := reader{model: modelOf(b, string(standardModels))}
+	r := Reader{model: modelOf(b, string(standardModels))}
 	bindings := []trace.BoundPeriod{{Shipment: "sh-1", Probes: []string{"return-air", "pulp"}, From: noon}}
 	const n = 512
 	stream := streamOf(n)
@@ -265,7 +265,7 @@ func BenchmarkDecode(b *testing.B) {
 	b.SetBytes(int64(len(stream)))
 	for b.Loop() {
 		copy(buf, stream)
-		r.begin(bindings)
+		r.Begin(bindings)
 		readings, arena = decodeAll(buf, &r, readings[:0], arena[:0])
 	}
 	b.ReportMetric(float64(b.N)*n/b.Elapsed().Seconds(), "frames/s")

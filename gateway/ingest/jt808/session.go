@@ -55,7 +55,7 @@ type session struct {
 	device  ingest.Device
 	phone   Phone
 	who     *identity // nil until authenticated; guarded by Server.mu for others
-	reader  reader
+	reader  Reader
 	packets assembler
 	serial  uint16 // of our messages
 
@@ -76,6 +76,7 @@ func newSession(server *Server, conn net.Conn, address netip.Addr) *session {
 func (s *session) end(why string) {
 	s.once.Do(func() {
 		s.why = why
+		s.server.metrics.closed.WithLabelValues(why).Inc()
 		close(s.done)
 		s.conn.Close()
 	})
@@ -86,7 +87,6 @@ func (s *session) serve() {
 		s.server.forget(s)
 		s.buf = s.buf[:0]
 		s.giveBack()
-		s.server.metrics.closed.WithLabelValues(s.why).Inc()
 		s.server.logger.Debug("jt808: connection ended", "device", s.device.ID, "why", s.why)
 	}()
 	for {

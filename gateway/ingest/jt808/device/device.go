@@ -51,16 +51,15 @@ type Device struct {
 	cfg   Config
 	phone jt808.Phone
 
-	mu        sync.Mutex
-	code      string
-	waiting   []jt808.Position // not sent on this connection
-	sent      []message        // sent and not answered, oldest first
-	serial    uint16
-	connected bool
-	connects  int
-	acked     int
-	more      chan struct{} // positions or room in the window
-	idle      chan struct{} // closed while nothing waits and all is answered
+	mu       sync.Mutex
+	code     string
+	waiting  []jt808.Position // not sent on this connection
+	sent     []message        // sent and not answered, oldest first
+	serial   uint16
+	connects int
+	acked    int
+	more     chan struct{} // positions or room in the window
+	idle     chan struct{} // closed while nothing waits and all is answered
 }
 
 type message struct {
