@@ -32,21 +32,24 @@ func NewSink() *Sink {
 // Put implements ingest.Sink.
 func (s *Sink) Put(ctx context.Context, device trace.DeviceID, readings []trace.Reading) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.puts++
 	close(s.changed)
 	s.changed = make(chan struct{})
+	failing, judge := s.failing, s.judge
+	s.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if s.failing != nil {
-		return s.failing
+	if failing != nil {
+		return failing
 	}
-	if s.judge != nil {
-		if err := s.judge(device, readings); err != nil {
+	if judge != nil { // it may wait, and other devices' calls go on
+		if err := judge(device, readings); err != nil {
 			return err
 		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	of := s.kept[device]
 	if of == nil {
 		of = map[string]trace.Reading{}

@@ -30,17 +30,26 @@ type answer struct {
 // mostReadings is the most a group gathers before it is made durable.
 const mostReadings = 5_000
 
-// The largest that a pooled group keeps; a rare larger one goes back to the collector.
+// How many readings a pooled group keeps room for; what a rare larger one took goes back
+// to the collector.
 const (
-	keptReadings = mostReadings + 2_500
-	keptOut      = 64 << 10
+	smallReadings = smallBuffer / basicPosition
+	largeReadings = mostReadings + 2_500
 )
 
-func (g *group) reset() {
-	g.readings, g.arena, g.answers, g.out = g.readings[:0], g.arena[:0], g.answers[:0], g.out[:0]
-	if cap(g.readings) > keptReadings || cap(g.arena) > keptReadings*trace.MaxProbes || cap(g.out) > keptOut {
+func (g *group) reset(most int) {
+	if cap(g.readings) > 2*most || cap(g.arena) > 2*most*trace.MaxProbes || cap(g.answers) > 2*most || cap(g.out) > 2*most*maxAnswer || cap(g.scratch) > 2*most*maxAnswer {
 		*g = group{}
+		return
 	}
+	g.clear()
+}
+
+// maxAnswer is about how many bytes a general answer has.
+const maxAnswer = 32
+
+func (g *group) clear() {
+	g.readings, g.arena, g.answers, g.out = g.readings[:0], g.arena[:0], g.answers[:0], g.out[:0]
 }
 
 func (g *group) answer(h *Header, packets int, result Result) {
@@ -136,7 +145,7 @@ func (s *session) flush(g *group) string {
 		}
 	}
 	why := s.write(g)
-	g.readings, g.arena, g.answers, g.out = g.readings[:0], g.arena[:0], g.answers[:0], g.out[:0]
+	g.clear()
 	if why == "" && n > 0 {
 		s.throttle(n)
 	}

@@ -18,6 +18,7 @@ type Limits struct {
 	Attempts int `yaml:"attempts"` // refused registrations and authentications of a connection; 3
 
 	ReadBuffer   int `yaml:"readBuffer"`   // bytes of a connection whose device sends much; 32 KiB. Others take 1 KiB
+	LargeBuffers int `yaml:"largeBuffers"` // of these at once, 2,048; who gets none sends through the small one
 	MessageBytes int `yaml:"messageBytes"` // of a message in packets; 64 KiB
 
 	ReadingsPerSecond int `yaml:"readingsPerSecond"` // of one device, on average; 500
@@ -51,6 +52,7 @@ func (l Limits) withDefaults() Limits {
 	number(&l.Attempts, 3)
 	number(&l.ReadBuffer, 32<<10)
 	l.ReadBuffer = max(l.ReadBuffer, 2*MaxEscaped)
+	number(&l.LargeBuffers, 2_048)
 	number(&l.MessageBytes, 64<<10)
 	number(&l.ReadingsPerSecond, 500)
 	number(&l.Burst, 10_000)

@@ -41,8 +41,9 @@ type Server struct {
 	now     func() time.Time
 
 	inFlight *semaphore.Weighted
-	buffers  sync.Pool // *[]byte of ReadBuffer bytes
-	groups   sync.Pool // *group
+	buffers  sync.Pool           // *[]byte of ReadBuffer bytes
+	large    *semaphore.Weighted // how many of them there may be
+	groups   [2]sync.Pool        // *group: of small buffers, of large ones
 
 	// keeping is the context of calls to Sink and Devices: it outlives the end of Serve's
 	// by StopWithin.
@@ -91,7 +92,10 @@ func NewServer(cfg Config) (*Server, error) {
 		b := make([]byte, 0, s.limits.ReadBuffer)
 		return &b
 	}
-	s.groups.New = func() any { return new(group) }
+	s.large = semaphore.NewWeighted(int64(s.limits.LargeBuffers))
+	for i := range s.groups {
+		s.groups[i].New = func() any { return new(group) }
+	}
 	s.keeping, s.abandon = context.WithCancel(context.Background())
 	return s, nil
 }

@@ -110,6 +110,10 @@ func (s *session) receive() string {
 	if s.more {
 		s.borrow()
 	}
+	if len(s.buf) == cap(s.buf) { // no large one to be had, and a frame larger than the small one
+		s.small = append(make([]byte, 0, 2*MaxEscaped), s.buf...)
+		s.buf = s.small
+	}
 	for {
 		deadline, _ := s.deadline(time.Now())
 		s.conn.SetReadDeadline(deadline)
@@ -182,7 +186,7 @@ func (s *session) expire(now time.Time) string {
 
 // borrow takes a large buffer while the device sends much.
 func (s *session) borrow() {
-	if s.borrowed != nil {
+	if s.borrowed != nil || !s.server.large.TryAcquire(1) {
 		return
 	}
 	s.borrowed = s.server.buffers.Get().(*[]byte)
@@ -196,15 +200,21 @@ func (s *session) giveBack() {
 	}
 	s.buf = append(s.small[:0], s.buf...)
 	s.server.buffers.Put(s.borrowed)
+	s.server.large.Release(1)
 	s.borrowed = nil
 }
 
 // handle takes every whole frame out of the buffer.
 func (s *session) handle() (why string) {
-	g := s.server.groups.Get().(*group)
+	// Apart, or in time every group would have the size of the largest.
+	pool, most := &s.server.groups[0], smallReadings
+	if s.borrowed != nil {
+		pool, most = &s.server.groups[1], largeReadings
+	}
+	g := pool.Get().(*group)
 	defer func() {
-		g.reset()
-		s.server.groups.Put(g)
+		g.reset(most)
+		pool.Put(g)
 	}()
 	s.reader.implausible = 0
 	used, frames := 0, 0
@@ -221,12 +231,12 @@ func (s *session) handle() (why string) {
 		frames++
 		why = s.message(g, frame)
 	}
-	if frames > 0 {
-		s.heard = time.Now()
-		s.server.metrics.frames.Add(float64(frames))
-	}
 	if ended := s.flush(g); why == "" {
 		why = ended
+	}
+	if frames > 0 { // after flush: a device that was held back was not idle
+		s.heard = time.Now()
+		s.server.metrics.frames.Add(float64(frames))
 	}
 	if s.reader.implausible > 0 {
 		s.server.metrics.implausible.Add(float64(s.reader.implausible))
