@@ -48,6 +48,10 @@ func (s *session) register(g *group, h *Header, body []byte) string {
 	if err != nil {
 		return s.attempt(err)
 	}
+	// Each code costs a durable write: a connection gets some, until it uses one.
+	if s.refused++; s.refused > s.server.limits.Attempts {
+		return endAttempts
+	}
 	s.good()
 	return ""
 }
@@ -74,12 +78,13 @@ func (s *session) authenticate(g *group, h *Header, body []byte) string {
 	}
 	s.device, s.phone, s.reader.model = device, h.Phone, model
 	s.server.claim(s, device.ID)
+	s.refused = 0
 	s.good()
 	g.answer(h, 1, Success)
 	return ""
 }
 
-// attempt counts a refused registration or authentication.
+// attempt counts a refusal.
 func (s *session) attempt(err error) string {
 	s.count(trace.CodeOf(err))
 	if s.refused++; s.refused >= s.server.limits.Attempts {

@@ -15,7 +15,7 @@ type Limits struct {
 	StopWithin         time.Duration `yaml:"stopWithin"`         // for what is under way when the server ends; 10s
 
 	Strikes  int `yaml:"strikes"`  // bad frames, each good one takes one away; 10
-	Attempts int `yaml:"attempts"` // refused registrations and authentications of a connection; 3
+	Attempts int `yaml:"attempts"` // of a connection to register, and to authenticate with a wrong code, before it authenticates; 3
 
 	ReadBuffer   int `yaml:"readBuffer"`   // bytes of a connection whose device sends much; 32 KiB. Others take 1 KiB
 	LargeBuffers int `yaml:"largeBuffers"` // of these at once, 2,048; who gets none sends through the small one

@@ -1,6 +1,7 @@
 package jt808
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -130,6 +131,17 @@ func TestProbesFollowTheBinding(t *testing.T) {
 		arena, err = r.Read(&p, 0, noon+60*minute, &got, arena)
 		require.NoError(t, err)
 		require.Equal(t, c.want, got.Temperatures, c.at)
+	}
+}
+
+// docs/devices.md shows the built-in models as they are.
+func TestModelsOnThePage(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/devices.md")
+	require.NoError(t, err)
+	for line := range strings.Lines(string(standardModels)) {
+		if !strings.HasPrefix(strings.TrimSpace(line), "#") {
+			require.Contains(t, string(page), line)
+		}
 	}
 }
 

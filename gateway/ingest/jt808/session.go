@@ -50,7 +50,7 @@ type session struct {
 	heard   time.Time // the last good frame
 	partial time.Time // when the frame that lies in buf began
 	strikes int
-	refused int // registrations and authentications
+	refused int // registrations, and authentications without success, since the last with
 
 	device  ingest.Device
 	phone   Phone
@@ -284,8 +284,11 @@ func (s *session) message(g *group, frame []byte) string {
 	}
 	packets := 1
 	if h.Total > 1 {
-		if s.who == nil {
+		switch {
+		case s.who == nil:
 			return s.reject(g, &h, 1, errUnauthenticated)
+		case h.ID != PositionReport && h.ID != PositionBatch: // pictures, say: no packet is kept
+			return s.unsupported(g, &h)
 		}
 		whole, all, dropped, err := s.packets.add(&h, body, s.server.limits.MessageBytes, time.Now())
 		if dropped {
@@ -325,7 +328,11 @@ func (s *session) dispatch(g *group, h *Header, packets int, body []byte) string
 	case terminalAnswer: // there is nothing it could answer, and it is never answered
 		return ""
 	}
-	g.answer(h, packets, Unsupported)
+	return s.unsupported(g, h)
+}
+
+func (s *session) unsupported(g *group, h *Header) string {
+	g.answer(h, 1, Unsupported)
 	s.count(CodeUnsupported)
 	return ""
 }
