@@ -91,6 +91,32 @@ func TestMemoryOfFiveThousandConnections(t *testing.T) {
 	readings, _, repeated := h.sink.Count()
 	require.Equal(t, sending*len(batch), readings)
 	require.Equal(t, 2*readings, repeated)
+
+	// The worst: all who send are held back, each with a large buffer's readings decoded.
+	h.sink.Judge(func(_ trace.DeviceID, readings []trace.Reading) error {
+		if len(readings) > len(batch) {
+			return trace.Errorf(ingest.CodeBusy, "the queue is full")
+		}
+		return nil
+	})
+	const messages = 25
+	each(sending, func(i int) {
+		var stream []byte
+		for k := range messages {
+			h := jt808.Header{ID: jt808.PositionBatch, Edition: jt808.Edition2019, Version: 1, Phone: peers[i].phone, Serial: uint16(10 * k)}
+			packets, _ := jt808.AppendMessage(nil, h, body)
+			stream = append(stream, packets...)
+		}
+		peers[i].write(stream)
+	})
+	h.await("all are held", func() bool { return h.value("held", "") == sending })
+	held := inUse() - before
+	t.Logf("with %d held back: %d MB in all", sending, held/1_000_000)
+	require.Less(t, held, 600_000_000)
+	h.sink.Judge(nil)
+	each(sending, func(i int) { peers[i].skip(t, 2*messages) })
+	after, _, _ := h.sink.Count()
+	require.Equal(t, readings, after, "the same readings again")
 }
 
 // ask writes a frame and reads one answer without keeping a buffer.

@@ -34,6 +34,7 @@ type Config struct {
 	Window  int           // messages sent and not answered at once; 0: 16
 	Patient time.Duration // without an answer, before it connects again; 0: 30s
 	Pause   time.Duration // before it connects again; 0: 100ms
+	Beat    time.Duration // between heartbeats while it has nothing to send; 0: 3m
 
 	// Dial replaces TCP's; nil is net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -86,6 +87,9 @@ func New(cfg Config) (*Device, error) {
 	if cfg.Pause == 0 {
 		cfg.Pause = 100 * time.Millisecond
 	}
+	if cfg.Beat == 0 {
+		cfg.Beat = 3 * time.Minute
+	}
 	if cfg.Dial == nil {
 		cfg.Dial = new(net.Dialer).DialContext
 	}
@@ -131,21 +135,16 @@ func (d *Device) Code() string {
 	return d.code
 }
 
-// Drained waits until everything sent so far and meanwhile is answered.
+// Drained waits until nothing waits and all is answered, and told.
 func (d *Device) Drained(ctx context.Context) error {
-	for {
-		d.mu.Lock()
-		idle := d.idle
-		empty := len(d.waiting)+len(d.sent) == 0
-		d.mu.Unlock()
-		if empty {
-			return nil
-		}
-		select {
-		case <-idle:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	d.mu.Lock()
+	idle := d.idle
+	d.mu.Unlock()
+	select {
+	case <-idle:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -290,8 +289,15 @@ func (d *Device) frameLocked(dst []byte, id jt808.MessageID, body []byte) []byte
 // talk sends what waits, within the window, until the connection fails.
 func (d *Device) talk(conn net.Conn, failed chan error) error {
 	var out []byte
+	beat := time.NewTicker(d.cfg.Beat)
+	defer beat.Stop()
+	quiet := false
 	for {
 		out = d.next(out[:0])
+		if len(out) == 0 && quiet {
+			out = d.frame(out, jt808.Heartbeat, nil)
+		}
+		quiet = false
 		if len(out) > 0 {
 			conn.SetWriteDeadline(time.Now().Add(d.cfg.Patient))
 			if _, err := conn.Write(out); err != nil {
@@ -301,6 +307,8 @@ func (d *Device) talk(conn net.Conn, failed chan error) error {
 		}
 		select {
 		case <-d.more:
+		case <-beat.C:
+			quiet = true
 		case err := <-failed:
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 	"golang.org/x/sync/errgroup"
@@ -137,6 +138,40 @@ func TestExactlyOnce(t *testing.T) {
 		connections += n
 	}
 	require.Greater(t, connections, 3*trucks)
+}
+
+// A terminal with nothing to send stays connected by its heartbeats.
+func TestHeartbeats(t *testing.T) {
+	devices, metrics := ingesttest.NewDevices(), jt808.NewMetrics()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	server, err := jt808.NewServer(jt808.Config{Sink: ingesttest.NewSink(), Devices: devices, Metrics: metrics, Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 2)
+	go func() { ended <- server.Serve(ctx, listener) }()
+	devices.Enrol(ingesttest.Terminal{Phone: "13800138000", Terminal: "A1", Device: ingest.Device{ID: "tl-1"}})
+	d, err := device.New(device.Config{Address: listener.Addr().String(), Phone: "13800138000", Terminal: "A1", Beat: time.Millisecond})
+	require.NoError(t, err)
+	go func() { ended <- d.Run(ctx) }()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(metrics)
+	require.Eventually(t, func() bool {
+		families, err := registry.Gather()
+		require.NoError(t, err)
+		for _, f := range families {
+			if f.GetName() == "traceledger_jt808_frames_total" {
+				return f.Metric[0].GetCounter().GetValue() > 10
+			}
+		}
+		return false
+	}, 20*time.Second, time.Millisecond)
+	n, _ := d.Counts()
+	require.Equal(t, 1, n)
+	require.NoError(t, d.Drained(ctx))
+	cancel()
+	require.NoError(t, <-ended)
+	require.NoError(t, <-ended)
 }
 
 // A terminal that nobody enrolled gives up.
