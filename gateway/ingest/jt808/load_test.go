@@ -36,7 +36,7 @@ func inUse() int {
 // of this process, both of its ends, is bounded.
 func TestMemoryOfFiveThousandConnections(t *testing.T) {
 	const connected, sending = 5_000, 2_000
-	h := serve(t, jt808.Limits{PerAddress: connected, Connections: connected})
+	h := serve(t, jt808.Limits{PerAddress: connected, Connections: connected, AuthenticateWithin: patience, FrameWithin: patience, WriteWithin: patience})
 	for i := range connected {
 		h.enrol(fmt.Sprintf("139%08d", i), "A000001", trace.DeviceID(fmt.Sprintf("truck-%04d", i)))
 	}
@@ -124,7 +124,7 @@ func (p *peer) ask(frame []byte, answer func(body []byte)) {
 	p.write(frame)
 	buf := make([]byte, 0, 256)
 	for {
-		p.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+		p.conn.SetReadDeadline(time.Now().Add(patience))
 		n, err := p.conn.Read(buf[len(buf):cap(buf)])
 		require.NoError(p.t, err)
 		buf = buf[:len(buf)+n]
@@ -143,7 +143,7 @@ func (p *peer) skip(t testing.TB, answers int) {
 	var stack [4096]byte
 	buf := stack[:0]
 	for answers > 0 {
-		p.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+		p.conn.SetReadDeadline(time.Now().Add(patience))
 		n, err := p.conn.Read(buf[len(buf):cap(buf)])
 		require.NoError(t, err)
 		buf = buf[:len(buf)+n]

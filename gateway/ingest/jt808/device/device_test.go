@@ -87,7 +87,7 @@ func TestExactlyOnce(t *testing.T) {
 	}
 	const trucks, positions = 24, 600
 	all := enrolled(t, devices, trucks, address)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	running, stopDevices := context.WithCancel(ctx)
 	var g errgroup.Group
@@ -165,7 +165,7 @@ func TestHeartbeats(t *testing.T) {
 			}
 		}
 		return false
-	}, 20*time.Second, time.Millisecond)
+	}, 2*time.Minute, time.Millisecond)
 	n, _ := d.Counts()
 	require.Equal(t, 1, n)
 	require.NoError(t, d.Drained(ctx))
