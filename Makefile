@@ -67,6 +67,7 @@ FUZZTIME ?= 60s
 FUZZ := chaincode/trace:FuzzReadings chaincode/rules:FuzzSegment chaincode/rules:FuzzSerial \
         chaincode/contract:FuzzArguments chaincode/evidence:FuzzRead chaincode/state:FuzzKey network/block:FuzzParseEnvelope \
         gateway/index:FuzzEnvelope gateway/ingest/sheet:FuzzCSV gateway/ingest/sheet:FuzzXLSX \
+        gateway/ingest/jt808:FuzzFrame gateway/ingest/jt808:FuzzMessage gateway/ingest/jt808:FuzzStream \
         scanner-api:FuzzAddresses
 soak: packages fabric
 	$(GO) test -tags soak -timeout 180m -count 1 -run 'Soak|Mutation' -v ./cmd/traceledger ./network/fabric

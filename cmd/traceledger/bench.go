@@ -40,6 +40,7 @@ func benchmarks() []benchmark {
 		{[]string{"submit-64"}, benchSubmit(64)},
 		{[]string{"submit-256"}, benchSubmit(256)},
 		{[]string{"segments"}, benchSegments},
+		{[]string{"jt808-decode"}, benchJT808Decode},
 		{[]string{"reindex"}, benchReindex},
 		{[]string{"codes-prove"}, benchCodesProve},
 		{[]string{"scan", "scan-p99"}, benchScan},
