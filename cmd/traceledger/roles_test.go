@@ -261,13 +261,6 @@ func (w *writers) note(lot string, written api.Written, refusal *api.Problem, er
 	}
 }
 
-// acknowledge counts a lot that the test itself has registered beside them.
-func (w *writers) acknowledge(lot, transaction string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.acknowledged[lot] = transaction
-}
-
 // wait returns once so many lots are acknowledged.
 func (w *writers) wait(t *testing.T, lots int) { w.within(t, lots, time.Minute) }
 

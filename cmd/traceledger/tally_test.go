@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/hyperledger/fabric-gateway/pkg/client"
@@ -12,7 +11,6 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/protobuf/proto"
 
 	keys "traceledger/chaincode/state"
 	"traceledger/chaincode/trace"
@@ -146,18 +144,4 @@ func (c *peerChain) add(b *common.Block) error {
 		}
 	}
 	return nil
-}
-
-// transactionOn asks an organisation's peer by itself for a transaction: its validation
-// code, false when the peer has none of the id.
-func transactionOn(t *testing.T, network *fabric.Network, msp, transaction string) (peer.TxValidationCode, bool) {
-	t.Helper()
-	raw, err := auditor(t, network, msp).GetContract("qscc").Evaluate("GetTransactionByID", client.WithArguments(network.Channel(), transaction), client.WithEndorsingOrganizations(msp))
-	if err != nil {
-		require.Contains(t, wholeText(err), "no such transaction ID")
-		return 0, false
-	}
-	var found peer.ProcessedTransaction
-	require.NoError(t, proto.Unmarshal(raw, &found))
-	return peer.TxValidationCode(found.GetValidationCode()), true
 }
