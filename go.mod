@@ -32,6 +32,14 @@ require (
 )
 
 require (
+	github.com/eclipse/paho.golang v0.23.0 // indirect
+	github.com/eclipse/paho.mqtt.golang v1.5.0 // indirect
+	github.com/gorilla/websocket v1.5.3 // indirect
+	github.com/mochi-mqtt/server/v2 v2.7.9 // indirect
+	github.com/rs/xid v1.4.0 // indirect
+)
+
+require (
 	github.com/fullstorydev/grpchan v1.1.1
 	github.com/golang/protobuf v1.5.4 // indirect
 	github.com/jhump/protoreflect v1.11.0 // indirect
