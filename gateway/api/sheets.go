@@ -13,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"traceledger/chaincode/trace"
+	"traceledger/gateway/ingest/segment"
 	"traceledger/gateway/ingest/sheet"
 	"traceledger/gateway/ledger"
 	"traceledger/gateway/store"
@@ -264,7 +265,7 @@ func (a *API) checkReadings(ctx context.Context, who Caller, plan *sheet.Plan, o
 	}
 	row := PlannedRow{Sheet: s.Row.Sheet, Row: s.Row.Row, Transaction: m.Transaction(), Title: m.Title, TitleEnglish: m.TitleEnglish, About: string(s.Request.Device)}
 	call := ledger.Call{Contract: m.Contract, Method: m.Name, Arguments: arguments,
-		Transient: map[string][]byte{m.Transient: s.Payload}, Endorsers: endorsers(who.Identity.MSPID)}
+		Transient: map[string][]byte{m.Transient: s.Payload}, Endorsers: segment.Endorsers(who.Identity.MSPID)}
 	if err := a.judge(ctx, who, call, &row, false); err != nil {
 		return err
 	}
@@ -311,6 +312,13 @@ func dependsOnOthers(code trace.Code) bool {
 // record: each row's idempotency key comes from its content.
 func (a *API) Confirm(ctx context.Context, who Caller, up SheetUpload) (SheetResult, error) {
 	plan, err := a.parse(ctx, who, up)
+	if err == nil && len(plan.Segments) > 0 {
+		// What the device sent itself meanwhile gets its place first, and the file is
+		// planned around it.
+		if err = a.Segments.Flush(plan.Summary.Readings.Device); err == nil {
+			plan, err = a.parse(ctx, who, up)
+		}
+	}
 	if err != nil {
 		return SheetResult{}, err
 	}
@@ -383,19 +391,14 @@ func (a *API) record(ctx context.Context, who Caller, p sheet.Planned, row *RowO
 	return nil
 }
 
+// anchor hands a segment to the segmenter, which numbers it: a device may be sending
+// while its file is confirmed.
 func (a *API) anchor(ctx context.Context, who Caller, s sheet.PlannedSegment, row *RowOutcome) error {
-	if _, err := a.Store.Files().Keep(s.Payload, store.About{MediaType: mediaBytes, Uploader: who.Token.Party}); err != nil {
-		return err
-	}
-	arguments, err := json.Marshal(s.Request)
+	receipt, err := a.Segments.Anchor(ctx, who.Token.Enrolment, s.Request, s.Payload)
 	if err != nil {
 		return err
 	}
-	m, err := methodOf("transit:AnchorSegment")
-	if err != nil {
-		return err
-	}
-	written, err := a.Write(ctx, who, m, trace.DigestOf(arguments).String(), arguments)
+	written, err := a.written(ctx, receipt)
 	if err != nil {
 		return err
 	}

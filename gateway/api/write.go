@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"traceledger/chaincode/trace"
+	"traceledger/gateway/ingest/segment"
 	"traceledger/gateway/ledger"
 	"traceledger/gateway/store"
 )
@@ -72,6 +73,11 @@ func (a *API) Write(ctx context.Context, who Caller, m trace.Method, key string,
 	if err := a.Store.Files().Named(files...); err != nil {
 		a.Logger.Warn("files of a record not marked; a sweep will", "error", err)
 	}
+	return a.written(ctx, receipt)
+}
+
+// written waits until the index shows what a receipt tells of.
+func (a *API) written(ctx context.Context, receipt ledger.Receipt) (Written, error) {
 	out := Written{Transaction: receipt.TransactionID, Block: receipt.Block}
 	if err := json.Unmarshal(receipt.Result, &out.Receipt); err != nil {
 		return Written{}, err
@@ -107,7 +113,7 @@ func (a *API) callOf(who Caller, m trace.Method, arguments []byte) (ledger.Call,
 			return ledger.Call{}, err
 		}
 		call.Transient = map[string][]byte{m.Transient: payload}
-		call.Endorsers = endorsers(who.Identity.MSPID)
+		call.Endorsers = segment.Endorsers(who.Identity.MSPID)
 	}
 	return call, nil
 }
@@ -162,18 +168,6 @@ func (a *API) payload(arguments []byte) ([]byte, error) {
 		return nil, trace.Errorf(trace.CodeTooLarge, "payload has %d bytes, at most %d", content.Size, trace.MaxPayloadBytes)
 	}
 	return io.ReadAll(content)
-}
-
-// endorsers names a majority of the organisations, the responsible one first:
-// transient data go to named organisations only.
-func endorsers(responsible string) []string {
-	out := []string{responsible}
-	for _, msp := range trace.MSPs() {
-		if msp != responsible && len(out) < len(trace.MSPs())/2+1 {
-			out = append(out, msp)
-		}
-	}
-	return out
 }
 
 func readBody(c *gin.Context, limit int64) ([]byte, error) {
