@@ -109,7 +109,16 @@ func (n *node) runIngest(ctx context.Context) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return ended(ctx, n.devices.Follow(ctx, height)) })
-	group.Go(func() error { return ended(ctx, n.segments.Run(ctx)) })
+	// What was cut goes out before the house closes, and the requests under way that wait
+	// for it are answered.
+	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
+	group.Go(func() error {
+		<-ctx.Done()
+		defer stop()
+		n.segments.Drain(drainTime)
+		return nil
+	})
+	group.Go(func() error { return ended(sending, n.segments.Run(sending)) })
 	if n.sensors != nil {
 		listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", n.cfg.Ingest.MQTT)
 		if err != nil {

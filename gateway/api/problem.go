@@ -65,7 +65,7 @@ func Status(code trace.Code) int {
 		return http.StatusServiceUnavailable
 	case ledger.CodeOutcomeUnknown:
 		return http.StatusAccepted
-	case CodeInternal, store.CodeDamaged, store.CodeFailed, store.CodeFileDamaged, segment.CodeDamaged, segment.CodeFailed, ledger.CodeOutbox, ledger.CodeCall:
+	case CodeInternal, store.CodeDamaged, store.CodeFailed, store.CodeFileDamaged, segment.CodeDamaged, ledger.CodeOutbox, ledger.CodeCall:
 		return http.StatusInternalServerError
 	}
 	return http.StatusUnprocessableEntity
@@ -80,7 +80,7 @@ func problemOf(err error, said *wording.Table, logger *slog.Logger) Problem {
 		coded = trace.Errorf(CodeInternal, "the server failed; the log has the details")
 	}
 	switch coded.Code {
-	case store.CodeDamaged, store.CodeFailed, segment.CodeDamaged, segment.CodeFailed:
+	case store.CodeDamaged, store.CodeFailed, segment.CodeDamaged:
 		// Their texts name files and folders of this machine.
 		logger.Error("the store failed", "error", err)
 		coded = trace.Errorf(coded.Code, "the server's disk failed; its log has the details. Repeat a write with the same Idempotency-Key once it is mended")

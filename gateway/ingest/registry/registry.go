@@ -11,6 +11,7 @@ package registry
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"sync"
 
 	"traceledger/chaincode/state"
@@ -57,7 +58,7 @@ func (r *Registry) Register(_ context.Context, said ingest.Registration) (string
 	if err != nil {
 		return "", err
 	}
-	_, err = r.devices.Change(device.ID, func(d *store.Device) error {
+	err = r.change(device.ID, func(d *store.Device) error {
 		if d.Used { // meanwhile
 			return trace.Errorf(ingest.CodeTerminalRegistered, "device %s is registered", d.ID)
 		}
@@ -73,7 +74,7 @@ func (r *Registry) fitted(device *store.Device, plate string) error {
 	if plate != "" {
 		var err error
 		if vehicle, err = r.devices.VehicleDigest(plate); err != nil {
-			return err
+			return later(err)
 		}
 	}
 	if vehicle != device.Vehicle {
@@ -101,7 +102,7 @@ func (r *Registry) Authenticate(_ context.Context, terminal, secret string) (ing
 		return ingest.Device{}, trace.Errorf(ingest.CodeCredential, "the credential is not that of device %s", device.ID)
 	}
 	if !device.Used {
-		if _, err := r.devices.Change(device.ID, func(d *store.Device) error {
+		if err := r.change(device.ID, func(d *store.Device) error {
 			if d.Credential != device.Credential {
 				return trace.Errorf(ingest.CodeCredential, "the credential of device %s was just changed", d.ID)
 			}
@@ -116,11 +117,27 @@ func (r *Registry) Authenticate(_ context.Context, terminal, secret string) (ing
 
 // Release implements ingest.Devices.
 func (r *Registry) Release(_ context.Context, id trace.DeviceID) error {
-	_, err := r.devices.Change(id, func(d *store.Device) error {
+	return r.change(id, func(d *store.Device) error {
 		d.Credential, d.Used = [32]byte{}, false
 		return nil
 	})
-	return err
+}
+
+// change is store.Devices.Change with the errors that ingest.Devices knows.
+func (r *Registry) change(id trace.DeviceID, change func(*store.Device) error) error {
+	_, err := r.devices.Change(id, change)
+	return later(err)
+}
+
+// later takes the code from an error that is the store's: to a way in it means "later".
+func later(err error) error {
+	switch code := trace.CodeOf(err); code {
+	case "", ingest.CodeTerminalRegistered, ingest.CodeCredential:
+		return err
+	case store.CodeDeviceUnknown:
+		return trace.Errorf(ingest.CodeUnknownTerminal, "the device is not enrolled any more")
+	}
+	return fmt.Errorf("the device cannot be changed: %v", err)
 }
 
 // Bindings implements ingest.Devices and segment.Bindings.

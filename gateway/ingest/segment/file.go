@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/ledger"
 )
+
+// errSlow ends the waiting of a caller who set no time of his own.
+var errSlow = errors.New("the ledger takes longer than usual")
 
 // Known lists a device's segments by rising sequence: those on the chain and those on
 // their way there. A plan for a file of readings is made from it; nothing is written.
@@ -29,8 +33,8 @@ func (s *Segmenter) Known(device trace.DeviceID) ([]Known, error) {
 
 // Anchor puts a segment that was cut elsewhere – from a file – on the chain in the
 // device's one sequence: Sequence and Previous of the request are set here. by names the
-// enrolment that signs. It waits for the outcome; when ctx ends first it answers
-// ledger.UnknownOutcome and the segment stays on its way.
+// enrolment that signs. It waits for the outcome; when ctx ends first, or a minute, it
+// answers ledger.UnknownOutcome and the segment stays on its way.
 //
 // A refusal by the chain leaves nothing behind. Readings of times that are taken already
 // are refused with trace.CodeSequence.
@@ -61,6 +65,8 @@ func (s *Segmenter) Anchor(ctx context.Context, by string, request trace.AnchorS
 	if err := write.wait(); err != nil {
 		return ledger.Receipt{}, err
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, errSlow)
+	defer cancel()
 	select {
 	case o := <-done:
 		return o.receipt, o.err

@@ -89,13 +89,13 @@ func (k *lookup) in(s *span, t trace.Time) (*trace.Reading, bool, error) {
 	if !known {
 		payload, found, err := k.s.payload(s)
 		if err != nil {
-			return nil, false, err
+			return nil, false, uncoded("a segment's readings cannot be read", err)
 		}
 		if !found {
 			return nil, false, trace.Errorf(CodeTooOld, "readings from %s to %s are on the chain and no longer here: whether that of %s is among them cannot be told", s.from, s.to, t)
 		}
 		if _, readings, err = trace.DecodeReadings(payload); err != nil {
-			return nil, false, err
+			return nil, false, uncoded("a segment's readings cannot be read", err)
 		}
 		k.s.decoded.add(s.payload, readings)
 	}

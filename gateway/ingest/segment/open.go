@@ -193,6 +193,8 @@ func (s *Segmenter) loadSegment(key, row []byte) error {
 	s.metrics.waitingSegments.Inc()
 	if c.parked {
 		s.metrics.parked.Inc()
+	} else {
+		s.unsent.Add(1)
 	}
 	s.opened = append(s.opened, c)
 	return nil
@@ -252,5 +254,5 @@ func (l pebbleLogger) Errorf(format string, args ...any) {
 }
 
 func (l pebbleLogger) Fatalf(format string, args ...any) {
-	l.s.fail(trace.Errorf(CodeFailed, format, args...))
+	l.s.fail(fmt.Errorf(format, args...))
 }

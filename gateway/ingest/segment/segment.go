@@ -41,8 +41,6 @@ const (
 	// CodeDamaged: the directory is not a whole database of readings. It is never opened
 	// "as far as it goes": it holds readings that exist nowhere else.
 	CodeDamaged trace.Code = "READINGS_DAMAGED"
-	// CodeFailed: the disk refused a write; whether it was kept is unknown.
-	CodeFailed trace.Code = "READINGS_WRITE_FAILED"
 )
 
 // Known is a segment of a device as the chain, or this package, holds it.
@@ -123,6 +121,7 @@ type Segmenter struct {
 	cuts    atomic.Uint64
 	bins    atomic.Uint64
 	waiting atomic.Int64 // bytes
+	unsent  atomic.Int64 // segments that are neither on the chain nor parked
 	queue   *queue
 	decoded *decodedPayloads
 
@@ -166,7 +165,7 @@ func (s *Segmenter) enter() error {
 		return trace.Errorf(ingest.CodeBusy, "the gateway is shutting down; nothing was kept")
 	}
 	if err := s.Healthy(); err != nil {
-		return fmt.Errorf("readings cannot be kept: %w", err) // %w of an error without a code: "later"
+		return err
 	}
 	s.calls.Add(1)
 	return nil
@@ -241,7 +240,7 @@ func (s *Segmenter) line(device trace.DeviceID) (*line, error) {
 func (s *Segmenter) meet(l *line) error {
 	segments, err := s.chain.Segments(l.device)
 	if err != nil {
-		return fmt.Errorf("the segments of device %s cannot be looked up: %w", l.device, err)
+		return uncoded("the segments of device "+string(l.device)+" cannot be looked up", err)
 	}
 	b := s.db.NewBatch()
 	l.counter = counter{next: 1}
@@ -324,6 +323,10 @@ func (s *Segmenter) later(b *pebble.Batch) error {
 	return errors.Join(err, s.Healthy(), b.Close())
 }
 
+// uncoded is for failures behind this package: to who puts readings, a code would mean
+// that they are refused for good.
+func uncoded(what string, err error) error { return fmt.Errorf("%s: %v", what, err) }
+
 // Healthy returns nil while readings can be made durable. Once a write failed it
 // returns that failure for good: only a restart can tell what was kept.
 func (s *Segmenter) Healthy() error {
@@ -334,7 +337,7 @@ func (s *Segmenter) Healthy() error {
 }
 
 func (s *Segmenter) fail(cause error) {
-	failure := fmt.Errorf("the disk of %s failed, restart to find out what was kept: %w", s.dir, cause)
+	failure := uncoded("the disk of "+s.dir+" failed, restart to find out what was kept", cause)
 	if s.failure.CompareAndSwap(nil, &failure) {
 		s.logger.Error("readings: no further writes", "error", failure)
 	}

@@ -70,6 +70,20 @@ func (s *Segmenter) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
+// Drain waits until every segment cut so far is on the chain or parked, for so long at
+// most; it gives up earlier when none gets there for two seconds. What does not stays
+// and is sent by the next Run.
+func (s *Segmenter) Drain(most time.Duration) {
+	deadline := time.Now().Add(most)
+	last, since := s.unsent.Load(), time.Now()
+	for last > 0 && time.Now().Before(deadline) && time.Since(since) < 2*time.Second {
+		time.Sleep(tick / 2)
+		if now := s.unsent.Load(); now != last {
+			last, since = now, time.Now()
+		}
+	}
+}
+
 // send makes one attempt to anchor a segment. An error is the disk's.
 func (s *Segmenter) send(ctx context.Context, c *cutSegment) error {
 	payload, err := s.stored(c)
@@ -135,6 +149,7 @@ func (s *Segmenter) settle(c *cutSegment) error {
 	b := s.db.NewBatch()
 	err := errors.Join(b.Delete(numberKey(kindSegment, c.cut), nil), b.Delete(numberKey(kindPayload, c.cut), nil), s.later(b))
 	s.waiting.Add(-c.bytes)
+	s.unsent.Add(-1)
 	s.metrics.waitingSegments.Dec()
 	return err
 }
@@ -187,6 +202,7 @@ func (s *Segmenter) rewrite(l *line, c *cutSegment) (commit, error) {
 // drops it. If its number was the device's newest, the next segment takes it.
 func (s *Segmenter) refuse(c *cutSegment, refusal error) error {
 	l := s.lineOf(c)
+	s.unsent.Add(-1)
 	l.mu.Lock()
 	if c.request.Sequence+1 == l.next {
 		l.next, l.previous = c.request.Sequence, c.request.Previous
@@ -295,6 +311,7 @@ func (s *Segmenter) resume(c *cutSegment) error {
 	}
 	write, err := s.rewrite(l, c)
 	l.mu.Unlock()
+	s.unsent.Add(1)
 	s.metrics.parked.Dec()
 	return errors.Join(err, write.wait())
 }
