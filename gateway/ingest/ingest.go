@@ -39,7 +39,7 @@ type Sink interface {
 	//
 	// The readings are one device's, in any order of time (devices send backfill beside
 	// what is new), and may repeat what was put before: the same device, time and content
-	// is one reading. Temperatures are one per probe of the binding that BindingAt gives
+	// is one reading. They are at most 10,000. Temperatures are one per probe of the binding that BindingAt gives
 	// for the reading's time. The slices are the caller's again when Put returns. Put is
 	// called from many goroutines at once, also for one device.
 	Put(ctx context.Context, device trace.DeviceID, readings []trace.Reading) error

@@ -2,7 +2,6 @@ package segment
 
 import (
 	"encoding/binary"
-	"fmt"
 
 	"traceledger/chaincode/trace"
 )
@@ -18,16 +17,6 @@ const (
 	kindSpan     = 'x' // x/ device NUL last time, cut → the time a segment covers, and its payload's hash
 	kindConflict = 'c' // c/ number → a reading that contradicted one already kept
 )
-
-func checkRow(key []byte) error {
-	if len(key) > 2 && key[1] == '/' {
-		switch key[0] {
-		case kindDevice, kindBin, kindWaiting, kindSegment, kindPayload, kindSpan, kindConflict:
-			return nil
-		}
-	}
-	return fmt.Errorf("key %q is not of this version", key)
-}
 
 func kindBounds(kind byte) (lower, upper []byte) {
 	return []byte{kind, '/'}, []byte{kind, '/' + 1}

@@ -85,8 +85,14 @@ type put struct {
 	kept, duplicates, contradicted int
 }
 
+// mostAtOnce is what one call may bring (ingest.Sink).
+const mostAtOnce = 10_000
+
 // judge refuses readings that the chain would refuse, before any is kept.
 func (p *put) judge(readings []trace.Reading) error {
+	if len(readings) > mostAtOnce {
+		return trace.Errorf(trace.CodeTooLarge, "%d readings at once, at most %d", len(readings), mostAtOnce)
+	}
 	oldest := trace.TimeOf(p.s.now().Add(-p.s.limits.Recent))
 	for i := range readings {
 		r := &readings[i]
