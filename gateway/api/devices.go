@@ -41,7 +41,7 @@ type DeviceEnrolment struct {
 	Terminal string `json:"terminal,omitempty"`
 	// TerminalID is the id printed on a jt808 terminal; absent takes any.
 	TerminalID string `json:"terminalId,omitempty"`
-	// Model names how its values are read.
+	// Model names how its values are read; absent is the standard's own for jt808.
 	Model string `json:"model,omitempty"`
 	// Plate is that of the vehicle a jt808 terminal is fitted to. It is not kept: only a
 	// digest that this gateway alone can compute.
@@ -184,6 +184,9 @@ func (a *API) deviceOf(who Caller, asked DeviceEnrolment) (store.Device, string,
 		d.Terminal = strings.TrimLeft(asked.Terminal, "0")
 		if n := len(asked.Terminal); n < 6 || n > 20 || d.Terminal == "" || strings.Trim(asked.Terminal, "0123456789") != "" {
 			return d, "", trace.Errorf(trace.CodeInvalid, "terminal %q is not a number of 6 to 20 digits", asked.Terminal)
+		}
+		if d.Model == "" {
+			d.Model = "standard"
 		}
 		if asked.Plate == "" {
 			return d, "", nil
