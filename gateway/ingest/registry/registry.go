@@ -272,7 +272,7 @@ func (r *Registry) renew(first uint64) error {
 }
 
 func (r *Registry) since(kind string, first uint64, visit func(value []byte) error) error {
-	for q := (index.ListQuery{Kind: kind}); ; {
+	for q := (index.ListQuery{Kind: kind, Limit: 10}); ; { // mostly the block at hand has one or none
 		records, next, err := r.index.List(q)
 		if err != nil {
 			return err
