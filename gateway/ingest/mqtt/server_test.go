@@ -3,10 +3,13 @@ package mqtt
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -37,9 +40,11 @@ type house struct {
 
 var start = trace.TimeOf(time.Date(2026, 10, 20, 8, 0, 0, 0, time.UTC))
 
-func newHouse(t *testing.T, limits Limits) *house {
+func newHouse(t *testing.T, limits Limits) *house { return newHouseOver(t, limits, nil) }
+
+func newHouseOver(t *testing.T, limits Limits, secure *tls.Config) *house {
 	h := &house{t: t, metrics: NewMetrics(), kept: map[trace.DeviceID][]trace.Reading{}}
-	s, err := NewServer(Config{Sink: h, Devices: h, Limits: limits, Metrics: h.metrics, Logger: slog.New(slog.DiscardHandler)})
+	s, err := NewServer(Config{Sink: h, Devices: h, Limits: limits, TLS: secure, Metrics: h.metrics, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -145,6 +150,24 @@ func TestAReadingIsKeptBeforeItIsAcknowledged(t *testing.T) {
 		{At: start + 1000, Temperatures: []trace.CentiCelsius{-325, 1250}, Humidity: 8020, Shock: 12, Speed: 35, Fix: true, Point: trace.Point{Latitude: 30_123_456, Longitude: -103_500_000}},
 		{At: start + 2000, Temperatures: []trace.CentiCelsius{7000, trace.NoTemperature}, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed},
 	}, h.of("orchard-01"))
+}
+
+func TestOverTLS(t *testing.T) {
+	pages := httptest.NewTLSServer(nil)
+	defer pages.Close()
+	h := newHouseOver(t, Limits{}, &tls.Config{Certificates: pages.TLS.Certificates, MinVersion: tls.VersionTLS12})
+	trusted := pages.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	c := paho.NewClient(paho.NewClientOptions().AddBroker("ssl://" + h.address).SetUsername("orchard-01").SetPassword("secret of orchard-01").
+		SetAutoReconnect(false).SetTLSConfig(&tls.Config{RootCAs: trusted, ServerName: "example.com"}))
+	token := c.Connect()
+	require.True(t, token.WaitTimeout(20*time.Second))
+	require.NoError(t, token.Error())
+	defer c.Disconnect(0)
+	token = c.Publish(Topic("orchard-01"), 1, false, payload(fmt.Sprintf(`{"at":%q}`, at(1))))
+	require.True(t, token.WaitTimeout(20*time.Second))
+	require.Len(t, h.of("orchard-01"), 1)
+	_, err := h.v3("plain", "orchard-01", "secret of orchard-01")
+	require.Error(t, err)
 }
 
 func TestStrangersStayOut(t *testing.T) {
