@@ -63,6 +63,8 @@ type Config struct {
 	// FilesWaitingMB is how many mebibytes of such uploads one party may have waiting; more
 	// are refused. 0 is no bound. Roles with a gateway.
 	FilesWaitingMB int64 `yaml:"filesWaitingMB"`
+	// Ingest is how devices come in. Roles with a gateway.
+	Ingest Ingest `yaml:"ingest"`
 	// LogLevel is debug, info, warn or error. Environment: TRACELEDGER_LOG.
 	LogLevel string `yaml:"logLevel"`
 }
@@ -144,6 +146,9 @@ func readConfig(name string, args []string, more func(*flag.FlagSet)) (Config, e
 		return Config{}, fmt.Errorf("filesWait must be at least 1s, is %s; filesWaitingMB at least 0, is %d", cfg.FilesWait, cfg.FilesWaitingMB)
 	}
 	if _, err := cfg.proxies(); err != nil {
+		return Config{}, err
+	}
+	if err := cfg.Ingest.check(cfg); err != nil {
 		return Config{}, err
 	}
 	if _, _, err := net.SplitHostPort(cfg.Address); err != nil {

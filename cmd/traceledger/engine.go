@@ -63,7 +63,7 @@ func refuseLostLedger(dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, "ledger")); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	for _, beside := range []string{"store", "index"} {
+	for _, beside := range []string{"store", "index", "ingest"} {
 		if _, err := os.Stat(filepath.Join(dir, beside)); err == nil {
 			return fmt.Errorf("ledger: %s is missing, and %s belongs to one: restore it; if the ledger runs elsewhere, name its connection file; to begin anew, take an empty data directory",
 				filepath.Join(dir, "ledger"), filepath.Join(dir, beside))

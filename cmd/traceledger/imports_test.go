@@ -25,6 +25,8 @@ func TestImportsPointOneWay(t *testing.T) {
 		{from: "traceledger/network", never: []string{"traceledger/gateway", "traceledger/scanner-api", "traceledger/chaincode/contract"}},
 		{from: "traceledger/gateway", except: []string{"traceledger/gateway/api/apitest"}, never: []string{"traceledger/network/embedded", "traceledger/network/fabric", "traceledger/chaincode/contract", "traceledger/scanner-api"}},
 		{from: "traceledger/gateway/ingest/jt808", never: []string{"traceledger/chaincode/state", "traceledger/gateway/store", "traceledger/gateway/ledger", "traceledger/gateway/index", "github.com/hyperledger"}},
+		{from: "traceledger/gateway/ingest/mqtt", never: []string{"traceledger/gateway/store", "traceledger/gateway/index", "traceledger/gateway/ledger", "traceledger/gateway/ingest/segment"}},
+		{from: "traceledger/gateway/ingest/segment", never: []string{"traceledger/gateway/api", "traceledger/gateway/ingest/mqtt"}},
 		{from: "traceledger/scanner-api", never: []string{"traceledger/gateway/ledger", "traceledger/gateway/api", "traceledger/gateway/desk", "traceledger/network/embedded", "traceledger/network/fabric", "traceledger/chaincode/contract", "github.com/hyperledger/fabric-gateway"}},
 		{from: "traceledger/docs/samples", never: []string{"traceledger"}},
 	}

@@ -21,7 +21,7 @@ import (
 // at a time, and demands that the package's crash tests notice. A sync that no test
 // misses is either useless or untested; both are defects.
 func TestMutationOfEverySync(t *testing.T) {
-	for _, dir := range []string{"../../network/embedded", "../../gateway/store", "../../gateway/wallet"} {
+	for _, dir := range []string{"../../network/embedded", "../../gateway/store", "../../gateway/wallet", "../../gateway/ingest/segment"} {
 		sites, err := syncSites(dir)
 		require.NoError(t, err)
 		require.NotEmpty(t, sites, "%s makes nothing durable", dir)

@@ -21,6 +21,10 @@ import (
 	"traceledger/gateway/api"
 	"traceledger/gateway/desk"
 	"traceledger/gateway/index"
+	"traceledger/gateway/ingest/jt808"
+	"traceledger/gateway/ingest/mqtt"
+	"traceledger/gateway/ingest/registry"
+	"traceledger/gateway/ingest/segment"
 	"traceledger/gateway/ledger"
 	"traceledger/gateway/store"
 	"traceledger/gateway/wallet"
@@ -30,18 +34,22 @@ import (
 // node is the whole house above a ledger: stores, submit client, index, REST, desks
 // and public pages. Nothing in it knows which engine it stands on.
 type node struct {
-	cfg     Config
-	logger  *slog.Logger
-	engine  engine
-	store   *store.Store
-	wallet  *wallet.Wallet
-	index   *index.Index
-	ledger  *ledger.Client
-	reader  ledger.Identity
-	puller  *puller
-	api     *api.API
-	handler http.Handler
-	ready   atomic.Bool // everything that was to be loaded is loaded
+	cfg       Config
+	logger    *slog.Logger
+	engine    engine
+	store     *store.Store
+	wallet    *wallet.Wallet
+	index     *index.Index
+	ledger    *ledger.Client
+	devices   *registry.Registry
+	segments  *segment.Segmenter
+	sensors   *mqtt.Server  // nil: no address for it
+	terminals *jt808.Server // nil: no address for it
+	reader    ledger.Identity
+	puller    *puller
+	api       *api.API
+	handler   http.Handler
+	ready     atomic.Bool // everything that was to be loaded is loaded
 }
 
 // openNode opens what is on disk and wires the services. Close it.
@@ -88,10 +96,13 @@ func openNode(cfg Config, eng engine, logger *slog.Logger) (n *node, err error) 
 	}); err != nil {
 		return n, err
 	}
+	if err = n.openIngest(metrics); err != nil {
+		return n, err
+	}
 	limits := api.DefaultLimits()
 	limits.PerSecond, limits.Burst = cfg.RequestsPerSecond, int(2*cfg.RequestsPerSecond)
 	if n.api, err = api.New(api.Config{
-		Ledger: n.ledger, Index: n.index, Store: n.store, Identities: n.wallet, PublicBase: cfg.PublicBase, Limits: limits, Logger: logger,
+		Ledger: n.ledger, Index: n.index, Store: n.store, Identities: n.wallet, Segments: n.segments, PublicBase: cfg.PublicBase, Limits: limits, Logger: logger,
 	}); err != nil {
 		return n, err
 	}
@@ -147,6 +158,9 @@ func (n *node) enrolled(name, msp string, role trace.Role, party trace.PartyID) 
 // Close releases everything openNode opened; the engine stays its owner's.
 func (n *node) Close() error {
 	var errs []error
+	if n.segments != nil {
+		errs = append(errs, n.segments.Close())
+	}
 	if n.ledger != nil {
 		errs = append(errs, n.ledger.Close())
 	}
@@ -171,6 +185,7 @@ func (n *node) run(ctx context.Context) error {
 	group.Go(func() error { return ended(ctx, n.puller.run(ctx)) })
 	group.Go(func() error { return ended(ctx, n.puller.foresee(ctx, n.index)) })
 	group.Go(func() error { return n.keepSwept(ctx) })
+	group.Go(func() error { return n.runIngest(ctx) })
 	return group.Wait()
 }
 
@@ -214,7 +229,7 @@ func below(path, root string) bool { return path == root || strings.HasPrefix(pa
 
 // health answers 200 while writes can be made durable.
 func (n *node) health(c *gin.Context) {
-	body := gin.H{"status": "ok", "height": n.index.Height()}
+	body := gin.H{"status": "ok", "height": n.index.Height(), "readingsWaitingBytes": n.segments.Waiting()}
 	if n.engine.OneProcess() {
 		body["notice"] = oneProcessNotice
 	}
@@ -231,7 +246,7 @@ func (n *node) diskFailed() bool {
 	if own, ok := n.engine.(interface{ Healthy() error }); ok && own.Healthy() != nil {
 		return true
 	}
-	return n.store.Healthy() != nil
+	return n.store.Healthy() != nil || n.segments.Healthy() != nil
 }
 
 // readiness answers 200 once everything that was to be loaded is loaded and shown, and

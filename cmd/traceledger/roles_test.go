@@ -94,7 +94,7 @@ func (h *house) send(role trace.Role, path, key string, body, into any) int {
 func (h *house) configure(set Config) string {
 	h.t.Helper()
 	cfg := defaultConfig()
-	cfg.Connection, cfg.FilesFrom = set.Connection, set.FilesFrom
+	cfg.Connection, cfg.FilesFrom, cfg.Ingest = set.Connection, set.FilesFrom, set.Ingest
 	if set.FilesWait != 0 {
 		cfg.FilesWait, cfg.FilesWaitingMB = set.FilesWait, set.FilesWaitingMB
 	}

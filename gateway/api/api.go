@@ -52,6 +52,7 @@ type Config struct {
 	Index      *index.Index
 	Store      *store.Store
 	Identities Identities
+	Segments   Segments
 	// PublicBase is the address printed into codes and labels, such as
 	// "https://trace.example", without a trailing slash.
 	PublicBase string
@@ -71,8 +72,8 @@ type API struct {
 
 // New builds the interface.
 func New(cfg Config) (*API, error) {
-	if cfg.Ledger == nil || cfg.Index == nil || cfg.Store == nil || cfg.Identities == nil || cfg.PublicBase == "" {
-		return nil, errors.New("api: ledger, index, store, identities and public base are required")
+	if cfg.Ledger == nil || cfg.Index == nil || cfg.Store == nil || cfg.Identities == nil || cfg.Segments == nil || cfg.PublicBase == "" {
+		return nil, errors.New("api: ledger, index, store, identities, segments and public base are required")
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
@@ -112,6 +113,7 @@ func (a *API) Mount(r gin.IRouter) {
 	v1.POST("/code-orders", a.handle(a.orderCodes))
 	v1.GET("/code-packs/:pack/codes", a.listCodes)
 	v1.GET("/code-packs/:pack/labels", a.labels)
+	a.mountDevices(v1)
 }
 
 // NoSuchRoute answers a request below /v1 that no route takes, by path or by method.

@@ -67,20 +67,14 @@ func mentionedName(kind sheet.MentionKind, r index.Record) (string, error) {
 	return "", nil
 }
 
-// anchored tells which segments of a device are on the chain, by rising sequence.
+// anchored tells which segments of a device are on the chain, or on their way there, by
+// rising sequence.
 func (a *API) anchored(device trace.DeviceID) ([]sheet.AnchoredSegment, error) {
-	if err := device.Validate(); err != nil {
-		return nil, err
-	}
+	known, err := a.Segments.Known(device)
 	var out []sheet.AnchoredSegment
-	err := a.each(index.ListQuery{Prefix: state.SegmentPrefix(device)}, func(r index.Record) error {
-		var s trace.Segment
-		if err := json.Unmarshal(r.Value, &s); err != nil {
-			return err
-		}
-		out = append(out, sheet.AnchoredSegment{Sequence: s.Sequence, From: s.From, To: s.To, Previous: s.Previous, Payload: s.Payload})
-		return nil
-	})
+	for _, k := range known {
+		out = append(out, sheet.AnchoredSegment{Sequence: k.Sequence, From: k.From, To: k.To, Previous: k.Previous, Payload: k.Payload})
+	}
 	return out, err
 }
 

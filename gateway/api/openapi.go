@@ -50,6 +50,14 @@ func Document() map[string]any {
 	add("/v1/code-packs/{pack}/labels", "get", operation{id: "labels", tag: "code", summary: "打印标签 / Labels as PDF, PNG or SVG, for the pack's owner", status: "200", answer: binary, answerType: "*/*",
 		parameters: []schema{text("pack", "path", "pack id", true), number("first", "first item"), number("last", "last item"), text("format", "query", "pdf, png or svg", false), text("layout", "query", "label sheet layout", false)}})
 
+	device := []schema{text("device", "path", "device id", true)}
+	add("/v1/devices", "post", operation{id: "enrolDevice", tag: "devices", summary: "登记设备 / Enrol a tracker or sensor; an mqtt device's secret is shown once", body: s.of(reflect.TypeFor[DeviceEnrolment]()), status: "201", again: true, answer: s.of(reflect.TypeFor[EnrolledDevice]())})
+	add("/v1/devices", "get", operation{id: "listDevices", tag: "devices", summary: "我的设备 / The caller's devices", status: "200", answer: s.of(reflect.TypeFor[DeviceList]())})
+	add("/v1/devices/{device}/credential", "post", operation{id: "resetCredential", tag: "devices", summary: "重置凭证 / A new password, or let the terminal register again", status: "200", answer: s.of(reflect.TypeFor[EnrolledDevice]()), parameters: device})
+	add("/v1/devices/{device}/state", "post", operation{id: "setDeviceState", tag: "devices", summary: "停用或启用设备 / Let a device connect or not", body: s.of(reflect.TypeFor[DeviceState]()), status: "200", answer: s.of(reflect.TypeFor[EnrolledDevice]()), parameters: device})
+	add("/v1/parked-segments", "get", operation{id: "listParkedSegments", tag: "devices", summary: "被拒绝的读数段 / Segments of the caller's devices that the chain refused", status: "200", answer: s.of(reflect.TypeFor[ParkedSegments]())})
+	add("/v1/devices/{device}/parked-segments/retry", "post", operation{id: "retryParkedSegments", tag: "devices", summary: "重新上链 / Send a device's parked segments again", status: "200", answer: s.of(reflect.TypeFor[RetriedSegments]()), parameters: device})
+
 	s.of(reflect.TypeFor[Problem]()) // named by every operation's default response
 	return schema{
 		"openapi": "3.0.3",
@@ -85,6 +93,7 @@ type operation struct {
 	body             schema
 	bodyType         string // default application/json
 	status           string
+	again            bool // answered with 200 when it was done before
 	answer           schema
 	answerType       string // default application/json
 }
@@ -102,6 +111,10 @@ func (o operation) schema() schema {
 			o.status:  schema{"description": "done", "content": schema{o.answerType: schema{"schema": o.answer}}},
 			"default": schema{"description": "refused, or outcome not yet known (202)", "content": schema{"application/problem+json": schema{"schema": schema{"$ref": "#/components/schemas/Problem"}}}},
 		},
+	}
+	if o.again {
+		responses := out["responses"].(schema)
+		responses["200"] = schema{"description": "done before", "content": responses[o.status].(schema)["content"]}
 	}
 	parameters := o.parameters
 	if o.keyed {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"traceledger/chaincode/trace"
+	"traceledger/gateway/ingest/segment"
 	"traceledger/gateway/ledger"
 	"traceledger/gateway/store"
 	"traceledger/gateway/wording"
@@ -51,10 +52,10 @@ func Status(code trace.Code) int {
 	case trace.CodeForbidden, trace.CodeWrongOrg, trace.CodeUnknownParty, trace.CodePartySuspended,
 		trace.CodeLicence, trace.CodeNotAccredited, trace.CodeOwnLot, trace.CodeConsignment, trace.CodeCompanyPrefix:
 		return http.StatusForbidden
-	case trace.CodeNotFound, trace.CodeUnknownMethod, CodeNoSuchRoute, store.CodeFileUnknown:
+	case trace.CodeNotFound, trace.CodeUnknownMethod, CodeNoSuchRoute, store.CodeFileUnknown, store.CodeDeviceUnknown:
 		return http.StatusNotFound
 	case trace.CodeAlreadyExists, trace.CodeAlreadyRecorded, trace.CodeState, trace.CodeRecalled, trace.CodeRebind,
-		trace.CodeCustody, trace.CodeSequence, ledger.CodeKeyReused, ledger.CodeConflict:
+		trace.CodeCustody, trace.CodeSequence, store.CodeDeviceKnown, ledger.CodeKeyReused, ledger.CodeConflict:
 		return http.StatusConflict
 	case trace.CodeTooLarge, store.CodeFileTooLarge, store.CodeUploadQuota:
 		return http.StatusRequestEntityTooLarge
@@ -64,7 +65,7 @@ func Status(code trace.Code) int {
 		return http.StatusServiceUnavailable
 	case ledger.CodeOutcomeUnknown:
 		return http.StatusAccepted
-	case CodeInternal, store.CodeDamaged, store.CodeFailed, store.CodeFileDamaged, ledger.CodeOutbox, ledger.CodeCall:
+	case CodeInternal, store.CodeDamaged, store.CodeFailed, store.CodeFileDamaged, segment.CodeDamaged, ledger.CodeOutbox, ledger.CodeCall:
 		return http.StatusInternalServerError
 	}
 	return http.StatusUnprocessableEntity
@@ -79,7 +80,7 @@ func problemOf(err error, said *wording.Table, logger *slog.Logger) Problem {
 		coded = trace.Errorf(CodeInternal, "the server failed; the log has the details")
 	}
 	switch coded.Code {
-	case store.CodeDamaged, store.CodeFailed:
+	case store.CodeDamaged, store.CodeFailed, segment.CodeDamaged:
 		// Their texts name files and folders of this machine.
 		logger.Error("the store failed", "error", err)
 		coded = trace.Errorf(coded.Code, "the server's disk failed; its log has the details. Repeat a write with the same Idempotency-Key once it is mended")

@@ -315,6 +315,13 @@ func dependsOnOthers(code trace.Code) bool {
 // record: each row's idempotency key comes from its content.
 func (a *API) Confirm(ctx context.Context, who Caller, up SheetUpload) (SheetResult, error) {
 	plan, err := a.parse(ctx, who, up)
+	if err == nil && len(plan.Segments) > 0 {
+		// What the device sent itself meanwhile gets its place first, and the file is
+		// planned around it.
+		if err = a.Segments.Flush(plan.Summary.Readings.Device); err == nil {
+			plan, err = a.parse(ctx, who, up)
+		}
+	}
 	if err != nil {
 		return SheetResult{}, err
 	}
@@ -387,19 +394,14 @@ func (a *API) record(ctx context.Context, who Caller, p sheet.Planned, row *RowO
 	return nil
 }
 
+// anchor hands a segment to the segmenter, which numbers it: a device may be sending
+// while its file is confirmed.
 func (a *API) anchor(ctx context.Context, who Caller, s sheet.PlannedSegment, row *RowOutcome) error {
-	if _, err := a.Store.Files().Keep(s.Payload, store.About{MediaType: mediaBytes, Uploader: who.Token.Party}); err != nil {
-		return err
-	}
-	arguments, err := json.Marshal(s.Request)
+	receipt, err := a.Segments.Anchor(ctx, who.Token.Enrolment, s.Request, s.Payload)
 	if err != nil {
 		return err
 	}
-	m, err := methodOf("transit:AnchorSegment")
-	if err != nil {
-		return err
-	}
-	written, err := a.Write(ctx, who, m, trace.DigestOf(arguments).String(), arguments)
+	written, err := a.written(ctx, receipt)
 	if err != nil {
 		return err
 	}

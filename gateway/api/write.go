@@ -14,6 +14,7 @@ import (
 	"traceledger/chaincode/state"
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/index"
+	"traceledger/gateway/ingest/segment"
 	"traceledger/gateway/ledger"
 	"traceledger/gateway/store"
 )
@@ -74,6 +75,11 @@ func (a *API) Write(ctx context.Context, who Caller, m trace.Method, key string,
 	if err := a.Store.Files().Named(files...); err != nil {
 		a.Logger.Warn("files of a record not marked; a sweep will", "error", err)
 	}
+	return a.written(ctx, receipt)
+}
+
+// written waits until the index shows what a receipt tells of.
+func (a *API) written(ctx context.Context, receipt ledger.Receipt) (Written, error) {
 	out := Written{Transaction: receipt.TransactionID, Block: receipt.Block}
 	if err := json.Unmarshal(receipt.Result, &out.Receipt); err != nil {
 		return Written{}, err
@@ -183,22 +189,9 @@ func (a *API) payload(arguments []byte) ([]byte, error) {
 	return io.ReadAll(content)
 }
 
-// endorsers names a majority of the organisations, the responsible one first:
-// transient data go to named organisations only. An organisation counts from its
-// admission on, which is before the channel's configuration takes it in, and is asked only
-// while it is a member.
+// endorsers names who must endorse what travels as transient data.
 func (a *API) endorsers(responsible string) ([]string, error) {
-	members, err := a.Index.Organisations()
-	if err != nil {
-		return nil, err
-	}
-	out := []string{responsible}
-	for _, o := range members {
-		if o.MSP != responsible && !o.Ended && len(out) < len(members)/2+1 {
-			out = append(out, o.MSP)
-		}
-	}
-	return out, nil
+	return segment.Endorsers(a.Index, responsible)
 }
 
 func readBody(c *gin.Context, limit int64) ([]byte, error) {

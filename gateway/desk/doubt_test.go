@@ -37,7 +37,7 @@ func TestAnUnknownOutcomeIsToldAndRetried(t *testing.T) {
 	h.load(t, "regulator/registry.xlsx")
 	lost := &doubtful{Ledger: h.API.Ledger}
 	logger := slog.New(slog.NewTextHandler(t.Output(), nil))
-	rest, err := api.New(api.Config{Ledger: lost, Index: h.Index, Store: h.Store, Identities: h.Wallet, PublicBase: h.Base, Logger: logger})
+	rest, err := api.New(api.Config{Ledger: lost, Index: h.Index, Store: h.Store, Identities: h.Wallet, Segments: h.Segments, PublicBase: h.Base, Logger: logger})
 	require.NoError(t, err)
 	desks, err := desk.New(desk.Config{API: rest, Index: h.Index, Store: h.Store, PublicBase: h.Base, Logger: logger})
 	require.NoError(t, err)

@@ -1,7 +1,7 @@
 // Package store keeps the primary data of a gateway that is not on the chain and
 // cannot be rebuilt from it: the outbox and the answers given to idempotency keys,
-// uploaded files and segment payloads, access tokens, contacts and salts, and
-// scan counts.
+// uploaded files and segment payloads, access tokens, enrolled devices, contacts
+// and salts, and scan counts.
 //
 // In come writes of the gateway's services, each with the promise its comment
 // makes; out come the same bytes after any crash. Rows live in one Pebble database
@@ -82,6 +82,7 @@ type Store struct {
 	tokens   Tokens
 	contacts Contacts
 	scans    *Scans
+	devices  *Devices
 }
 
 // Open opens the store in cfg.Dir, or creates it when the directory is absent or
@@ -139,6 +140,9 @@ func (s *Store) openParts(cfg Config, state directoryState) error {
 			return err
 		}
 	}
+	if s.devices, err = openDevices(s); err != nil {
+		return err
+	}
 	s.files = files
 	s.tokens = Tokens{store: s}
 	s.contacts = Contacts{store: s}
@@ -157,6 +161,9 @@ func (s *Store) Tokens() *Tokens { return &s.tokens }
 
 // Contacts holds what identifies natural persons, deletable.
 func (s *Store) Contacts() *Contacts { return &s.contacts }
+
+// Devices holds the trackers and sensors that may send here.
+func (s *Store) Devices() *Devices { return s.devices }
 
 // Scans holds first scans and scan counts of codes.
 func (s *Store) Scans() *Scans { return s.scans }

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 
 	"github.com/gin-gonic/gin"
@@ -24,6 +25,8 @@ import (
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/api"
 	"traceledger/gateway/index"
+	"traceledger/gateway/ingest/registry"
+	"traceledger/gateway/ingest/segment"
 	"traceledger/gateway/ledger"
 	"traceledger/gateway/store"
 	"traceledger/gateway/wallet"
@@ -36,8 +39,11 @@ type House struct {
 	Index  *index.Index
 	Store  *store.Store
 	Wallet *wallet.Wallet
-	Base   string // "http://127.0.0.1:port"
-	tb     testing.TB
+	// Segments sends what the interface gives it; Devices knows the bindings.
+	Segments *segment.Segmenter
+	Devices  *registry.Registry
+	Base     string // "http://127.0.0.1:port"
+	tb       testing.TB
 }
 
 // Start brings everything up; it ends with the test. mount may add routes beside the
@@ -84,13 +90,14 @@ func StartOn(tb testing.TB, on *contracttest.Ledger, mount func(*House, *gin.Eng
 		}
 	}()
 	tb.Cleanup(func() { cancel(); <-followed })
+	h.segments(dir, client, logger)
 
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.UseRawPath = true
 	server := httptest.NewUnstartedServer(engine)
 	h.Base = "http://" + server.Listener.Addr().String()
-	h.API, err = api.New(api.Config{Ledger: client, Index: h.Index, Store: h.Store, Identities: h.Wallet, PublicBase: h.Base, Logger: logger})
+	h.API, err = api.New(api.Config{Ledger: client, Index: h.Index, Store: h.Store, Identities: h.Wallet, Segments: h.Segments, PublicBase: h.Base, Logger: logger})
 	require.NoError(tb, err)
 	h.API.Mount(engine)
 	if mount != nil {
@@ -99,6 +106,32 @@ func StartOn(tb testing.TB, on *contracttest.Ledger, mount func(*House, *gin.Eng
 	server.Start()
 	tb.Cleanup(server.Close)
 	return h
+}
+
+// segments runs the registry and the segmenter.
+func (h *House) segments(dir string, client *ledger.Client, logger *slog.Logger) {
+	h.Devices = registry.New(h.Store.Devices(), h.Index)
+	var err error
+	h.Segments, err = segment.Open(segment.Config{Dir: dir + "/ingest", Bindings: h.Devices, Logger: logger, Chain: &segment.Gateway{
+		Ledger: client, Files: h.Store.Files(), Index: h.Index,
+		Identity: func(by string, device trace.DeviceID) (ledger.Identity, error) {
+			if d, known := h.Store.Devices().Get(device); by == "" && known {
+				by = d.Enrolment
+			}
+			return h.Wallet.Identity(by)
+		},
+	}})
+	require.NoError(h.tb, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	for _, run := range []func(context.Context) error{h.Segments.Run, func(ctx context.Context) error { return h.Devices.Follow(ctx, 0) }} {
+		running.Go(func() {
+			if err := run(ctx); err != nil && ctx.Err() == nil {
+				h.tb.Errorf("stopped: %v", err)
+			}
+		})
+	}
+	h.tb.Cleanup(func() { cancel(); running.Wait(); require.NoError(h.tb, h.Segments.Close()) })
 }
 
 func (h *House) identity(role trace.Role, party trace.PartyID) ledger.Identity {

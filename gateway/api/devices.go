@@ -1,0 +1,350 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"traceledger/chaincode/state"
+	"traceledger/chaincode/trace"
+	"traceledger/gateway/index"
+	"traceledger/gateway/ingest/segment"
+	"traceledger/gateway/ledger"
+	"traceledger/gateway/store"
+)
+
+// Segments is what the interface needs of the segmenter.
+type Segments interface {
+	Known(device trace.DeviceID) ([]segment.Known, error)
+	Flush(device trace.DeviceID) error
+	Anchor(ctx context.Context, by string, request trace.AnchorSegmentRequest, payload []byte) (ledger.Receipt, error)
+	Parked() ([]segment.Parked, error)
+	Retry(device trace.DeviceID) (int, error)
+}
+
+// Protocols that devices speak here.
+const (
+	ProtocolJT808 = "jt808"
+	ProtocolMQTT  = "mqtt"
+)
+
+// DeviceEnrolment enrols a tracker or sensor with this gateway.
+type DeviceEnrolment struct {
+	Device   trace.DeviceID `json:"device"`
+	Protocol string         `json:"protocol"` // jt808 or mqtt
+	// Terminal is, for jt808, the number of its SIM card, 6 to 20 digits; for mqtt absent:
+	// the user name is the device.
+	Terminal string `json:"terminal,omitempty"`
+	// TerminalID is the id printed on a jt808 terminal; absent takes any.
+	TerminalID string `json:"terminalId,omitempty"`
+	// Model names how its values are read; absent is the standard's own for jt808.
+	Model string `json:"model,omitempty"`
+	// Plate is that of the vehicle a jt808 terminal is fitted to. It is not kept: only a
+	// digest that this gateway alone can compute.
+	Plate string `json:"plate,omitempty"`
+}
+
+// EnrolledDevice is a device as its party sees it.
+type EnrolledDevice struct {
+	Device     trace.DeviceID `json:"device"`
+	Protocol   string         `json:"protocol"`
+	Terminal   string         `json:"terminal"`
+	TerminalID string         `json:"terminalId,omitempty"`
+	Model      string         `json:"model,omitempty"`
+	Vehicle    bool           `json:"vehicle"`    // a plate was given
+	Registered bool           `json:"registered"` // its credential was used
+	Disabled   bool           `json:"disabled"`
+	Enrolled   trace.Time     `json:"enrolled"`
+	// Secret is an mqtt device's password, shown once: when it is enrolled or reset.
+	Secret string `json:"secret,omitempty"`
+	// Bindings are what the chain says it is bound to, newest last.
+	Bindings []trace.BoundPeriod `json:"bindings,omitempty"`
+}
+
+// DeviceList is a party's devices, by id.
+type DeviceList struct {
+	Devices []EnrolledDevice `json:"devices"`
+}
+
+// DeviceState says whether a device may connect.
+type DeviceState struct {
+	Disabled bool `json:"disabled"`
+}
+
+// ParkedSegments are segments that the chain refused.
+type ParkedSegments struct {
+	Segments []ParkedSegment `json:"segments"`
+}
+
+// ParkedSegment is one, with the refusal.
+type ParkedSegment struct {
+	Device        trace.DeviceID   `json:"device"`
+	Shipment      trace.ShipmentID `json:"shipment,omitempty"`
+	Plot          trace.PlotID     `json:"plot,omitempty"`
+	Store         string           `json:"store,omitempty"`
+	Count         int              `json:"count"`
+	From          trace.Time       `json:"from"`
+	To            trace.Time       `json:"to"`
+	Payload       trace.Digest     `json:"payload"`
+	Code          trace.Code       `json:"code"`
+	Detail        string           `json:"detail"`
+	DetailChinese string           `json:"detailChinese,omitempty"`
+}
+
+// RetriedSegments is how many parked segments are on their way again.
+type RetriedSegments struct {
+	Segments int `json:"segments"`
+}
+
+func (a *API) mountDevices(v1 gin.IRouter) {
+	v1.POST("/devices", a.handle(a.enrolDevice))
+	v1.GET("/devices", a.handle(a.listDevices))
+	v1.POST("/devices/:device/credential", a.handle(a.resetCredential))
+	v1.POST("/devices/:device/state", a.handle(a.setDeviceState))
+	v1.GET("/parked-segments", a.handle(a.listParked))
+	v1.POST("/devices/:device/parked-segments/retry", a.handle(a.retryParked))
+}
+
+// mayHaveDevices: carriers bind trackers, producers sensors.
+func mayHaveDevices(who Caller) error {
+	switch trace.Role(who.Identity.Role) {
+	case trace.RoleCarrier, trace.RoleFarm, trace.RoleFactory, trace.RoleProcessor:
+		return nil
+	}
+	return trace.Errorf(trace.CodeForbidden, "role %s has no devices: carriers have trackers, producers sensors", who.Identity.Role)
+}
+
+func (a *API) enrolDevice(c *gin.Context) (answer, error) {
+	who := callerOf(c)
+	if err := mayHaveDevices(who); err != nil {
+		return answer{}, err
+	}
+	body, err := readBody(c, a.Limits.BodyBytes)
+	if err != nil {
+		return answer{}, err
+	}
+	var asked DeviceEnrolment
+	if err := decodeStrict(body, &asked); err != nil {
+		return answer{}, err
+	}
+	device, secret, err := a.deviceOf(who, asked)
+	if err != nil {
+		return answer{}, err
+	}
+	made, err := a.Store.Devices().Enrol(device)
+	status := http.StatusCreated
+	if trace.CodeOf(err) == store.CodeDeviceKnown {
+		// The same request again is the same device; its secret was shown.
+		known, found := a.Store.Devices().Get(device.ID)
+		if !found || !sameEnrolment(known, device) {
+			return answer{}, err
+		}
+		made, secret, err, status = known, "", nil, http.StatusOK
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	out, err := a.shown(made)
+	out.Secret = secret
+	return answer{status, out}, err
+}
+
+// deviceOf checks an enrolment. An mqtt device gets its password now; a jt808 terminal
+// gets its code when it registers.
+func (a *API) deviceOf(who Caller, asked DeviceEnrolment) (store.Device, string, error) {
+	d := store.Device{
+		ID: asked.Device, Protocol: asked.Protocol, Terminal: asked.Terminal, TerminalID: asked.TerminalID, Model: asked.Model,
+		Party: who.Identity.Party, Enrolment: who.Token.Enrolment,
+	}
+	if err := d.ID.Validate(); err != nil {
+		return d, "", err
+	}
+	for name, text := range map[string]string{"terminalId": asked.TerminalID, "model": asked.Model, "plate": asked.Plate} {
+		if err := trace.ValidText(name, text, false, 40); err != nil {
+			return d, "", err
+		}
+	}
+	if err := a.owned(who, d.ID); err != nil {
+		return d, "", err
+	}
+	switch asked.Protocol {
+	case ProtocolMQTT:
+		if asked.Terminal != "" || asked.TerminalID != "" || asked.Plate != "" {
+			return d, "", trace.Errorf(trace.CodeInvalid, "terminal, terminalId and plate belong to jt808")
+		}
+		d.Terminal = string(d.ID)
+		secret, digest, err := store.NewSecret()
+		d.Credential = digest
+		return d, secret, err
+	case ProtocolJT808:
+		d.Terminal = strings.TrimLeft(asked.Terminal, "0")
+		if n := len(asked.Terminal); n < 6 || n > 20 || d.Terminal == "" || strings.Trim(asked.Terminal, "0123456789") != "" {
+			return d, "", trace.Errorf(trace.CodeInvalid, "terminal %q is not a number of 6 to 20 digits", asked.Terminal)
+		}
+		if d.Model == "" {
+			d.Model = "standard"
+		}
+		if asked.Plate == "" {
+			return d, "", nil
+		}
+		var err error
+		d.Vehicle, err = a.Store.Devices().VehicleDigest(asked.Plate)
+		return d, "", err
+	}
+	return d, "", trace.Errorf(trace.CodeInvalid, "protocol %q must be jt808 or mqtt", asked.Protocol)
+}
+
+// owned refuses a device that another party has bound on the chain: its readings could
+// never be anchored.
+func (a *API) owned(who Caller, id trace.DeviceID) error {
+	status, err := a.deviceStatus(id)
+	if err != nil || status == nil || string(status.Owner) == who.Identity.Party {
+		return err
+	}
+	return trace.Errorf(trace.CodeForbidden, "device %s belongs to %s", id, status.Owner)
+}
+
+func (a *API) deviceStatus(id trace.DeviceID) (*trace.DeviceStatus, error) {
+	record, found, err := a.Index.Record(state.DeviceStatusKey(id))
+	if err != nil || !found {
+		return nil, err
+	}
+	return decoded[trace.DeviceStatus](record)
+}
+
+func sameEnrolment(a, b store.Device) bool {
+	return a.Protocol == b.Protocol && a.Terminal == b.Terminal && a.TerminalID == b.TerminalID && a.Model == b.Model &&
+		a.Party == b.Party && a.Vehicle == b.Vehicle
+}
+
+func (a *API) shown(d store.Device) (EnrolledDevice, error) {
+	out := EnrolledDevice{
+		Device: d.ID, Protocol: d.Protocol, Terminal: d.Terminal, TerminalID: d.TerminalID, Model: d.Model,
+		Vehicle: d.Vehicle != [32]byte{}, Registered: d.Used, Disabled: d.Disabled, Enrolled: trace.TimeOf(d.Enrolled),
+	}
+	status, err := a.deviceStatus(d.ID)
+	if status != nil {
+		out.Bindings = status.Bindings
+	}
+	return out, err
+}
+
+func (a *API) listDevices(c *gin.Context) (answer, error) {
+	who := callerOf(c)
+	if err := mayHaveDevices(who); err != nil {
+		return answer{}, err
+	}
+	out := DeviceList{Devices: []EnrolledDevice{}}
+	for _, d := range a.Store.Devices().All() {
+		if d.Party != who.Identity.Party {
+			continue
+		}
+		shown, err := a.shown(d)
+		if err != nil {
+			return answer{}, err
+		}
+		out.Devices = append(out.Devices, shown)
+	}
+	slices.SortFunc(out.Devices, func(a, b EnrolledDevice) int { return strings.Compare(string(a.Device), string(b.Device)) })
+	return answer{http.StatusOK, out}, nil
+}
+
+// ownDevice finds the device of a route, the caller's own; another party's is not to be
+// told from none.
+func (a *API) ownDevice(c *gin.Context) (store.Device, error) {
+	id := trace.DeviceID(c.Param("device"))
+	d, found := a.Store.Devices().Get(id)
+	if !found || d.Party != callerOf(c).Identity.Party {
+		return d, trace.Errorf(store.CodeDeviceUnknown, "no device %q of yours is enrolled here", string(id))
+	}
+	return d, nil
+}
+
+func (a *API) resetCredential(c *gin.Context) (answer, error) {
+	d, err := a.ownDevice(c)
+	if err != nil {
+		return answer{}, err
+	}
+	secret, digest := "", [32]byte{}
+	if d.Protocol == ProtocolMQTT {
+		if secret, digest, err = store.NewSecret(); err != nil {
+			return answer{}, err
+		}
+	}
+	d, err = a.Store.Devices().Change(d.ID, func(d *store.Device) error {
+		d.Credential, d.Used = digest, false
+		return nil
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	out, err := a.shown(d)
+	out.Secret = secret
+	return answer{http.StatusOK, out}, err
+}
+
+func (a *API) setDeviceState(c *gin.Context) (answer, error) {
+	d, err := a.ownDevice(c)
+	if err != nil {
+		return answer{}, err
+	}
+	body, err := readBody(c, a.Limits.BodyBytes)
+	if err != nil {
+		return answer{}, err
+	}
+	var asked DeviceState
+	if err := decodeStrict(body, &asked); err != nil {
+		return answer{}, err
+	}
+	d, err = a.Store.Devices().Change(d.ID, func(d *store.Device) error {
+		d.Disabled = asked.Disabled
+		return nil
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	out, err := a.shown(d)
+	return answer{http.StatusOK, out}, err
+}
+
+func (a *API) listParked(c *gin.Context) (answer, error) {
+	who := callerOf(c)
+	parked, err := a.Segments.Parked()
+	if err != nil {
+		return answer{}, err
+	}
+	out := ParkedSegments{Segments: []ParkedSegment{}}
+	for _, p := range parked {
+		if d, found := a.Store.Devices().Get(p.Request.Device); !found || d.Party != who.Identity.Party {
+			continue
+		}
+		q := &p.Request
+		out.Segments = append(out.Segments, ParkedSegment{
+			Device: q.Device, Shipment: q.Shipment, Plot: q.Plot, Store: q.Store, Count: q.Count, From: q.From, To: q.To, Payload: q.Payload,
+			Code: p.Code, Detail: p.Message, DetailChinese: a.wording.Refusal(p.Code, p.Message),
+		})
+	}
+	return answer{http.StatusOK, out}, nil
+}
+
+func (a *API) retryParked(c *gin.Context) (answer, error) {
+	d, err := a.ownDevice(c)
+	if err != nil {
+		return answer{}, err
+	}
+	n, err := a.Segments.Retry(d.ID)
+	return answer{http.StatusOK, RetriedSegments{n}}, err
+}
+
+// decoded reads a record's value.
+func decoded[T any](r index.Record) (*T, error) {
+	var v T
+	if err := json.Unmarshal(r.Value, &v); err != nil {
+		return nil, err
+	}
+	return &v, nil
+}

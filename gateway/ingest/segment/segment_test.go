@@ -1,0 +1,525 @@
+package segment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/stretchr/testify/require"
+
+	"traceledger/chaincode/rules"
+	"traceledger/chaincode/trace"
+	"traceledger/gateway/ingest"
+	"traceledger/gateway/ledger"
+)
+
+// chain is the ledger as the contract answers (rules.CheckSegment, MayAnchor, Summarise),
+// without its blocks; it can be away, and it can take a segment and lose the answer. The
+// real ledger behind the same code is in cmd/traceledger's tests.
+type chain struct {
+	mu        sync.Mutex
+	away      error
+	loseAfter int // answers from now on are lost: the segment is on the chain, the caller does not know
+	statuses  map[trace.DeviceID]*trace.DeviceStatus
+	shipments map[trace.ShipmentID]*trace.ShipmentStatus
+	ranges    map[trace.ShipmentID]*trace.TemperatureRange
+	segments  map[trace.DeviceID]map[int64]*anchored
+	order     []trace.Digest
+	attempts  int
+}
+
+type anchored struct {
+	request  trace.AnchorSegmentRequest
+	payload  []byte
+	readings []trace.Reading
+}
+
+func newChain() *chain {
+	return &chain{statuses: map[trace.DeviceID]*trace.DeviceStatus{}, shipments: map[trace.ShipmentID]*trace.ShipmentStatus{},
+		ranges: map[trace.ShipmentID]*trace.TemperatureRange{}, segments: map[trace.DeviceID]map[int64]*anchored{}}
+}
+
+func (c *chain) Anchor(ctx context.Context, _ string, q *trace.AnchorSegmentRequest, payload []byte) (ledger.Receipt, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.attempts++
+	if c.away != nil {
+		return ledger.Receipt{}, c.away
+	}
+	receipt := ledger.Receipt{TransactionID: fmt.Sprint(q.Device, q.Sequence)}
+	if err := rules.CheckSegment(q); err != nil {
+		return ledger.Receipt{}, err
+	}
+	if have := c.segments[q.Device][q.Sequence]; have != nil {
+		if have.request == *q {
+			return receipt, nil
+		}
+		return ledger.Receipt{}, trace.Errorf(trace.CodeSequence, "taken")
+	}
+	bound, err := rules.MayAnchor(q, c.statuses[q.Device], c.shipments[q.Shipment], "carrier")
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	if _, err := rules.Summarise(q, rules.SegmentTerms{Probes: bound.Probes}, payload); err != nil {
+		return ledger.Receipt{}, err
+	}
+	_, readings, err := trace.DecodeReadings(payload)
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	if c.segments[q.Device] == nil {
+		c.segments[q.Device] = map[int64]*anchored{}
+	}
+	c.segments[q.Device][q.Sequence] = &anchored{*q, append([]byte(nil), payload...), readings}
+	c.order = append(c.order, q.Payload)
+	if c.loseAfter > 0 {
+		if c.loseAfter--; c.loseAfter == 0 {
+			return ledger.Receipt{}, &ledger.UnknownOutcome{Reason: errors.New("lost")}
+		}
+	}
+	return receipt, nil
+}
+
+func (c *chain) Segments(device trace.DeviceID) (out []Known, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for n := int64(1); len(out) < len(c.segments[device]); n++ {
+		if a := c.segments[device][n]; a != nil {
+			out = append(out, Known{n, a.request.From, a.request.To, a.request.Previous, a.request.Payload})
+		}
+	}
+	return out, nil
+}
+
+func (c *chain) Payload(hash trace.Digest) ([]byte, bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, of := range c.segments {
+		for _, a := range of {
+			if a.request.Payload == hash {
+				return a.payload, true, nil
+			}
+		}
+	}
+	return nil, false, nil
+}
+
+func (c *chain) Bindings(device trace.DeviceID) []trace.BoundPeriod {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s := c.statuses[device]; s != nil {
+		return append([]trace.BoundPeriod(nil), s.Bindings...)
+	}
+	return nil
+}
+
+func (c *chain) Shipment(id trace.ShipmentID) (Shipment, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.shipments[id]
+	if s == nil {
+		return Shipment{}, false
+	}
+	return Shipment{Range: c.ranges[id], Departed: s.Departed, Arrived: s.Arrived}, true
+}
+
+// bind binds a device by the rule of the contract.
+func (c *chain) bind(t require.TestingT, device trace.DeviceID, shipment trace.ShipmentID, from trace.Time, probes ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.shipments[shipment] == nil {
+		c.shipments[shipment] = &trace.ShipmentStatus{Open: true, Carrier: "carrier", Departed: from}
+	}
+	next, err := rules.BindDevice(&trace.BindDeviceRequest{Device: device, Shipment: shipment, Probes: probes, From: from}, c.statuses[device], c.shipments[shipment], "carrier", from+1)
+	require.NoError(t, err)
+	c.statuses[device] = &next
+}
+
+func (c *chain) setAway(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.away = err
+}
+
+// all gives every reading of a device on the chain, and fails on one that is there twice.
+func (c *chain) all(t require.TestingT, device trace.DeviceID) map[trace.Time]trace.Reading {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := map[trace.Time]trace.Reading{}
+	for _, a := range c.segments[device] {
+		for _, r := range a.readings {
+			_, twice := out[r.At]
+			require.False(t, twice, "reading %s of %s is on the chain twice", r.At, device)
+			out[r.At] = r
+		}
+	}
+	return out
+}
+
+var unavailable = trace.Errorf(ledger.CodeLedgerUnavailable, "away")
+
+var quiet = slog.New(slog.DiscardHandler)
+
+// clock is a clock that tests set.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newClock() *clock { return &clock{now: time.Date(2026, 10, 20, 8, 0, 0, 0, time.UTC)} }
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// desk is a segmenter under test with what stands around it.
+type desk struct {
+	t      *testing.T
+	chain  *chain
+	clock  *clock
+	fs     vfs.FS
+	limits Limits
+	*Segmenter
+	stop func()
+}
+
+const (
+	truck    trace.DeviceID   = "truck-01"
+	shipment trace.ShipmentID = "ship-01"
+)
+
+func newDesk(t *testing.T, limits Limits) *desk {
+	d := &desk{t: t, chain: newChain(), clock: newClock(), fs: vfs.NewMem(), limits: limits}
+	d.chain.bind(t, truck, shipment, trace.TimeOf(d.clock.Now().Add(-24*time.Hour)), trace.ProbeReturnAir)
+	d.open()
+	t.Cleanup(d.close)
+	return d
+}
+
+func (d *desk) open() {
+	var err error
+	d.Segmenter, err = Open(Config{Dir: "/data/ingest", FS: d.fs, Bindings: d.chain, Chain: d.chain, Limits: d.limits, Now: d.clock.Now, Logger: quiet})
+	require.NoError(d.t, err)
+}
+
+// run sends until close.
+func (d *desk) run() {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- d.Run(ctx) }()
+	d.stop = func() { cancel(); require.NoError(d.t, <-done); d.stop = nil }
+}
+
+func (d *desk) close() {
+	if d.stop != nil {
+		d.stop()
+	}
+	require.NoError(d.t, d.Close())
+}
+
+// reading is one a truck sends, seconds after the clock's start.
+func (d *desk) reading(seconds int, celsius trace.CentiCelsius) trace.Reading {
+	start := trace.TimeOf(newClock().Now())
+	return trace.Reading{At: start + trace.Time(seconds)*1000, Temperatures: []trace.CentiCelsius{celsius}, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed}
+}
+
+func (d *desk) put(readings ...trace.Reading) error { return d.Put(d.t.Context(), truck, readings) }
+
+func (d *desk) eventually(what string, condition func() bool) {
+	d.t.Helper()
+	require.Eventually(d.t, condition, 10*time.Second, 5*time.Millisecond, what)
+}
+
+func (d *desk) series(from, to int) []trace.Reading {
+	var out []trace.Reading
+	for i := from; i < to; i++ {
+		out = append(out, d.reading(i, trace.CentiCelsius(i%100)))
+	}
+	return out
+}
+
+func TestCutByCountAgeAndExcursion(t *testing.T) {
+	d := newDesk(t, Limits{Readings: 10})
+	d.chain.ranges[shipment] = &trace.TemperatureRange{Minimum: 0, Maximum: 500}
+	d.run()
+	require.NoError(t, d.put(d.series(-300, -275)...))
+	d.eventually("two full segments", func() bool { return len(d.chain.all(t, truck)) == 20 })
+	require.Len(t, d.chain.segments[truck], 2)
+
+	d.clock.advance(time.Minute)
+	d.eventually("the rest by age", func() bool { return len(d.chain.all(t, truck)) == 25 })
+
+	require.NoError(t, d.put(d.reading(1, 400)))
+	require.NoError(t, d.put(d.reading(2, 501)))
+	d.eventually("an excursion at once, with what came before it", func() bool { return len(d.chain.all(t, truck)) == 27 })
+	require.NoError(t, d.put(d.reading(3, 502)))
+	require.Never(t, func() bool { return len(d.chain.all(t, truck)) > 27 }, 200*time.Millisecond, 20*time.Millisecond, "one more outside waits for others")
+	d.clock.advance(time.Second)
+	d.eventually("but not long", func() bool { return len(d.chain.all(t, truck)) == 28 })
+
+	knock := d.reading(4, 400)
+	knock.Shock = 3_000
+	require.NoError(t, d.put(knock))
+	d.eventually("a shock at once", func() bool { return len(d.chain.all(t, truck)) == 29 })
+	known, err := d.chain.Segments(truck)
+	require.NoError(t, err)
+	for i, k := range known {
+		require.EqualValues(t, i+1, k.Sequence)
+		if i > 0 {
+			require.Equal(t, known[i-1].Payload, k.Previous, "each names the one before")
+		}
+	}
+	d.eventually("nothing waits", func() bool { return d.Waiting() == 0 })
+}
+
+func TestRepeatsAreDropped(t *testing.T) {
+	d := newDesk(t, Limits{Readings: 10})
+	d.run()
+	batch := d.series(-100, -85) // ten in a segment, five waiting
+	for range 3 {
+		require.NoError(t, d.put(batch...))
+	}
+	doubled := append(d.series(-85, -83), d.series(-85, -83)...)
+	require.NoError(t, d.put(doubled...))
+	restart := func() { d.close(); d.open(); d.run() }
+	restart()
+	require.NoError(t, d.put(batch...))
+	d.eventually("the first ten", func() bool { return len(d.chain.all(t, truck)) == 10 })
+	d.eventually("are forgotten here", func() bool { return d.Waiting() < 200 })
+	restart() // what is compared with now is the chain's payload
+	require.NoError(t, d.put(batch...))
+	require.NoError(t, d.Flush(truck))
+	d.eventually("each once", func() bool { return len(d.chain.all(t, truck)) == 17 })
+	require.NoError(t, d.put(batch...))
+	require.NoError(t, d.Flush(truck))
+	require.Len(t, d.chain.segments[truck], 2)
+}
+
+func TestFirstWordCounts(t *testing.T) {
+	d := newDesk(t, Limits{Readings: 10})
+	d.run()
+	require.NoError(t, d.put(d.reading(-10, 100)))
+	require.NoError(t, d.put(d.reading(-10, 200), d.reading(-9, 100)))
+	require.NoError(t, d.Flush(truck))
+	d.eventually("both times", func() bool { return len(d.chain.all(t, truck)) == 2 })
+	require.NoError(t, d.put(d.reading(-9, 300)), "also after it is on the chain")
+	d.close()
+	d.open()
+	d.run()
+	require.Equal(t, trace.CentiCelsius(100), d.chain.all(t, truck)[d.reading(-10, 0).At].Temperatures[0])
+	conflicts, err := d.Conflicts()
+	require.NoError(t, err)
+	require.Len(t, conflicts, 2)
+	require.Equal(t, d.reading(-10, 100), conflicts[0].Kept)
+	require.Equal(t, d.reading(-10, 200), conflicts[0].Dropped)
+	require.Equal(t, d.reading(-9, 300), conflicts[1].Dropped)
+}
+
+func TestRefusals(t *testing.T) {
+	d := newDesk(t, Limits{})
+	d.chain.shipments[shipment].Arrived = d.reading(-600, 0).At
+	d.chain.bind(t, "fresh-device", "ship-02", d.reading(0, 0).At)
+	odd := d.reading(-700, 0)
+	odd.Temperatures = append(odd.Temperatures, 3)
+	placed := d.reading(-700, 0)
+	placed.Point.Latitude = 1
+	for _, c := range []struct {
+		name   string
+		device trace.DeviceID
+		r      trace.Reading
+		want   trace.Code
+	}{
+		{"a device that is bound to nothing", "unknown-device", d.reading(-700, 0), ingest.CodeNotBound},
+		{"before its first binding", "fresh-device", d.reading(-301, 0), ingest.CodeNotBound},
+		{"before the departure", truck, d.reading(-24*3600-301, 0), ingest.CodeNotBound},
+		{"after the arrival", truck, d.reading(-299, 0), trace.CodeChronology},
+		{"a clock ahead", truck, d.reading(301, 0), trace.CodeChronology},
+		{"a clock years away", truck, d.reading(-31*24*3600, 0), CodeTooOld},
+		{"an impossible temperature", truck, d.reading(-700, 70_01), trace.CodeOutOfRange},
+		{"more temperatures than probes", truck, odd, trace.CodeSegment},
+		{"a position without a fix", truck, placed, trace.CodeSegment},
+	} {
+		good := d.reading(-800, 0)
+		err := d.Put(t.Context(), c.device, []trace.Reading{good, c.r})
+		if c.device != truck {
+			err = d.Put(t.Context(), c.device, []trace.Reading{c.r})
+		}
+		require.Equal(t, c.want, trace.CodeOf(err), "%s: %v", c.name, err)
+	}
+	require.NoError(t, d.Flush(truck))
+	require.Zero(t, d.Waiting(), "nothing of a refused call is kept")
+}
+
+func TestLateReadingsTakeSegmentsOfTheirOwn(t *testing.T) {
+	d := newDesk(t, Limits{Readings: 10})
+	d.run()
+	require.NoError(t, d.put(d.series(-100, -90)...))
+	require.NoError(t, d.put(d.series(-50, -40)...))
+	late := append(d.series(-120, -115), d.series(-80, -77)...)
+	require.NoError(t, d.put(late...))
+	require.NoError(t, d.put(d.series(-30, -28)...))
+	require.NoError(t, d.Flush(truck))
+	d.eventually("all", func() bool { return len(d.chain.all(t, truck)) == 30 })
+	spans := map[string]bool{}
+	for _, a := range d.chain.segments[truck] {
+		spans[fmt.Sprintf("%d %d", (a.request.From-d.reading(0, 0).At)/1000, (a.request.To-d.reading(0, 0).At)/1000)] = true
+	}
+	require.Equal(t, map[string]bool{"-100 -91": true, "-50 -41": true, "-120 -116": true, "-80 -78": true, "-30 -29": true}, spans, "no segment reaches over another")
+}
+
+func TestBusyAndDrain(t *testing.T) {
+	d := newDesk(t, Limits{Readings: 10, Waiting: 4_000, Retry: 10 * time.Millisecond})
+	d.chain.setAway(unavailable)
+	d.run()
+	kept := 0
+	var err error
+	for i := -20_000; err == nil; i += 10 {
+		if err = d.put(d.series(i, i+10)...); err == nil {
+			kept += 10
+		}
+		require.LessOrEqual(t, d.Waiting(), int64(4_000))
+	}
+	require.Equal(t, ingest.CodeBusy, trace.CodeOf(err))
+	require.Greater(t, kept, 100)
+	d.chain.setAway(nil)
+	d.eventually("drained", func() bool { return len(d.chain.all(t, truck)) == kept && d.Waiting() == 0 })
+	require.NoError(t, d.put(d.series(-10, 0)...), "and taken again")
+}
+
+func TestOldestFirst(t *testing.T) {
+	d := newDesk(t, Limits{Readings: 10, InFlight: 1, Retry: time.Millisecond})
+	for _, other := range []trace.DeviceID{"truck-02", "truck-03"} {
+		d.chain.bind(t, other, shipment, d.reading(-24*3600, 0).At, trace.ProbeReturnAir)
+	}
+	var want []trace.Digest
+	for i := range 30 {
+		device := []trace.DeviceID{truck, "truck-02", "truck-03"}[i%3]
+		require.NoError(t, d.Put(t.Context(), device, d.series(-1000+10*i, -990+10*i)))
+	}
+	require.NoError(t, d.visitCut(func(c *cutSegment) error { want = append(want, c.request.Payload); return nil }))
+	require.Len(t, want, 30)
+	d.close()
+	d.open() // as after an outage with a restart
+	d.run()
+	d.eventually("all", func() bool { return d.Waiting() == 0 })
+	require.Equal(t, want, d.chain.order)
+}
+
+func TestARefusedSegmentIsParkedAndHoldsNobodyUp(t *testing.T) {
+	d := newDesk(t, Limits{Readings: 10})
+	d.chain.bind(t, "truck-02", shipment, d.reading(-24*3600, 0).At, trace.ProbeReturnAir)
+	require.NoError(t, d.put(d.series(-100, -90)...))
+	status := d.chain.statuses[truck]
+	d.chain.statuses[truck] = &trace.DeviceStatus{Owner: "somebody", Bindings: status.Bindings} // as if the party had lost it
+	d.run()
+	require.NoError(t, d.Put(t.Context(), "truck-02", d.series(-100, -90)))
+	d.eventually("the other device", func() bool { return len(d.chain.all(t, "truck-02")) == 10 })
+	d.eventually("parked", func() bool { p, err := d.Parked(); return err == nil && len(p) == 1 })
+	parked, err := d.Parked()
+	require.NoError(t, err)
+	require.Equal(t, trace.CodeForbidden, parked[0].Code)
+	require.Equal(t, 10, parked[0].Request.Count)
+	require.NoError(t, d.put(d.series(-100, -90)...), "what is parked is kept: a resend is a repeat")
+	d.chain.mu.Lock()
+	d.chain.statuses[truck] = status
+	d.chain.mu.Unlock()
+	n, err := d.Retry(truck)
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	d.eventually("on the chain", func() bool { return len(d.chain.all(t, truck)) == 10 })
+	require.NotNil(t, d.chain.segments[truck][1], "under the number it gave back")
+}
+
+func TestReboundInThePast(t *testing.T) {
+	d := newDesk(t, Limits{Readings: 100})
+	require.NoError(t, d.put(d.series(-100, -80)...))
+	// The clerk types in later that the tracker moved to another truck at -90, with its
+	// probe in another column.
+	d.chain.bind(t, truck, "ship-02", d.reading(-90, 0).At, trace.ProbePulp, trace.ProbeReturnAir)
+	d.run()
+	require.NoError(t, d.Flush(truck))
+	d.eventually("all", func() bool { return len(d.chain.all(t, truck)) == 20 })
+	for _, a := range d.chain.segments[truck] {
+		if a.request.From < d.reading(-90, 0).At {
+			require.Equal(t, shipment, a.request.Shipment)
+			continue
+		}
+		require.EqualValues(t, "ship-02", a.request.Shipment)
+		require.Equal(t, []trace.CentiCelsius{trace.NoTemperature, d.series(-90, -89)[0].Temperatures[0]}, a.readings[0].Temperatures)
+	}
+}
+
+func TestNumbersGoOnFromTheChain(t *testing.T) {
+	d := newDesk(t, Limits{Readings: 10})
+	d.run()
+	require.NoError(t, d.put(d.series(-100, -90)...))
+	d.eventually("there", func() bool { return len(d.chain.all(t, truck)) == 10 })
+	d.close()
+	d.fs = vfs.NewMem() // the directory is lost
+	d.open()
+	d.run()
+	require.NoError(t, d.put(d.series(-100, -80)...))
+	d.eventually("only what is new", func() bool { return len(d.chain.all(t, truck)) == 20 })
+	require.Equal(t, d.chain.segments[truck][1].request.Payload, d.chain.segments[truck][2].request.Previous)
+}
+
+func TestANumberTakenByOthersIsGivenUp(t *testing.T) {
+	d := newDesk(t, Limits{Readings: 10})
+	require.NoError(t, d.put(d.series(-100, -90)...))
+	foreign := d.series(-200, -195)
+	payload, err := trace.EncodeReadings(1, foreign)
+	require.NoError(t, err)
+	_, err = d.chain.Anchor(t.Context(), "", &trace.AnchorSegmentRequest{Device: truck, Sequence: 1, Shipment: shipment, Count: 5, From: foreign[0].At, To: foreign[4].At, Payload: trace.DigestOf(payload)}, payload)
+	require.NoError(t, err)
+	d.run()
+	d.eventually("both", func() bool { return len(d.chain.all(t, truck)) == 15 })
+	require.Equal(t, trace.DigestOf(payload), d.chain.segments[truck][2].request.Previous)
+}
+
+func TestFilesShareTheSequence(t *testing.T) {
+	d := newDesk(t, Limits{Readings: 10})
+	d.run()
+	file := func(from, to int) (trace.AnchorSegmentRequest, []byte) {
+		readings := d.series(from, to)
+		payload, err := trace.EncodeReadings(1, readings)
+		require.NoError(t, err)
+		return trace.AnchorSegmentRequest{Device: truck, Shipment: shipment, Count: to - from, From: readings[0].At, To: readings[len(readings)-1].At, Payload: trace.DigestOf(payload)}, payload
+	}
+	require.NoError(t, d.put(d.series(-100, -90)...))
+	request, payload := file(-300, -200)
+	_, err := d.Anchor(t.Context(), "clerk", request, payload)
+	require.NoError(t, err)
+	require.NoError(t, d.put(d.series(-250, -190)...), "what the file brought is known")
+	require.NoError(t, d.Flush(truck))
+	d.eventually("each once", func() bool { return len(d.chain.all(t, truck)) == 120 })
+
+	require.NoError(t, d.put(d.series(-60, -55)...))
+	request, payload = file(-58, -50)
+	_, err = d.Anchor(t.Context(), "clerk", request, payload)
+	require.Equal(t, trace.CodeSequence, trace.CodeOf(err), "a time that waits here is taken")
+	known, err := d.Known(truck)
+	require.NoError(t, err)
+
+	foreign, payload := file(-58, -50)
+	foreign.Shipment = "ship-99"
+	foreign.Device = "truck-09"
+	_, err = d.Anchor(t.Context(), "clerk", foreign, payload)
+	require.Equal(t, trace.CodeNotFound, trace.CodeOf(err))
+	after, err := d.Known(truck)
+	require.NoError(t, err)
+	require.Equal(t, known, after, "a refused file leaves nothing")
+	require.NoError(t, d.Flush(truck))
+}
