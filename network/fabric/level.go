@@ -104,14 +104,17 @@ func (n *Network) heightsOf(ctx context.Context, names []string) (map[string]uin
 }
 
 func (n *Network) heightOf(ctx context.Context, name string) (uint64, error) {
-	for _, plan := range n.plan.Orderers {
+	n.mu.Lock()
+	orderers, peers := n.plan.Orderers, n.plan.Peers // replaced as a whole, never changed
+	n.mu.Unlock()
+	for _, plan := range orderers {
 		if plan.name() == name {
 			var s NodeStatus
 			err := n.askOrderer(ctx, plan, &s)
 			return s.Height, err
 		}
 	}
-	for _, plan := range n.plan.Peers {
+	for _, plan := range peers {
 		if plan.name() == name {
 			return n.peerHeight(ctx, plan)
 		}
