@@ -97,25 +97,29 @@ func ssccUnder(prefix string, serial int) trace.SSCC {
 	return trace.SSCC(data + string(trace.CheckDigit(data)))
 }
 
-// found opens the channel and admits a party of every role, under the role's name, with
-// what each needs for its work.
-func (w *responsibleWorld) found() error {
-	const regulator = trace.PartyID(trace.RoleRegulator)
-	by := func(transaction string, request any) error {
-		_, err := w.must(regulator, trace.RoleRegulator, transaction, request)
-		return err
-	}
-	if err := by("registry:TouchEpoch", &trace.TouchEpochRequest{Number: 1}); err != nil {
+// by submits as the regulator.
+func (w *responsibleWorld) by(transaction string, request any) error {
+	_, err := w.must(trace.PartyID(trace.RoleRegulator), trace.RoleRegulator, transaction, request)
+	return err
+}
+
+// open makes the channel ready: epoch and guards.
+func (w *responsibleWorld) open() error {
+	if err := w.by("registry:TouchEpoch", &trace.TouchEpochRequest{Number: 1}); err != nil {
 		return err
 	}
 	for _, msp := range trace.MSPs() {
-		if err := by("registry:InstallGuard", &trace.InstallGuardRequest{MSP: msp, Version: 1}); err != nil {
+		if err := w.by("registry:InstallGuard", &trace.InstallGuardRequest{MSP: msp, Version: 1}); err != nil {
 			return err
 		}
 	}
-	if err := by("registry:AdmitParty", w.admission(regulator, trace.RoleRegulator)); err != nil {
-		return err
-	}
+	return nil
+}
+
+// found admits a party of every role, under the role's name, with what each needs for
+// its work. The regulator came with the import.
+func (w *responsibleWorld) found() error {
+	by := w.by
 	var group errgroup.Group
 	admit := func(party trace.PartyID, role trace.Role) {
 		group.Go(func() error { return by("registry:AdmitParty", w.admission(party, role)) })
@@ -123,7 +127,7 @@ func (w *responsibleWorld) found() error {
 	for _, role := range []trace.Role{
 		trace.RoleFarm, trace.RoleFactory, trace.RoleProcessor, trace.RoleLab, trace.RoleCarrier, trace.RoleMerchant, trace.RoleHost,
 		trace.RoleRoomOperator, trace.RoleHostAgency, trace.RoleConsumerDesk, trace.RoleMonitor, trace.RoleConsumerPanel, trace.RoleScanner,
-		trace.RoleArbitrator, trace.RoleReviewer,
+		trace.RoleArbitrator, trace.RoleReviewer, trace.RolePlatformOperator,
 	} {
 		admit(trace.PartyID(role), role)
 	}
@@ -156,6 +160,7 @@ func (w *responsibleWorld) furnish(by func(transaction string, request any) erro
 	do("standards:PublishLimit", &trace.PublishLimitRequest{
 		Write: w.write(0), Commodity: "kiwifruit", Substance: "spinosad", Name: "多杀霉素", Kind: trace.LimitNotDetected, Source: source,
 	})
+	do("rulebook:Publish", w.rulebook(w.now.Date()-10))
 	if err := group.Wait(); err != nil {
 		return err
 	}

@@ -4,7 +4,8 @@ import (
 	"traceledger/chaincode/trace"
 )
 
-// responsibleCases has a case for every transaction of the access matrix.
+// responsibleCases has a case for every transaction of the access matrix but those of
+// casesBeforeFounding.
 //
 // To add one for a new method: put a function under its transaction's name. It is called
 // once for each role that may call the method, with p.role set, from many goroutines at
@@ -40,6 +41,15 @@ func responsibleCases() map[string]func(*preparation) responsibleCall {
 		},
 		"registry:GrantAccreditation": func(p *preparation) responsibleCall {
 			return just(p.world.accreditation(secondLab, p.id("CNAS")))
+		},
+
+		"registry:AdmitOrganisation": func(p *preparation) responsibleCall {
+			return just(&trace.AdmitOrganisationRequest{Write: p.world.write(0), MSP: p.id("Org"), Kind: trace.LabMSP})
+		},
+		"registry:EndOrganisation": func(p *preparation) responsibleCall {
+			admitted := &trace.AdmitOrganisationRequest{Write: p.world.write(0), MSP: p.id("Org"), Kind: trace.LabMSP}
+			p.must(own(p), p.role, "registry:AdmitOrganisation", admitted)
+			return just(&trace.EndOrganisationRequest{Write: p.world.write(0), MSP: admitted.MSP, From: p.world.now.Date() + 1, Reason: "测试"})
 		},
 
 		"standards:PublishLimit": func(p *preparation) responsibleCall {
@@ -157,7 +167,25 @@ func responsibleCases() map[string]func(*preparation) responsibleCall {
 			return just(&trace.ReviewVerdictRequest{Write: p.world.write(0), Verdict: given.Record, Outcome: trace.OutcomeConfirmed})
 		},
 
+		"stream:Open": func(p *preparation) responsibleCall { return just(p.streamRequest()) },
+		"stream:Close": func(p *preparation) responsibleCall {
+			return just(&trace.CloseStreamRequest{Write: p.world.write(0), Stream: p.stream(p.role), Ended: p.world.now})
+		},
+		"stream:AnchorTranscript": func(p *preparation) responsibleCall {
+			opener := trace.RoleMerchant
+			if p.role != trace.RoleMonitor {
+				opener = p.role // who anchors only what was said in its own stream
+			}
+			return just(p.transcript(p.stream(opener)))
+		},
+		"stream:Claim": func(p *preparation) responsibleCall { return just(p.claim()) },
+
+		"rulebook:Publish": func(p *preparation) responsibleCall { return just(p.world.rulebook(p.world.now.Date() + 30)) },
+
 		"enforcement:TakeAction": func(p *preparation) responsibleCall {
+			if p.role == trace.RolePlatformOperator {
+				return just(p.hint())
+			}
 			lot := p.lot(trace.RoleFarm)
 			kind := trace.ActionRecall
 			if p.role != trace.RoleRegulator {

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
-	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -96,49 +95,6 @@ func request(ctx context.Context, client *http.Client, method, url, contentType 
 	defer resp.Body.Close()
 	answer, err = io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	return resp.StatusCode, answer, err
-}
-
-// awaitLevel waits until every peer here has the blocks that the highest of them
-// has now. One that has lost its data takes as long as the chain is.
-func (n *Network) awaitLevel(ctx context.Context) error {
-	heights := map[string]uint64{}
-	var highest uint64
-	var silent error
-	for _, plan := range n.plan.Peers {
-		if !n.isHere(plan.name()) {
-			continue
-		}
-		height, err := n.peerHeight(ctx, plan)
-		if err != nil {
-			// That of an organisation which joined later knows nobody, its own
-			// administrator included, until it has read the block that brought it in.
-			height, silent = 0, err
-		}
-		heights[plan.MSPID], highest = height, max(highest, height)
-	}
-	if highest == 0 {
-		return silent
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	for _, plan := range n.plan.Peers {
-		height, here := heights[plan.MSPID]
-		if !here || height >= highest {
-			continue
-		}
-		if highest-height > 100 {
-			n.logger.Warn("a peer fetches the blocks that it lacks", "peer", plan.name(), "has", height, "of", highest)
-		}
-		group.Go(func() error {
-			return poll(ctx, 50*time.Millisecond, func() (bool, error) {
-				height, err := n.peerHeight(ctx, plan)
-				if err == nil && height < highest {
-					err = fmt.Errorf("%s has %d of %d blocks", plan.name(), height, highest)
-				}
-				return err == nil, err
-			})
-		})
-	}
-	return group.Wait()
 }
 
 // joinPeer gives a peer the genesis block unless it is on the channel already.

@@ -66,6 +66,8 @@ type Network struct {
 	spawn   *spawner // nil when detached
 	unlock  func()   // gives up Dir
 
+	stillFor time.Duration // see the constant; shorter in tests
+
 	leaving   sync.Once  // by Stop or Detach
 	deploying sync.Mutex // one lifecycle operation at a time
 
@@ -173,7 +175,9 @@ func newNetwork(config Config) *Network {
 		config:  config,
 		logger:  config.Logger,
 		unlock:  func() {},
-		conns:   map[string]*grpc.ClientConn{},
+
+		stillFor: stillFor,
+		conns:    map[string]*grpc.ClientConn{},
 
 		registrars: map[string]caIdentity{},
 	}

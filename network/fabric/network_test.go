@@ -50,6 +50,7 @@ func TestNetwork(t *testing.T) {
 		_, err := Start(ctx, config)
 		require.ErrorContains(t, err, "another process runs the network in")
 	})
+	t.Run("AnOrdererThatStandsStill", func(t *testing.T) { testStandsStill(t, network) })
 	t.Run("Upgrade", func(t *testing.T) {
 		require.NoError(t, network.Deploy(ctx, Chaincode{
 			Name: "store", Version: "2", Binary: buildChaincode(t, "-s -w"), Policy: "OR('ProducerMSP.peer', 'LabMSP.peer')",

@@ -34,8 +34,15 @@ type NodeStatus struct {
 }
 
 // Status asks every node how it is. The network is well when no node has a
-// Problem.
+// Problem. It takes longer, up to stillFor, while a node lacks blocks that others have.
 func (n *Network) Status(ctx context.Context) []NodeStatus {
+	statuses := n.look(ctx)
+	n.tellStill(ctx, statuses)
+	return statuses
+}
+
+// look asks every node once.
+func (n *Network) look(ctx context.Context) []NodeStatus {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	n.mu.Lock()

@@ -1,0 +1,158 @@
+//go:build soak
+
+package fabric
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestSoakLaggingOrderers has an orderer fall behind under writers, hung for a while and
+// left alone by the three others. Afterwards it gets level by itself, or status says that
+// it stands still and up heals it. Whether it stands still is a race in SmartBFT, so the
+// log tells what happened this time.
+func TestSoakLaggingOrderers(t *testing.T) {
+	binaries, err := EnsureBinaries(t.Context())
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	network, err := Start(ctx, Config{Dir: t.TempDir(), Binaries: binaries, BatchInterval: 50 * time.Millisecond, LogLevel: "error"})
+	require.NoError(t, err)
+	t.Cleanup(network.Stop)
+	require.NoError(t, network.Deploy(ctx, Chaincode{Name: "store", Version: "1", Binary: buildChaincode(t, "")}))
+	w := startStoreWriters(ctx, t, network)
+	node := func(name string) *Node {
+		n, err := network.Node(name)
+		require.NoError(t, err)
+		return n
+	}
+
+	t.Run("LeaderKilled", func(t *testing.T) {
+		w.watch(t, network, 4*time.Second)
+		w.longest(true)
+		node("orderer1").Kill() // the first leader is the consenter with the lowest id
+		w.watch(t, network, 12*time.Second)
+		t.Logf("longest stall %.1f s", w.longest(true).Seconds())
+		require.NoError(t, node("orderer1").Start(ctx))
+		requireHealed(ctx, t, network)
+	})
+	t.Run("Hung", func(t *testing.T) {
+		hung := node("orderer4").PID()
+		require.NoError(t, syscall.Kill(hung, syscall.SIGSTOP))
+		w.watch(t, network, 25*time.Second)
+		require.NoError(t, syscall.Kill(hung, syscall.SIGCONT))
+		w.watch(t, network, 20*time.Second)
+		requireHealed(ctx, t, network)
+	})
+	t.Run("LeftAlone", func(t *testing.T) {
+		others := []string{"orderer1", "orderer2", "orderer3"}
+		for _, name := range others {
+			node(name).Kill()
+		}
+		w.watch(t, network, 20*time.Second)
+		var starting sync.WaitGroup
+		for _, name := range others {
+			starting.Go(func() { _ = node(name).Start(ctx) }) // what does not start is not level
+		}
+		starting.Wait()
+		w.watch(t, network, 40*time.Second)
+		requireHealed(ctx, t, network)
+	})
+}
+
+// requireHealed does what an operator would: status, and up.
+func requireHealed(ctx context.Context, t *testing.T, network *Network) {
+	t.Helper()
+	for _, s := range network.Status(ctx) {
+		if s.Problem != "" {
+			t.Logf("status: %s: %s", s.Name, s.Problem)
+		}
+	}
+	began, pids := time.Now(), map[string]int{}
+	for _, node := range network.Nodes() {
+		pids[node.Name()] = node.PID()
+	}
+	require.NoError(t, network.up(ctx))
+	for _, node := range network.Nodes() {
+		if pids[node.Name()] != node.PID() {
+			t.Logf("up restarted %s", node.Name())
+		}
+	}
+	t.Logf("level after %s", time.Since(began).Round(100*time.Millisecond))
+	require.Eventually(t, func() bool {
+		for _, s := range network.Status(ctx) {
+			if s.Problem != "" {
+				t.Logf("status: %s: %s", s.Name, s.Problem)
+				return false
+			}
+		}
+		return true
+	}, time.Minute, time.Second)
+}
+
+// storeWriters write through four organisations' gateways until the test ends.
+type storeWriters struct {
+	done  atomic.Int64
+	began time.Time
+
+	mu   sync.Mutex
+	last time.Time
+	most time.Duration
+}
+
+func startStoreWriters(ctx context.Context, t *testing.T, network *Network) *storeWriters {
+	ctx, stop := context.WithCancel(ctx)
+	w := &storeWriters{began: time.Now(), last: time.Now()}
+	var writing sync.WaitGroup
+	t.Cleanup(func() { stop(); writing.Wait() })
+	for i, msp := range []string{"ProducerMSP", "LabMSP", "CarrierMSP", "PlatformMSP"} {
+		c := connect(t, network, msp, nil)
+		writing.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				one, cancel := context.WithTimeout(ctx, 20*time.Second)
+				if c.write(one, fmt.Sprintf("w%d-%d", i, n), "1") == nil {
+					w.done.Add(1)
+					w.longest(false)
+				}
+				cancel()
+			}
+		})
+	}
+	return w
+}
+
+// longest is the longest time without an acknowledgement, counted anew after a reset.
+func (w *storeWriters) longest(reset bool) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	w.most = max(w.most, now.Sub(w.last))
+	most := w.most
+	w.last = now
+	if reset {
+		w.most = 0
+	}
+	return most
+}
+
+// watch prints every two seconds what each node has.
+func (w *storeWriters) watch(t *testing.T, network *Network, during time.Duration) {
+	t.Helper()
+	for end := time.Now().Add(during); time.Now().Before(end); time.Sleep(2 * time.Second) {
+		var b strings.Builder
+		_, names := network.withBlocks()
+		heights, _ := network.heightsOf(t.Context(), names) // 0 of those that are away
+		for _, name := range names {
+			fmt.Fprintf(&b, " %s=%d", strings.TrimSuffix(name, "MSP/peer"), heights[name])
+		}
+		t.Logf("%5.1f s, %d acknowledged:%s", time.Since(w.began).Seconds(), w.done.Load(), b.String())
+	}
+}

@@ -1,0 +1,230 @@
+package fabric
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// stillFor is how long a node may lack blocks that others have, without getting one,
+// before it counts as standing still. An orderer that missed a change of leader asks the
+// others of itself once ViewChangeTimeout is over, 5 s; what takes longer has been seen
+// only where it never came to an end.
+const stillFor = 8 * time.Second
+
+// lag follows the nodes that lack blocks which were there at its beginning.
+type lag struct {
+	target uint64 // blocks that every node ought to have
+	behind map[string]standing
+}
+
+// standing is how many blocks a node has, and since when.
+type standing struct {
+	height uint64
+	since  time.Time
+}
+
+// newLag takes the heights of nodes at a time. One that does not tell its own has 0.
+func newLag(heights map[string]uint64, now time.Time) *lag {
+	l := &lag{behind: map[string]standing{}}
+	for _, height := range heights {
+		l.target = max(l.target, height)
+	}
+	for name, height := range heights {
+		if height < l.target {
+			l.behind[name] = standing{height, now}
+		}
+	}
+	return l
+}
+
+// names are the nodes that are behind, in order.
+func (l *lag) names() []string {
+	var names []string
+	for name := range l.behind {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// see takes note of a node's height at a later time.
+func (l *lag) see(name string, height uint64, now time.Time) {
+	was, behind := l.behind[name]
+	switch {
+	case !behind || height == 0 || height == was.height:
+	case height >= l.target:
+		delete(l.behind, name)
+	default:
+		l.behind[name] = standing{height, now}
+	}
+}
+
+// still tells whether a node has told its height and not got a block for so long.
+func (l *lag) still(name string, patience time.Duration, now time.Time) bool {
+	s, behind := l.behind[name]
+	return behind && s.height > 0 && now.Sub(s.since) >= patience
+}
+
+// restarted gives every node its time anew: the others may have waited for this one.
+func (l *lag) restarted(now time.Time) {
+	for name, s := range l.behind {
+		l.behind[name] = standing{s.height, now}
+	}
+}
+
+// heightsOf asks nodes for their number of blocks: by name, 0 of what does not answer, with
+// the reason of one of those.
+func (n *Network) heightsOf(ctx context.Context, names []string) (map[string]uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	var mu sync.Mutex
+	heights := map[string]uint64{}
+	var silent error
+	var group errgroup.Group
+	for _, name := range names {
+		group.Go(func() error {
+			height, err := n.heightOf(ctx, name)
+			mu.Lock()
+			defer mu.Unlock()
+			heights[name] = height
+			if err != nil {
+				silent = fmt.Errorf("%s: %w", name, err)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // what went wrong is in silent
+	return heights, silent
+}
+
+func (n *Network) heightOf(ctx context.Context, name string) (uint64, error) {
+	n.mu.Lock()
+	orderers, peers := n.plan.Orderers, n.plan.Peers // replaced as a whole, never changed
+	n.mu.Unlock()
+	for _, plan := range orderers {
+		if plan.name() == name {
+			var s NodeStatus
+			err := n.askOrderer(ctx, plan, &s)
+			return s.Height, err
+		}
+	}
+	for _, plan := range peers {
+		if plan.name() == name {
+			return n.peerHeight(ctx, plan)
+		}
+	}
+	return 0, fmt.Errorf("%s keeps no blocks", name)
+}
+
+// withBlocks are the names of the orderers and peers here, orderers first.
+func (n *Network) withBlocks() (orderers, all []string) {
+	for _, plan := range n.plan.Orderers {
+		if n.isHere(plan.name()) {
+			orderers = append(orderers, plan.name())
+		}
+	}
+	all = slices.Clone(orderers)
+	for _, plan := range n.plan.Peers {
+		if n.isHere(plan.name()) {
+			all = append(all, plan.name())
+		}
+	}
+	return orderers, all
+}
+
+// awaitLevel waits until every orderer and peer here has the blocks that the highest of
+// them has now. One that has lost its data takes as long as the chain is. One that stands
+// still is restarted, one at a time and orderers first: peers read from them. Each time
+// it gets twice as long.
+func (n *Network) awaitLevel(ctx context.Context) error {
+	orderers, all := n.withBlocks()
+	// A peer of an organisation which joined later knows nobody, its own administrator
+	// included, until it has read the block that brought it in: it is silent for a while.
+	heights, silent := n.heightsOf(ctx, all)
+	l := newLag(heights, time.Now())
+	if l.target == 0 {
+		return silent
+	}
+	for _, name := range l.names() {
+		if l.target-heights[name] > 100 {
+			n.logger.Warn("a node fetches the blocks that it lacks", "node", name, "has", heights[name], "of", l.target)
+		}
+	}
+	patience := map[string]time.Duration{}
+	for _, name := range all {
+		patience[name] = n.stillFor
+	}
+	return poll(ctx, 50*time.Millisecond, func() (bool, error) {
+		names := l.names()
+		if len(names) == 0 {
+			return true, nil
+		}
+		heights, silent := n.heightsOf(ctx, names)
+		now := time.Now()
+		for name, height := range heights {
+			l.see(name, height, now)
+		}
+		for _, name := range all {
+			ordererFirst := !slices.Contains(orderers, name) && slices.ContainsFunc(orderers, func(o string) bool { _, behind := l.behind[o]; return behind })
+			if ordererFirst || !l.still(name, patience[name], now) {
+				continue
+			}
+			n.logger.Warn("a node stands still and is restarted", "node", name, "has", l.behind[name].height, "of", l.target)
+			node, err := n.Node(name)
+			if err != nil {
+				return false, fatal(err)
+			}
+			node.Stop(stopGrace)
+			if err := node.Start(ctx); err != nil {
+				return false, fatal(err)
+			}
+			patience[name] *= 2
+			l.restarted(time.Now())
+			break
+		}
+		var lacking []error
+		for _, name := range l.names() {
+			lacking = append(lacking, fmt.Errorf("%s has %d of %d blocks", name, l.behind[name].height, l.target))
+		}
+		if len(lacking) == 0 {
+			return true, nil
+		}
+		return false, errors.Join(errors.Join(lacking...), silent)
+	})
+}
+
+// tellStill looks again at those of well nodes that are behind, until each has got a
+// block or has stood still for stillFor, which becomes its problem.
+func (n *Network) tellStill(ctx context.Context, statuses []NodeStatus) {
+	heights := map[string]uint64{}
+	for _, s := range statuses {
+		if s.Joined && s.Problem == "" {
+			heights[s.Name] = s.Height
+		}
+	}
+	began := time.Now()
+	l := newLag(heights, began)
+	for len(l.behind) > 0 && time.Since(began) < n.stillFor && ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-time.After(200 * time.Millisecond):
+		}
+		later, _ := n.heightsOf(ctx, l.names()) // who does not answer any more has not moved
+		for name, height := range later {
+			if height > heights[name] {
+				delete(l.behind, name)
+			}
+		}
+	}
+	for i, s := range statuses {
+		if _, behind := l.behind[s.Name]; behind && ctx.Err() == nil {
+			statuses[i].Problem = fmt.Sprintf("stands still, %d of %d blocks for %s: traceledger network up restarts it", s.Height, l.target, n.stillFor)
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package fabric
+
+import (
+	"fmt"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestLag(t *testing.T) {
+	began := time.Now()
+	at := func(seconds int) time.Time { return began.Add(time.Duration(seconds) * time.Second) }
+	const patience = 8 * time.Second
+	l := newLag(map[string]uint64{"highest": 10, "still": 7, "catching-up": 3, "nearly": 9, "silent": 0}, began)
+	require.Equal(t, []string{"catching-up", "nearly", "silent", "still"}, l.names())
+
+	l.see("nearly", 12, at(1)) // that the others have more by now is no matter
+	l.see("still", 7, at(5))
+	l.see("catching-up", 4, at(5))
+	require.Equal(t, []string{"catching-up", "silent", "still"}, l.names())
+	require.False(t, l.still("still", patience, at(7)))
+	require.True(t, l.still("still", patience, at(8)))
+	require.False(t, l.still("catching-up", patience, at(8)), "it got a block at 5 s")
+	require.True(t, l.still("catching-up", patience, at(13)))
+	require.False(t, l.still("silent", patience, at(60)), "it has not told its height")
+	require.False(t, l.still("nearly", patience, at(60)), "it is level")
+
+	l.see("still", 0, at(9)) // does not answer
+	require.True(t, l.still("still", patience, at(9)))
+	l.restarted(at(9))
+	require.False(t, l.still("still", patience, at(16)))
+	require.False(t, l.still("catching-up", patience, at(16)), "it may have waited for the one that was restarted")
+	l.see("still", 10, at(10))
+	l.see("silent", 2, at(10))
+	require.Equal(t, []string{"catching-up", "silent"}, l.names())
+	require.True(t, l.still("silent", patience, at(18)))
+
+	require.Empty(t, newLag(map[string]uint64{"one": 4, "other": 4}, began).names())
+}
+
+// testStandsStill holds up the three others while an orderer lacks blocks, so that it
+// cannot get them.
+func testStandsStill(t *testing.T, network *Network) {
+	const lagging = "orderer4"
+	ctx := t.Context()
+	before := network.stillFor
+	network.stillFor = time.Second
+	t.Cleanup(func() { network.stillFor = before })
+	node, err := network.Node(lagging)
+	require.NoError(t, err)
+	c := connect(t, network, "ProducerMSP", nil)
+	node.Kill()
+	for i := range 3 {
+		eventually(t, func() error { return c.write(ctx, fmt.Sprint("without-", lagging, i), "1") })
+	}
+	signalOthers := func(signal syscall.Signal) {
+		for _, name := range []string{"orderer1", "orderer2", "orderer3"} {
+			other, err := network.Node(name)
+			require.NoError(t, err)
+			require.NoError(t, syscall.Kill(other.PID(), signal))
+		}
+	}
+	signalOthers(syscall.SIGSTOP)
+	defer signalOthers(syscall.SIGCONT)
+	require.NoError(t, node.Start(ctx))
+	problem := func() string {
+		for _, s := range network.Status(ctx) {
+			if s.Name == lagging {
+				return s.Problem
+			}
+		}
+		return "not in the status"
+	}
+	eventually(t, func() error { // its endpoint opens a moment after its main listener
+		_, err := network.heightOf(ctx, lagging)
+		return err
+	})
+	require.Contains(t, problem(), "stands still")
+
+	first := node.PID()
+	level := make(chan error, 1)
+	go func() { level <- network.awaitLevel(ctx) }()
+	eventually(t, func() error {
+		if pid := node.PID(); pid == first || pid == 0 {
+			return fmt.Errorf("process %d, at first %d", pid, first)
+		}
+		return nil
+	})
+	signalOthers(syscall.SIGCONT)
+	require.NoError(t, <-level)
+	eventually(t, func() error {
+		if found := problem(); found != "" {
+			return fmt.Errorf("problem %q", found)
+		}
+		return nil
+	})
+	eventually(t, func() error { return c.write(ctx, "level-again", "1") })
+}
