@@ -31,6 +31,8 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
+require github.com/coder/websocket v1.8.14 // indirect
+
 require (
 	github.com/fullstorydev/grpchan v1.1.1
 	github.com/golang/protobuf v1.5.4 // indirect

@@ -20,6 +20,7 @@ const (
 	kindContact   = 'c' // c/ reference → how to reach a natural person
 	kindSalt      = 's' // s/ reference → salt of a commitment on the chain
 	kindScan      = 'n' // n/ code → first scan, count
+	kindFloor     = 'l' // l/ name given by gateway/floor → row of it
 )
 
 // checkRow is asked about every row when a store opens.
@@ -28,7 +29,7 @@ func checkRow(key, _ []byte) error {
 		return fmt.Errorf("key %q is not of this store", key)
 	}
 	switch key[0] {
-	case kindPending, kindAnswer, kindAnswerAge, kindFile, kindFileAge, kindPayload, kindToken, kindContact, kindSalt, kindScan:
+	case kindPending, kindAnswer, kindAnswerAge, kindFile, kindFileAge, kindPayload, kindToken, kindContact, kindSalt, kindScan, kindFloor:
 		return nil
 	default:
 		return fmt.Errorf("key %q is not of this version of the store", key)

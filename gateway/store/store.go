@@ -161,6 +161,9 @@ func (s *Store) Contacts() *Contacts { return &s.contacts }
 // Scans holds first scans and scan counts of codes.
 func (s *Store) Scans() *Scans { return s.scans }
 
+// Floor holds what the live floor must not lose.
+func (s *Store) Floor() Floor { return Floor{store: s} }
+
 // Close writes what is still in memory, seals the rows and releases the directory.
 func (s *Store) Close() error {
 	err := s.scans.close()
