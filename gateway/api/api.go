@@ -12,6 +12,7 @@ import (
 
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/codes"
+	"traceledger/gateway/floor"
 	"traceledger/gateway/index"
 	"traceledger/gateway/ledger"
 	"traceledger/gateway/store"
@@ -45,7 +46,7 @@ func DefaultLimits() Limits {
 	return Limits{BodyBytes: 64 << 10, FileBytes: 32 << 20, PerSecond: 200, Burst: 400, IndexWait: 2 * time.Second, SheetWrites: 2_000, Heavy: 4}
 }
 
-// Config is what the interface is built from. All fields but Logger and Limits
+// Config is what the interface is built from. All fields but Floor, Logger and Limits
 // are required.
 type Config struct {
 	Ledger     Ledger
@@ -56,7 +57,9 @@ type Config struct {
 	// "https://trace.example", without a trailing slash.
 	PublicBase string
 	Limits     Limits
-	Logger     *slog.Logger
+	// Floor takes transcripts and tells of actions; without it those routes say NOT_READY.
+	Floor  *floor.Floor
+	Logger *slog.Logger
 }
 
 // API serves /v1.
@@ -67,6 +70,9 @@ type API struct {
 	codes    *codes.Factory
 	document []byte
 	wording  *wording.Table // the chain's refusals in Chinese
+
+	transcripts, followers *places // connections that stay
+	selfChecks             *limiter
 }
 
 // New builds the interface.
@@ -90,6 +96,8 @@ func New(cfg Config) (*API, error) {
 	return &API{
 		Config: cfg, limiter: newLimiter(cfg.Limits.PerSecond, cfg.Limits.Burst), turns: newTurns(cfg.Limits.Heavy),
 		codes: codes.NewFactory(cfg.Store.Contacts(), time.Now), document: document, wording: wording.New(),
+		transcripts: newPlaces(maxTranscripts, maxOwnTranscripts), followers: newPlaces(maxFollowers, maxOwnFollowers),
+		selfChecks: newLimiter(1, 20),
 	}, nil
 }
 
@@ -112,6 +120,13 @@ func (a *API) Mount(r gin.IRouter) {
 	v1.POST("/code-orders", a.handle(a.orderCodes))
 	v1.GET("/code-packs/:pack/codes", a.listCodes)
 	v1.GET("/code-packs/:pack/labels", a.labels)
+	v1.POST("/streams/:stream/utterances", a.handle(a.takeUtterances))
+	v1.GET("/streams/:stream/utterances", a.handle(a.transcribed))
+	v1.GET("/streams/:stream/transcript", a.transcript)
+	v1.GET("/events", a.events)
+	v1.POST("/self-check", a.handle(a.checkSelf))
+	v1.GET("/webhooks", a.handle(a.listWebhooks))
+	v1.POST("/webhooks/redeliveries/:delivery", a.handle(a.redeliver))
 }
 
 // NoSuchRoute answers a request below /v1 that no route takes, by path or by method.

@@ -21,6 +21,11 @@ const around = 3
 
 // Evidence finds the utterance that a verdict looked at; false where it is not kept here.
 func (f *Floor) Evidence(input trace.Digest) (e Evidence, found bool, err error) {
+	leave, err := f.enter()
+	if err != nil {
+		return e, false, err
+	}
+	defer leave()
 	name := rowEvidence + input.String()
 	row, found, err := f.Store.Floor().Get(name)
 	if err != nil || !found {

@@ -97,6 +97,10 @@ type Floor struct {
 
 	feed  *feed
 	hooks []*hook
+
+	door   sync.RWMutex // held for reading by calls from outside
+	ended  bool         // under door: nothing is let in any more
+	closed chan struct{}
 }
 
 // New opens a floor and takes up what an earlier process left.
@@ -115,7 +119,7 @@ func New(cfg Config) (*Floor, error) {
 	}
 	f := &Floor{
 		Config: cfg, limits: cfg.Limits.withDefaults(), lines: map[lineKey]*line{},
-		checks: newQueue[*heard](), gives: newQueue[*verdict](), anchors: newQueue[*run](), feed: newFeed(),
+		checks: newQueue[*heard](), gives: newQueue[*verdict](), anchors: newQueue[*run](), feed: newFeed(), closed: make(chan struct{}),
 	}
 	for _, w := range cfg.Webhooks {
 		h, err := newHook(f, w)
@@ -130,8 +134,31 @@ func New(cfg Config) (*Floor, error) {
 // judges tells whether utterances are judged here.
 func (f *Floor) judges() bool { return f.Checker != nil && f.Monitor != "" }
 
-// Run works until ctx ends.
+// Done is closed once the floor stops: connections that stay end then.
+func (f *Floor) Done() <-chan struct{} { return f.closed }
+
+// enter lets a call in until the floor has stopped; leave it with the function given. A
+// connection may outlive the server it came through, but not the store.
+func (f *Floor) enter() (leave func(), err error) {
+	f.door.RLock()
+	if f.ended {
+		f.door.RUnlock()
+		return nil, trace.Errorf(ledger.CodeBusy, "the gateway is shutting down; nothing was kept")
+	}
+	return f.door.RUnlock, nil
+}
+
+// end lets nobody in any more and waits for who is inside.
+func (f *Floor) end() {
+	close(f.closed)
+	f.door.Lock()
+	defer f.door.Unlock()
+	f.ended = true
+}
+
+// Run works until ctx ends. After it nothing touches the store any more.
 func (f *Floor) Run(ctx context.Context) error {
+	defer f.end()
 	group, ctx := errgroup.WithContext(ctx)
 	if f.judges() {
 		group.Go(func() error { return f.publishRule(ctx) })

@@ -67,6 +67,11 @@ type heard struct {
 // missing; ALREADY_EXISTS where a number came with other content; BUSY, RATE_LIMITED:
 // later. Of a batch that is refused nothing is kept.
 func (f *Floor) Accept(ctx context.Context, who Transcriber, stream trace.StreamID, batch []Spoken) (through int64, err error) {
+	leave, err := f.enter()
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
 	if err := f.mayHear(who, stream, batch); err != nil {
 		return 0, err
 	}
@@ -289,10 +294,18 @@ func (f *Floor) utterance(l *line, number int64) (u trace.Utterance, found bool,
 // Transcribed is the number up to which a writer's transcript of a stream is here, 0 at
 // its beginning: where a transcriber that lost its connection goes on.
 func (f *Floor) Transcribed(writer trace.PartyID, stream trace.StreamID) (int64, error) {
+	leave, err := f.enter()
+	if err != nil {
+		return 0, err
+	}
+	defer leave()
 	l := f.line(lineKey{stream, writer})
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.row.Next - 1, f.load(l)
+	if err := f.load(l); err != nil {
+		return 0, err
+	}
+	return l.row.Next - 1, nil
 }
 
 // takeUp reads what an earlier process left: utterances are judged again, which gives

@@ -184,4 +184,3 @@ func (f *Floor) move(ctx context.Context, stream trace.StreamID, l index.Ladder)
 }
 
 func positionOf(r index.Record) Position { return Position{r.Block, r.Position} }
-

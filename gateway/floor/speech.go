@@ -36,10 +36,11 @@ type Said struct {
 
 // Finding is one thing that was found.
 type Finding struct {
-	Code              string // "absolute-term"
-	Level             trace.VerdictLevel
-	Text, TextEnglish string // in words, with the article
-	Term              Term
+	Code        string             `json:"code"` // "absolute-term"
+	Level       trace.VerdictLevel `json:"level"`
+	Text        string             `json:"text"` // in words, with the article
+	TextEnglish string             `json:"textEnglish,omitempty"`
+	Term        Term               `json:"term"`
 }
 
 // Term is what was said, and where: bytes [Begin, End) of the utterance's text.
