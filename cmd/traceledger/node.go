@@ -20,6 +20,7 @@ import (
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/api"
 	"traceledger/gateway/desk"
+	"traceledger/gateway/floor"
 	"traceledger/gateway/index"
 	"traceledger/gateway/ledger"
 	"traceledger/gateway/store"
@@ -39,6 +40,7 @@ type node struct {
 	ledger  *ledger.Client
 	reader  ledger.Identity
 	puller  *puller
+	floor   *floor.Floor
 	api     *api.API
 	handler http.Handler
 	ready   atomic.Bool // everything that was to be loaded is loaded
@@ -88,10 +90,13 @@ func openNode(cfg Config, eng engine, logger *slog.Logger) (n *node, err error) 
 	}); err != nil {
 		return n, err
 	}
+	if n.floor, err = n.newFloor(); err != nil {
+		return n, err
+	}
 	limits := api.DefaultLimits()
 	limits.PerSecond, limits.Burst = cfg.RequestsPerSecond, int(2*cfg.RequestsPerSecond)
 	if n.api, err = api.New(api.Config{
-		Ledger: n.ledger, Index: n.index, Store: n.store, Identities: n.wallet, PublicBase: cfg.PublicBase, Limits: limits, Logger: logger,
+		Ledger: n.ledger, Index: n.index, Store: n.store, Identities: n.wallet, PublicBase: cfg.PublicBase, Limits: limits, Floor: n.floor, Logger: logger,
 	}); err != nil {
 		return n, err
 	}
@@ -171,6 +176,7 @@ func (n *node) run(ctx context.Context) error {
 	group.Go(func() error { return ended(ctx, n.puller.run(ctx)) })
 	group.Go(func() error { return ended(ctx, n.puller.foresee(ctx, n.index)) })
 	group.Go(func() error { return n.keepSwept(ctx) })
+	group.Go(func() error { return ended(ctx, n.floor.Run(ctx)) })
 	return group.Wait()
 }
 

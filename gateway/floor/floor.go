@@ -3,6 +3,7 @@ package floor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -211,7 +212,8 @@ func (f *Floor) pause(ctx context.Context, try int) bool {
 func (f *Floor) submit(ctx context.Context, enrolment string, call ledger.Call) (ledger.Receipt, error) {
 	id, err := f.Identities.Identity(enrolment)
 	if err != nil {
-		return ledger.Receipt{}, err
+		// Without its code: the identity may be enrolled later, and then it is sent.
+		return ledger.Receipt{}, fmt.Errorf("identity %s: %v", enrolment, err)
 	}
 	receipt, err := f.Ledger.Submit(ctx, id, call)
 	if trace.CodeOf(err) == trace.CodeAlreadyRecorded {

@@ -2,6 +2,7 @@ package floor
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -80,7 +81,11 @@ func (f *Floor) publishRule(ctx context.Context) error {
 			f.rule.Store(true)
 			return nil
 		}
-		f.Logger.Warn("the rule of the speech monitor is not published; no verdicts until it is", "rule", rule.Monitor+" "+rule.Version, "error", err)
+		level := slog.LevelInfo // a house that is being furnished has no monitor yet
+		if try > 10 {
+			level = slog.LevelWarn
+		}
+		f.Logger.Log(ctx, level, "the rule of the speech monitor is not published; no verdicts until it is", "rule", rule.Monitor+" "+rule.Version, "error", err)
 		if !f.pause(ctx, try) {
 			return nil
 		}
