@@ -25,6 +25,8 @@ func TestImportsPointOneWay(t *testing.T) {
 		{from: "traceledger/network", never: []string{"traceledger/gateway", "traceledger/scanner-api", "traceledger/chaincode/contract"}},
 		{from: "traceledger/gateway", except: []string{"traceledger/gateway/api/apitest"}, never: []string{"traceledger/network/embedded", "traceledger/network/fabric", "traceledger/chaincode/contract", "traceledger/scanner-api"}},
 		{from: "traceledger/scanner-api", never: []string{"traceledger/gateway/ledger", "traceledger/gateway/api", "traceledger/gateway/desk", "traceledger/network/embedded", "traceledger/network/fabric", "traceledger/chaincode/contract", "github.com/hyperledger/fabric-gateway"}},
+		{from: "traceledger/gateway/floor", never: []string{"traceledger/gateway/api", "traceledger/gateway/desk"}},
+		{from: "traceledger/gateway/webhook", never: []string{"traceledger", "github.com/"}},
 		{from: "traceledger/docs/samples", never: []string{"traceledger"}},
 	}
 	checked := map[string]bool{}
