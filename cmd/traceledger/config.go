@@ -11,6 +11,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"traceledger/chaincode/trace"
 	"traceledger/gateway/store"
 )
 
@@ -65,8 +66,31 @@ type Config struct {
 	FilesWaitingMB int64 `yaml:"filesWaitingMB"`
 	// Ingest is how devices come in. Roles with a gateway.
 	Ingest Ingest `yaml:"ingest"`
+	// Floor is the live-streaming floor. Roles with a gateway.
+	Floor FloorConfig `yaml:"floor"`
 	// LogLevel is debug, info, warn or error. Environment: TRACELEDGER_LOG.
 	LogLevel string `yaml:"logLevel"`
+}
+
+// FloorConfig says who works on the live-streaming floor here. Transcripts are taken in
+// whatever it says.
+type FloorConfig struct {
+	// Monitor is the party, of role monitor, in whose name utterances are judged; empty
+	// leaves that to others.
+	Monitor trace.PartyID `yaml:"monitor"`
+	// Operator is the party, of role platform-operator, that takes the ladder's steps.
+	Operator trace.PartyID `yaml:"operator"`
+	// RunAge is how long an utterance waits at most until its run is anchored; 0 takes 30s.
+	RunAge time.Duration `yaml:"runAge"`
+	// Webhooks are told of every action.
+	Webhooks []WebhookConfig `yaml:"webhooks"`
+}
+
+// WebhookConfig is one subscription.
+type WebhookConfig struct {
+	Name       string `yaml:"name"`
+	URL        string `yaml:"url"`        // https, or http to this machine
+	SecretFile string `yaml:"secretFile"` // at least 32 bytes; the line's end is no part of it
 }
 
 // roleDefaults are the defaults of one command: the roles can run beside each other.

@@ -31,6 +31,9 @@ func runDemo(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := demoFloor(&cfg); err != nil {
+		return err
+	}
 	return serve(ctx, cfg, out, func(ctx context.Context, n *node, base string) error {
 		return loadDemo(ctx, n, base, out)
 	})
@@ -52,6 +55,9 @@ func loadDemo(ctx context.Context, n *node, base string, out io.Writer) error {
 		if err := visitor.upload(ctx, u); err != nil {
 			return fmt.Errorf("%s by %s: %w", u.File, u.Party, err)
 		}
+	}
+	if err := visitor.play(ctx, demo.Live); err != nil {
+		return fmt.Errorf("stream %s: %w", demo.Live.Stream, err)
 	}
 	for _, lot := range demo.Lots {
 		address, err := visitor.firstCode(ctx, demo, lot)

@@ -36,6 +36,9 @@ func networkDemo(ctx context.Context, c networkCall) error {
 	cfg.Address, cfg.Data, cfg.LogLevel = c.flags.address, filepath.Join(house, "gateway"), c.cfg.LogLevel
 	cfg.Connection = filepath.Join(clients, trace.PlatformMSP, connectionName)
 	cfg.PublicBase = "http://" + c.flags.scannerAddress // codes lead to the scanner
+	if err := demoFloor(&cfg); err != nil {
+		return err
+	}
 	// One gateway for all organisations, so one wallet with the sample identities of all.
 	for _, msp := range trace.MSPs() {
 		if err := copyWallet(filepath.Join(cfg.Data, "wallet"), filepath.Join(clients, msp, "wallet")); err != nil {

@@ -20,6 +20,7 @@ import (
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/api"
 	"traceledger/gateway/desk"
+	"traceledger/gateway/floor"
 	"traceledger/gateway/index"
 	"traceledger/gateway/ingest/jt808"
 	"traceledger/gateway/ingest/mqtt"
@@ -47,6 +48,7 @@ type node struct {
 	terminals *jt808.Server // nil: no address for it
 	reader    ledger.Identity
 	puller    *puller
+	floor     *floor.Floor
 	api       *api.API
 	handler   http.Handler
 	ready     atomic.Bool // everything that was to be loaded is loaded
@@ -99,10 +101,14 @@ func openNode(cfg Config, eng engine, logger *slog.Logger) (n *node, err error) 
 	if err = n.openIngest(metrics); err != nil {
 		return n, err
 	}
+	if n.floor, err = n.newFloor(); err != nil {
+		return n, err
+	}
 	limits := api.DefaultLimits()
 	limits.PerSecond, limits.Burst = cfg.RequestsPerSecond, int(2*cfg.RequestsPerSecond)
 	if n.api, err = api.New(api.Config{
-		Ledger: n.ledger, Index: n.index, Store: n.store, Identities: n.wallet, Segments: n.segments, PublicBase: cfg.PublicBase, Limits: limits, Logger: logger,
+		Ledger: n.ledger, Index: n.index, Store: n.store, Identities: n.wallet, Segments: n.segments, PublicBase: cfg.PublicBase,
+		Limits: limits, Floor: n.floor, Logger: logger,
 	}); err != nil {
 		return n, err
 	}
@@ -186,6 +192,7 @@ func (n *node) run(ctx context.Context) error {
 	group.Go(func() error { return ended(ctx, n.puller.foresee(ctx, n.index)) })
 	group.Go(func() error { return n.keepSwept(ctx) })
 	group.Go(func() error { return n.runIngest(ctx) })
+	group.Go(func() error { return ended(ctx, n.floor.Run(ctx)) })
 	return group.Wait()
 }
 

@@ -38,7 +38,7 @@ func TestWhatIsRefusedNamesWhatThereIs(t *testing.T) {
 		return sources[folder]
 	}
 	var codes strings.Builder
-	for _, folder := range []string{"chaincode/trace", "gateway/api", "gateway/store", "gateway/ledger", "gateway/index", "gateway/archive", "gateway/wallet", "gateway/ingest/sheet", "gateway/ingest", "gateway/ingest/jt808", "gateway/ingest/segment", "scanner-api"} {
+	for _, folder := range []string{"chaincode/trace", "gateway/api", "gateway/store", "gateway/ledger", "gateway/index", "gateway/archive", "gateway/wallet", "gateway/floor", "gateway/ingest/sheet", "gateway/ingest", "gateway/ingest/jt808", "gateway/ingest/segment", "scanner-api"} {
 		codes.WriteString(source(folder))
 	}
 	var missing []string

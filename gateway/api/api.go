@@ -12,6 +12,7 @@ import (
 
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/codes"
+	"traceledger/gateway/floor"
 	"traceledger/gateway/index"
 	"traceledger/gateway/ledger"
 	"traceledger/gateway/store"
@@ -45,7 +46,7 @@ func DefaultLimits() Limits {
 	return Limits{BodyBytes: 64 << 10, FileBytes: 32 << 20, PerSecond: 200, Burst: 400, IndexWait: 2 * time.Second, SheetWrites: 2_000, Heavy: 4}
 }
 
-// Config is what the interface is built from. All fields but Logger and Limits
+// Config is what the interface is built from. All fields but Floor, Logger and Limits
 // are required.
 type Config struct {
 	Ledger     Ledger
@@ -57,7 +58,9 @@ type Config struct {
 	// "https://trace.example", without a trailing slash.
 	PublicBase string
 	Limits     Limits
-	Logger     *slog.Logger
+	// Floor takes transcripts and tells of actions; without it those routes say NOT_READY.
+	Floor  *floor.Floor
+	Logger *slog.Logger
 }
 
 // API serves /v1.
@@ -68,6 +71,9 @@ type API struct {
 	codes    *codes.Factory
 	document []byte
 	wording  *wording.Table // the chain's refusals in Chinese
+
+	transcripts, followers *places // connections that stay
+	selfChecks             *limiter
 }
 
 // New builds the interface.
@@ -91,6 +97,8 @@ func New(cfg Config) (*API, error) {
 	return &API{
 		Config: cfg, limiter: newLimiter(cfg.Limits.PerSecond, cfg.Limits.Burst), turns: newTurns(cfg.Limits.Heavy),
 		codes: codes.NewFactory(cfg.Store.Contacts(), time.Now), document: document, wording: wording.New(),
+		transcripts: newPlaces(maxTranscripts, maxOwnTranscripts), followers: newPlaces(maxFollowers, maxOwnFollowers),
+		selfChecks: newLimiter(1, 20),
 	}, nil
 }
 
@@ -114,6 +122,13 @@ func (a *API) Mount(r gin.IRouter) {
 	v1.GET("/code-packs/:pack/codes", a.listCodes)
 	v1.GET("/code-packs/:pack/labels", a.labels)
 	a.mountDevices(v1)
+	v1.POST("/streams/:stream/utterances", a.handle(a.takeUtterances))
+	v1.GET("/streams/:stream/utterances", a.handle(a.transcribed))
+	v1.GET("/streams/:stream/transcript", a.transcript)
+	v1.GET("/events", a.events)
+	v1.POST("/self-check", a.handle(a.checkSelf))
+	v1.GET("/webhooks", a.handle(a.listWebhooks))
+	v1.POST("/webhooks/redeliveries/:delivery", a.handle(a.redeliver))
 }
 
 // NoSuchRoute answers a request below /v1 that no route takes, by path or by method.

@@ -17,6 +17,8 @@ import (
 type Caller struct {
 	Token    store.Token
 	Identity ledger.Identity
+
+	presented string // for connections that stay: a token may be revoked meanwhile
 }
 
 const callerKey = "traceledger.caller"
@@ -52,7 +54,7 @@ func (a *API) Resolve(presented string) (Caller, error) {
 	if err != nil {
 		return Caller{}, err
 	}
-	return Caller{Token: token, Identity: identity}, nil
+	return Caller{Token: token, Identity: identity, presented: presented}, nil
 }
 
 func callerOf(c *gin.Context) Caller { return c.MustGet(callerKey).(Caller) }

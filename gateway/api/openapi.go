@@ -57,6 +57,15 @@ func Document() map[string]any {
 	add("/v1/devices/{device}/state", "post", operation{id: "setDeviceState", tag: "devices", summary: "停用或启用设备 / Let a device connect or not", body: s.of(reflect.TypeFor[DeviceState]()), status: "200", answer: s.of(reflect.TypeFor[EnrolledDevice]()), parameters: device})
 	add("/v1/parked-segments", "get", operation{id: "listParkedSegments", tag: "devices", summary: "被拒绝的读数段 / Segments of the caller's devices that the chain refused", status: "200", answer: s.of(reflect.TypeFor[ParkedSegments]())})
 	add("/v1/devices/{device}/parked-segments/retry", "post", operation{id: "retryParkedSegments", tag: "devices", summary: "重新上链 / Send a device's parked segments again", status: "200", answer: s.of(reflect.TypeFor[RetriedSegments]()), parameters: device})
+	stream := text("stream", "path", "stream id", true)
+	add("/v1/streams/{stream}/utterances", "post", operation{id: "takeUtterances", tag: "live", summary: "上传话语 / Send utterances of a stream; acknowledged once durable", body: s.of(reflect.TypeFor[Utterances]()), status: "200", answer: s.of(reflect.TypeFor[Taken]()), parameters: []schema{stream}})
+	add("/v1/streams/{stream}/utterances", "get", operation{id: "transcribed", tag: "live", summary: "已收话语 / How far one's own transcript is here", status: "200", answer: s.of(reflect.TypeFor[Taken]()), parameters: []schema{stream}})
+	add("/v1/streams/{stream}/transcript", "get", operation{id: "transcript", tag: "live", summary: "话语连接 / A WebSocket for utterances: each message a batch, each answer how far", status: "101", answer: s.of(reflect.TypeFor[Taken]()), parameters: []schema{stream}})
+	add("/v1/events", "get", operation{id: "events", tag: "live", summary: "处置推送 / Actions as they are recorded, as server-sent events", status: "200", answer: schema{"type": "string"}, answerType: "text/event-stream",
+		parameters: []schema{text("Last-Event-ID", "header", "id of the last event read, BLOCK-INDEX", false)}})
+	add("/v1/self-check", "post", operation{id: "selfCheck", tag: "live", summary: "话术自查 / What the speech monitor would find; nothing is recorded", body: s.of(reflect.TypeFor[SelfCheck]()), status: "200", answer: s.of(reflect.TypeFor[SelfChecked]())})
+	add("/v1/webhooks", "get", operation{id: "listWebhooks", tag: "live", summary: "推送状态 / Webhooks with what waits and what was given up", status: "200", answer: s.of(reflect.TypeFor[Webhooks]())})
+	add("/v1/webhooks/redeliveries/{delivery}", "post", operation{id: "redeliver", tag: "live", summary: "重新推送 / Send a delivery again that was given up", status: "202", answer: schema{"type": "object"}, parameters: []schema{text("delivery", "path", "NAME:BLOCK-INDEX", true)}})
 
 	s.of(reflect.TypeFor[Problem]()) // named by every operation's default response
 	return schema{

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"traceledger/chaincode/trace"
+	"traceledger/gateway/floor"
 	"traceledger/gateway/ingest/segment"
 	"traceledger/gateway/ledger"
 	"traceledger/gateway/store"
@@ -20,7 +21,7 @@ const (
 	CodeUnauthenticated  trace.Code = "UNAUTHENTICATED"    // no token, or one that does not count
 	CodeNoIdempotencyKey trace.Code = "NO_IDEMPOTENCY_KEY" // a write without the Idempotency-Key header
 	CodeNoSuchRoute      trace.Code = "NO_SUCH_ROUTE"
-	CodeRateLimited      trace.Code = "RATE_LIMITED"
+	CodeRateLimited                 = floor.CodeRateLimited
 	CodeRowErrors        trace.Code = "ROW_ERRORS" // a sheet with row errors cannot be confirmed
 	CodeInternal         trace.Code = "INTERNAL"
 )

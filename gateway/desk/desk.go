@@ -87,6 +87,7 @@ func (d *Desk) mountRole(mux *http.ServeMux, role trace.Role) {
 	at("GET", "/codes/{pack}", d.packPage)
 	at("GET", "/codes/{pack}/codes.csv", d.codesFile)
 	at("GET", "/codes/{pack}/labels", d.labels)
+	d.mountLive(role, at)
 }
 
 // secured says what a page may do: show itself, with its own style and pictures, and

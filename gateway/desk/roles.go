@@ -41,20 +41,24 @@ func jobsOf(role trace.Role) []job {
 			{words{"登记直播", "Open a stream"}, words{"开播前登记，附签署的合规承诺", "Before it begins, with the signed commitment"}, "", "stream:Open", ""},
 			{words{"复核批次", "Review a lot"}, words{"上架前核对资质与报告", "Check papers before a lot goes on sale"}, sheet.KindReview, "inspection:Review", ""},
 			{words{"委托承运人", "Appoint a carrier"}, words{"转运持有的货物前先委托", "Before goods you hold are sent on"}, sheet.KindTransport, "transit:Consign", ""},
+			{words{"话术自查", "Check a script"}, words{"看监测会发现什么，不作记录", "What the monitor would find; nothing is recorded"}, "", "", "self-check"},
 			{words{"判定与处置", "Verdicts and measures"}, words{"监测方对商品和批次的判定", "What monitors found"}, "", "", "verdicts"},
 		}
 	case trace.RoleConsumerDesk:
 		return []job{
 			{words{"下架与恢复", "Delist and reinstate"}, words{"写明法律依据和事由记录", "With legal basis and cause records"}, sheet.KindEnforcement, "enforcement:TakeAction", ""},
+			{words{"直播与阶梯处置", "Streams and their ladders"}, words{"每位主播现在几级、因何判定", "Where each host stands, and why"}, "", "", "streams"},
 			{words{"查看判定", "Read verdicts"}, words{"下架前先看监测与复核的结论", "What monitors found and reviewers say"}, "", "", "verdicts"},
 		}
 	case trace.RoleRoomOperator, trace.RoleHostAgency:
 		return []job{
 			{words{"登记直播", "Open a stream"}, words{"开播前登记，附签署的合规承诺", "Before it begins, with the signed commitment"}, "", "stream:Open", ""},
+			{words{"话术自查", "Check a script"}, words{"看监测会发现什么，不作记录", "What the monitor would find; nothing is recorded"}, "", "", "self-check"},
 			{words{"结束直播", "Close a stream"}, words{"由登记方结束", "By whoever opened it"}, "", "stream:Close", ""},
 		}
 	case trace.RolePlatformOperator:
 		return []job{
+			{words{"直播与阶梯处置", "Streams and their ladders"}, words{"每位主播现在几级、因何判定", "Where each host stands, and why"}, "", "", "streams"},
 			{words{"阶梯处置", "The ladder"}, words{"提示整改、限制展示、中断直播，或因判定被推翻而降级", "Hint, limit, cut; or lower it after an overturned verdict"}, "", "enforcement:TakeAction", ""},
 			{words{"查看判定", "Read verdicts"}, words{"监测方对直播的判定和复核结论", "What monitors found in streams, and reviewers say"}, "", "", "verdicts"},
 		}
@@ -91,12 +95,16 @@ func overseerJobs(role trace.Role) []job {
 			{words{"登记许可证", "Put a licence on file"}, words{"许可范围与有效期", "Scope and validity"}, "", "registry:GrantLicence", ""},
 			{words{"发布限量标准", "Publish a limit"}, words{"检验按它判定", "Inspections are judged by it"}, "", "standards:PublishLimit", ""},
 			{words{"发布处置规则", "Publish the rulebook"}, words{"直播违规的阶梯按它执行", "The ladder of live streams follows it"}, "", "rulebook:Publish", ""},
+			{words{"判定推翻率", "Overturn rates"}, words{"按监测、规则版本和商家规模", "By monitor, rule version and size of merchant"}, "", "", "audit"},
+			{words{"直播与阶梯处置", "Streams and their ladders"}, words{"每位主播现在几级、因何判定", "Where each host stands, and why"}, "", "", "streams"},
 			{words{"暂停或恢复主体", "Suspend or restore a party"}, words{"暂停期间不能写入", "A suspended party cannot write"}, "", "registry:SetStanding", ""},
 			{words{"查看判定", "Read verdicts"}, words{"监测发现与复核结论", "What monitors found and reviewers say"}, "", "", "verdicts"},
 		}
 	case trace.RoleReviewer:
 		return []job{
-			{words{"待复核的判定", "Verdicts to review"}, words{"逐条维持或推翻；推翻须写原因", "Confirm or overturn each; overturning needs a reason"}, "", "", "verdicts"},
+			{words{"待复核的判定", "Verdicts to review"}, words{"认领，看当时说的话或测的温度，维持或推翻", "Claim one, see what was said or measured, confirm or overturn"}, "", "", "queue"},
+			{words{"判定推翻率", "Overturn rates"}, words{"按监测、规则版本和商家规模", "By monitor, rule version and size of merchant"}, "", "", "audit"},
+			{words{"全部判定", "All verdicts"}, words{"已复核和未复核的", "Reviewed and not"}, "", "", "verdicts"},
 			{words{"用表格复核", "Review by sheet"}, words{"复核表一次写多条", "Several at once"}, sheet.KindReview, "verdict:Review", ""},
 		}
 	case trace.RoleArbitrator:

@@ -21,6 +21,7 @@ const (
 	kindSalt      = 's' // s/ reference → salt of a commitment on the chain
 	kindScan      = 'n' // n/ code → first scan, count
 	kindDevice    = 'd' // d/ device → what was enrolled under it, without its secret
+	kindFloor     = 'l' // l/ name given by gateway/floor → row of it
 )
 
 // checkRow is asked about every row when a store opens.
@@ -29,7 +30,7 @@ func checkRow(key, _ []byte) error {
 		return fmt.Errorf("key %q is not of this store", key)
 	}
 	switch key[0] {
-	case kindPending, kindAnswer, kindAnswerAge, kindFile, kindFileAge, kindPayload, kindToken, kindContact, kindSalt, kindScan, kindDevice:
+	case kindPending, kindAnswer, kindAnswerAge, kindFile, kindFileAge, kindPayload, kindToken, kindContact, kindSalt, kindScan, kindDevice, kindFloor:
 		return nil
 	default:
 		return fmt.Errorf("key %q is not of this version of the store", key)

@@ -168,6 +168,9 @@ func (s *Store) Devices() *Devices { return s.devices }
 // Scans holds first scans and scan counts of codes.
 func (s *Store) Scans() *Scans { return s.scans }
 
+// Floor holds what the live floor must not lose.
+func (s *Store) Floor() Floor { return Floor{store: s} }
+
 // Close writes what is still in memory, seals the rows and releases the directory.
 func (s *Store) Close() error {
 	err := s.scans.close()

@@ -24,6 +24,7 @@ import (
 	"traceledger/chaincode/contract/contracttest"
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/api"
+	"traceledger/gateway/floor"
 	"traceledger/gateway/index"
 	"traceledger/gateway/ingest/registry"
 	"traceledger/gateway/ingest/segment"
@@ -39,6 +40,7 @@ type House struct {
 	Index  *index.Index
 	Store  *store.Store
 	Wallet *wallet.Wallet
+	Client *ledger.Client
 	// Segments sends what the interface gives it; Devices knows the bindings.
 	Segments *segment.Segmenter
 	Devices  *registry.Registry
@@ -76,6 +78,7 @@ func StartOn(tb testing.TB, on *contracttest.Ledger, mount func(*House, *gin.Eng
 	})
 	require.NoError(tb, err)
 	tb.Cleanup(func() { client.Close() })
+	h.Client = client
 	reader := h.identity(trace.RoleScanner, "platform-reader")
 
 	ctx, cancel := context.WithCancel(context.Background())
@@ -145,6 +148,19 @@ func (h *House) identity(role trace.Role, party trace.PartyID) ledger.Identity {
 	id, err := h.Wallet.Identity(name)
 	require.NoError(h.tb, err)
 	return id
+}
+
+// RunFloor runs a live floor behind the interface; call it from mount.
+func (h *House) RunFloor(cfg floor.Config) {
+	h.tb.Helper()
+	cfg.Ledger, cfg.Index, cfg.Store, cfg.Identities, cfg.Logger = h.Client, h.Index, h.Store, h.Wallet, h.API.Logger
+	f, err := floor.New(cfg)
+	require.NoError(h.tb, err)
+	h.API.Floor = f
+	ctx, cancel := context.WithCancel(context.Background())
+	ran := make(chan error, 1)
+	go func() { ran <- f.Run(ctx) }()
+	h.tb.Cleanup(func() { cancel(); require.NoError(h.tb, <-ran) })
 }
 
 // Token enrols a party for a role and gives it a token, without admitting it.

@@ -1,0 +1,132 @@
+package desk_test
+
+import (
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/stretchr/testify/require"
+
+	"traceledger/chaincode/contract/contracttest"
+	"traceledger/chaincode/trace"
+	"traceledger/gateway/api"
+	"traceledger/gateway/api/apitest"
+	"traceledger/gateway/desk"
+	"traceledger/gateway/floor"
+	"traceledger/gateway/store"
+)
+
+type cheapest struct{}
+
+const cheapestTerm = "全网最低价"
+
+func (cheapest) Rule() floor.Rule {
+	return floor.Rule{Monitor: "speech", Version: "test-1", Description: "绝对化用语", Content: trace.DigestOf([]byte(cheapestTerm))}
+}
+
+func (cheapest) Check(said floor.Said) ([]floor.Finding, error) {
+	at := strings.Index(said.Text, cheapestTerm)
+	if at < 0 {
+		return nil, nil
+	}
+	return []floor.Finding{{Code: "absolute-term", Level: trace.LevelViolation, Text: "绝对化用语", Term: floor.Term{Text: cheapestTerm, Begin: at, End: at + len(cheapestTerm), Article: "广告法第九条"}}}, nil
+}
+
+// What was said is judged, shown to the reviewer with the term marked, claimed by one of
+// two, overturned, and the platform's page shows the ladder that came down.
+func TestSecondTrackOnTheDesk(t *testing.T) {
+	on := contracttest.Start(t)
+	live := contracttest.StartLive(contracttest.StartKiwifruit(on))
+	tokens := map[trace.Role]string{}
+	var second string
+	h := &house{House: apitest.StartOn(t, on, func(h *apitest.House, r *gin.Engine) {
+		for role, party := range map[trace.Role]trace.PartyID{
+			trace.RoleMonitor: "monitor-01", trace.RolePlatformOperator: "operator-01", trace.RoleReviewer: "reviewer-01", trace.RoleMerchant: "shop-01",
+		} {
+			tokens[role] = h.Token(role, party)
+		}
+		var err error
+		second, _, err = h.Store.Tokens().Create(store.Token{
+			Name: "a colleague", MSPID: trace.MSPOf(trace.RoleReviewer), Party: "reviewer-01", Role: string(trace.RoleReviewer), Enrolment: "reviewer-01@reviewer",
+		})
+		require.NoError(t, err)
+		h.RunFloor(floor.Config{Checker: cheapest{}, Monitor: "monitor-01@monitor", Operator: "operator-01@platform-operator"})
+		desks, err := desk.New(desk.Config{API: h.API, Index: h.Index, Store: h.Store, PublicBase: h.Base})
+		require.NoError(t, err)
+		r.Any("/desk", gin.WrapH(desks))
+		r.Any("/desk/*page", gin.WrapH(desks))
+	})}
+	var said api.Utterances
+	for i, text := range []string{"大家好", "不敢说全网最低价", "全网最低价", "全网最低价啦"} {
+		from := live.Began + trace.Time(i)*2_000
+		said.Utterances = append(said.Utterances, floor.Spoken{Number: int64(i) + 1, From: from, To: from + 500, Host: live.Host.Party, Text: text})
+	}
+	require.Eventually(t, func() bool {
+		status, _, _ := h.Call(http.MethodPost, "/v1/streams/live-01/utterances", tokens[trace.RoleMonitor], "", said)
+		return status == http.StatusOK
+	}, 10*time.Second, 20*time.Millisecond, "the read model knows the stream")
+	acted := func(n int) {
+		t.Helper()
+		require.Eventually(t, func() bool {
+			s, found, err := h.Index.Stream(live.Stream)
+			return err == nil && found && len(s.Actions) == n
+		}, 20*time.Second, 10*time.Millisecond)
+	}
+	acted(1)
+	as := func(token string, role trace.Role) *person {
+		jar, err := cookiejar.New(nil)
+		require.NoError(t, err)
+		p := &person{t: t, base: h.Base, client: &http.Client{Jar: jar}, role: role}
+		p.get("/desk")
+		p.post("/desk/sign-in", url.Values{"csrf": {p.field("csrf")}, "token": {token}})
+		return p
+	}
+
+	reviewer, colleague := as(tokens[trace.RoleReviewer], trace.RoleReviewer), as(second, trace.RoleReviewer)
+	s, _, err := h.Index.Stream(live.Stream)
+	require.NoError(t, err)
+	var key trace.Key
+	for _, v := range s.Verdicts {
+		if v.Record.Observed == live.Began+2_000 {
+			key = v.Provenance.Key
+		}
+	}
+	reviewer.get("/desk/reviewer/queue")
+	require.Contains(t, reviewer.page, "绝对化用语")
+	address := "/desk/reviewer/queue/item?" + url.Values{"verdict": {string(key)}}.Encode()
+	reviewer.get(address)
+	require.Contains(t, reviewer.page, "不敢说<mark>全网最低价</mark>")
+	require.Contains(t, reviewer.page, "大家好")
+	act := func(p *person, do, reason string) {
+		p.get(address)
+		p.post("/desk/reviewer/queue/item", url.Values{"csrf": {p.field("csrf")}, "verdict": {string(key)}, "do": {do}, "reason": {reason}})
+	}
+	act(reviewer, "claim", "")
+	act(colleague, "claim", "")
+	require.Contains(t, colleague.page, "STATE", "somebody works on it")
+	act(colleague, "overturned", "我来")
+	require.Contains(t, colleague.page, "STATE")
+	act(reviewer, "overturned", "")
+	require.Contains(t, reviewer.page, "MISSING", "overturning needs a reason")
+	act(reviewer, "overturned", "是否定句")
+	acted(2)
+
+	operator := as(tokens[trace.RolePlatformOperator], trace.RolePlatformOperator)
+	operator.get("/desk/platform-operator/streams")
+	require.Contains(t, operator.page, "live-01")
+	operator.get("/desk/platform-operator/streams/live-01")
+	require.Contains(t, operator.page, "提示")
+	require.Contains(t, operator.page, "降级")
+	require.Contains(t, operator.page, "没有处置", "no step holds any more")
+	reviewer.get("/desk/reviewer/audit")
+	require.Contains(t, reviewer.page, "100.0 %", "one reviewed, one overturned")
+
+	merchant := as(tokens[trace.RoleMerchant], trace.RoleMerchant)
+	merchant.get("/desk/merchant/self-check")
+	merchant.post("/desk/merchant/self-check", url.Values{"csrf": {merchant.field("csrf")}, "text": {"<b>全网最低价"}})
+	require.Contains(t, merchant.page, "&lt;b&gt;<mark>全网最低价</mark>")
+}

@@ -1,0 +1,407 @@
+package desk
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"traceledger/chaincode/state"
+	"traceledger/chaincode/trace"
+	"traceledger/gateway/api"
+	"traceledger/gateway/floor"
+	"traceledger/gateway/index"
+	"traceledger/gateway/store"
+)
+
+// mountLive puts up the pages of the live floor and of second track, by role.
+func (d *Desk) mountLive(role trace.Role, at func(method, path string, next handler)) {
+	switch role {
+	case trace.RoleReviewer:
+		at("GET", "/queue", d.queue)
+		at("GET", "/queue/item", d.queueItem)
+		at("POST", "/queue/item", d.decide)
+		at("GET", "/audit", d.audit)
+	case trace.RoleRegulator:
+		at("GET", "/audit", d.audit)
+		at("GET", "/streams", d.streams)
+		at("GET", "/streams/{stream}", d.stream)
+	case trace.RoleConsumerDesk, trace.RolePlatformOperator:
+		at("GET", "/streams", d.streams)
+		at("GET", "/streams/{stream}", d.stream)
+	case trace.RoleMerchant, trace.RoleRoomOperator, trace.RoleHostAgency, trace.RoleFarm, trace.RoleFactory, trace.RoleProcessor:
+		at("GET", "/self-check", d.selfCheckPage)
+		at("POST", "/self-check", d.selfCheck)
+	}
+}
+
+// item is a verdict as reviewers see it.
+type item struct {
+	Path, About, Level, Mark, Text, By, Rule, Spoken, Recorded string
+	Claimed                                                    string // by whom, until when
+	Mine                                                       bool
+}
+
+type queueBody struct {
+	Items []item
+	Next  string
+	First bool
+}
+
+func (d *Desk) queue(w http.ResponseWriter, r *http.Request, v visit) {
+	cursor := r.URL.Query().Get("cursor")
+	open, next, err := d.Index.OpenVerdicts(cursor, perPage)
+	body := queueBody{First: cursor == ""}
+	for i := range open {
+		var n item
+		if err == nil {
+			n, err = d.item(v, &open[i])
+		}
+		body.Items = append(body.Items, n)
+	}
+	if err != nil {
+		d.refuse(w, r, v, err)
+		return
+	}
+	if next != "" {
+		body.Next = "?" + url.Values{"cursor": {next}}.Encode()
+	}
+	d.show(w, r, http.StatusOK, v, "queue", page{Title: words{"待复核的判定", "Verdicts to review"}, Body: body})
+}
+
+func (d *Desk) item(v visit, t *index.Typed[trace.Verdict]) (item, error) {
+	key, verdict := t.Provenance.Key, t.Record
+	n := item{
+		Path: "/desk/" + string(v.role) + "/queue/item?" + url.Values{"verdict": {string(key)}}.Encode(), About: about(key),
+		Level: chosen(v.lang, verdict.Level), Mark: levelMark(verdict.Level), Text: verdict.Text, By: d.partyName(v.lang, t.Provenance.Party),
+		Rule: verdict.Monitor + " " + verdict.Version, Spoken: clock(verdict.Observed), Recorded: clock(t.Provenance.Recorded),
+	}
+	if v.lang == English && verdict.TextEnglish != "" {
+		n.Text = verdict.TextEnglish
+	}
+	if d.API.Floor == nil {
+		return n, nil
+	}
+	claim, held, err := d.API.Floor.ClaimOf(key)
+	if held {
+		n.Claimed, n.Mine = d.partyName(v.lang, claim.By)+" · "+clock(claim.Until), claim.Token == v.caller.Token.ID
+	}
+	return n, err
+}
+
+// piece is a part of what was said; Marked where the finding lies.
+type piece struct {
+	Text   string
+	Marked bool
+}
+
+type itemBody struct {
+	item
+	Key, RecordPath string
+	Host            string
+	Number          int64
+	Before, After   []string
+	Said            []piece
+	Articles        []string
+	Readings        []measured
+	Done            string // what a review says already
+	CanClaim        bool
+}
+
+// measured is a row of the temperatures around a breach.
+type measured struct {
+	At     string
+	Values []string
+	Breach bool
+}
+
+func (d *Desk) queueItem(w http.ResponseWriter, r *http.Request, v visit) {
+	d.showItem(w, r, v, http.StatusOK, trace.Key(r.URL.Query().Get("verdict")), nil)
+}
+
+func (d *Desk) showItem(w http.ResponseWriter, r *http.Request, v visit, status int, key trace.Key, problem *refusal) {
+	body, err := d.itemBody(v, key)
+	if err != nil {
+		d.refuse(w, r, v, err)
+		return
+	}
+	d.show(w, r, status, v, "queue-item", page{Title: words{"复核判定", "Review a verdict"}, Body: body, Refusal: problem, Here: "/desk/" + string(v.role) + "/queue/item"})
+}
+
+func (d *Desk) itemBody(v visit, key trace.Key) (b itemBody, err error) {
+	rec, found, err := d.Index.Record(key)
+	if err != nil {
+		return b, err
+	}
+	t := index.Typed[trace.Verdict]{Provenance: rec.Provenance}
+	if !found || rec.Kind != state.FactVerdict {
+		return b, trace.Errorf(trace.CodeNotFound, "there is no verdict %s", key)
+	}
+	if err := json.Unmarshal(rec.Value, &t.Record); err != nil {
+		return b, err
+	}
+	if b.item, err = d.item(v, &t); err != nil {
+		return b, err
+	}
+	b.Key, b.RecordPath, b.CanClaim = string(key), recordPath(key), d.API.Floor != nil
+	if t.Record.Host != "" {
+		b.Host = d.partyName(v.lang, t.Record.Host)
+	}
+	fact, _ := state.ParseFactKey(key)
+	review, found, err := d.Index.Record(state.FactKey(fact.Subject, fact.Freeze, state.FactVerdictReview, fact.ID))
+	if err != nil {
+		return b, err
+	}
+	if found {
+		var said trace.VerdictReview
+		if err := json.Unmarshal(review.Value, &said); err != nil {
+			return b, err
+		}
+		b.Done = chosen(v.lang, said.Outcome) + " " + said.Reason
+	}
+	if err := d.spoken(&b, t.Record.Input); err != nil {
+		return b, err
+	}
+	b.Readings, err = d.measuredAround(t.Record)
+	return b, err
+}
+
+// spoken fills in what was said, where its text is kept here.
+func (d *Desk) spoken(b *itemBody, input trace.Digest) error {
+	if d.API.Floor == nil {
+		return nil
+	}
+	e, found, err := d.API.Floor.Evidence(input)
+	if err != nil || !found {
+		return err
+	}
+	b.Number, b.Said = e.Number, marked(e.Utterance.Text, e.Terms)
+	for _, t := range e.Terms {
+		if t.Article != "" && !slices.Contains(b.Articles, t.Article) {
+			b.Articles = append(b.Articles, t.Article)
+		}
+	}
+	line := func(u trace.Utterance) string { return clock(u.From) + " " + u.Text }
+	for _, u := range e.Before {
+		b.Before = append(b.Before, line(u))
+	}
+	for _, u := range e.After {
+		b.After = append(b.After, line(u))
+	}
+	return nil
+}
+
+// marked cuts a text at the terms found in it. Places that are none are passed over.
+func marked(text string, terms []floor.Term) []piece {
+	terms = slices.Clone(terms)
+	slices.SortFunc(terms, func(a, b floor.Term) int { return a.Begin - b.Begin })
+	var out []piece
+	done := 0
+	for _, t := range terms {
+		if t.Begin < done || t.End <= t.Begin || t.End > len(text) {
+			continue
+		}
+		out = append(out, piece{text[done:t.Begin], false}, piece{text[t.Begin:t.End], true})
+		done = t.End
+	}
+	return append(out, piece{text[done:], false})
+}
+
+// Rows shown before and after the reading that a verdict is about.
+const measuredAround = 8
+
+// measuredAround reads the temperatures around a breach from the segments that are the
+// verdict's evidence: around when it was observed, or the highest where it does not say.
+func (d *Desk) measuredAround(v trace.Verdict) ([]measured, error) {
+	var all []trace.Reading
+	for _, key := range v.Evidence {
+		rec, found, err := d.Index.Record(key)
+		if err != nil {
+			return nil, err
+		}
+		if !found || rec.Kind != state.KindSegment {
+			continue
+		}
+		readings, err := d.readings(rec)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, readings...)
+	}
+	slices.SortStableFunc(all, func(a, b trace.Reading) int { return int(min(1, max(-1, a.At-b.At))) })
+	centre := -1
+	for i, r := range all {
+		switch {
+		case len(r.Temperatures) == 0:
+		case v.Observed != 0:
+			if centre < 0 || r.At <= v.Observed {
+				centre = i
+			}
+		case centre < 0 || r.Temperatures[0] > all[centre].Temperatures[0]:
+			centre = i
+		}
+	}
+	if centre < 0 {
+		return nil, nil
+	}
+	var out []measured
+	for i := max(0, centre-measuredAround); i < len(all) && i <= centre+measuredAround; i++ {
+		row := measured{At: clock(all[i].At), Breach: i == centre}
+		for _, t := range all[i].Temperatures {
+			said := "–"
+			if t != trace.NoTemperature {
+				said = strconv.FormatFloat(float64(t)/100, 'f', 1, 64) + " ℃"
+			}
+			row.Values = append(row.Values, said)
+		}
+		out = append(out, row)
+	}
+	return out, nil
+}
+
+func (d *Desk) readings(rec index.Record) (out []trace.Reading, err error) {
+	var segment trace.Segment
+	if err := json.Unmarshal(rec.Value, &segment); err != nil {
+		return nil, err
+	}
+	content, err := d.Store.Files().Open(store.Hash(segment.Payload))
+	if trace.CodeOf(err) == store.CodeFileUnknown || err == nil && content.Size > trace.MaxPayloadBytes {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, content.Close()) }()
+	payload, err := io.ReadAll(content)
+	if err != nil {
+		return nil, err
+	}
+	_, out, err = trace.DecodeReadings(payload)
+	return out, err
+}
+
+// decide claims a verdict, gives it back, or reviews it. A review is the verdict's for
+// ever, so its idempotency key is made of both: pressing twice is one review.
+func (d *Desk) decide(w http.ResponseWriter, r *http.Request, v visit) {
+	if !d.ownForm(w, r, v) {
+		return
+	}
+	key, do := trace.Key(r.PostForm.Get("verdict")), r.PostForm.Get("do")
+	err := d.decided(r, v, key, do)
+	if err != nil {
+		problem := d.refusal(v.lang, err)
+		d.showItem(w, r, v, statusOf(problem.Code), key, problem)
+		return
+	}
+	if do == "claim" {
+		http.Redirect(w, r, "/desk/"+string(v.role)+"/queue/item?"+url.Values{"verdict": {string(key)}}.Encode(), http.StatusSeeOther)
+		return
+	}
+	http.Redirect(w, r, "/desk/"+string(v.role)+"/queue", http.StatusSeeOther)
+}
+
+func (d *Desk) decided(r *http.Request, v visit, key trace.Key, do string) error {
+	token := v.caller.Token.ID
+	f := d.API.Floor
+	switch do {
+	case "claim", "release":
+		if f == nil {
+			return trace.Errorf(trace.CodeNotReady, "this gateway runs no live floor")
+		}
+		if _, found, err := d.Index.Record(key); err != nil || !found {
+			return errors.Join(err, trace.Errorf(trace.CodeNotFound, "there is no verdict %s", key))
+		}
+		if do == "release" {
+			return f.Unclaim(key, token)
+		}
+		_, err := f.Claim(key, v.party, token)
+		return err
+	case string(trace.OutcomeConfirmed), string(trace.OutcomeOverturned):
+	default:
+		return trace.Errorf(trace.CodeInvalid, "do %q is not something to be done with a verdict", do)
+	}
+	if f != nil {
+		if held, is, err := f.ClaimOf(key); err != nil || is && held.Token != token {
+			return errors.Join(err, trace.Errorf(trace.CodeState, "%s works on this verdict until %s", held.By, held.Until))
+		}
+	}
+	review := trace.ReviewVerdictRequest{Verdict: key, Outcome: trace.ReviewOutcome(do), Reason: r.PostForm.Get("reason")}
+	name := trace.DigestOf([]byte(do + "\x00" + review.Reason + "\x00" + string(key))).String()
+	review.Write = trace.Write{IdempotencyKey: name, Claimed: trace.TimeOf(time.Now())}
+	arguments, err := json.Marshal(&review)
+	if err != nil {
+		return err
+	}
+	for _, m := range trace.Methods() {
+		if m.Transaction() == "verdict:Review" {
+			_, err = d.API.Write(r.Context(), v.caller, m, name, arguments)
+		}
+	}
+	if err == nil && f != nil {
+		err = f.Unclaim(key, token)
+	}
+	return err
+}
+
+type auditRow struct {
+	Monitor, Version, Size       string
+	Given, Confirmed, Overturned int
+	Rate                         string // of those reviewed
+}
+
+func (d *Desk) audit(w http.ResponseWriter, r *http.Request, v visit) {
+	rows, err := d.Index.Audit(r.Context())
+	if err != nil {
+		d.refuse(w, r, v, err)
+		return
+	}
+	var body []auditRow
+	for _, a := range rows {
+		n := auditRow{a.Monitor, a.Version, chosen(v.lang, a.Size), a.Given, a.Confirmed, a.Overturned, "–"}
+		if a.Size == "" {
+			n.Size = words{"未登记", "not on file"}.in(v.lang)
+		}
+		if reviewed := a.Confirmed + a.Overturned; reviewed > 0 {
+			n.Rate = strconv.FormatFloat(100*float64(a.Overturned)/float64(reviewed), 'f', 1, 64) + " %"
+		}
+		body = append(body, n)
+	}
+	d.show(w, r, http.StatusOK, v, "audit", page{Title: words{"判定推翻率", "How often verdicts are overturned"}, Body: body})
+}
+
+type selfCheckBody struct {
+	Text, Category string
+	Checked        *api.SelfChecked
+	Said           []piece
+}
+
+func (d *Desk) selfCheckPage(w http.ResponseWriter, r *http.Request, v visit) {
+	d.show(w, r, http.StatusOK, v, "self-check", page{Title: words{"话术自查", "Check a script"}, Body: selfCheckBody{}})
+}
+
+// selfCheck answers with the findings. The text goes back to its author and nowhere else.
+func (d *Desk) selfCheck(w http.ResponseWriter, r *http.Request, v visit) {
+	if !d.ownForm(w, r, v) {
+		return
+	}
+	body := selfCheckBody{Text: r.PostForm.Get("text"), Category: r.PostForm.Get("category")}
+	p := page{Title: words{"话术自查", "Check a script"}}
+	status := http.StatusOK
+	checked, err := d.API.SelfCheck(v.caller, api.SelfCheck{Text: body.Text, Category: body.Category})
+	if err != nil {
+		p.Refusal = d.refusal(v.lang, err)
+		status = statusOf(p.Refusal.Code)
+	} else {
+		var terms []floor.Term
+		for _, found := range checked.Findings {
+			terms = append(terms, found.Term)
+		}
+		body.Checked, body.Said = &checked, marked(body.Text, terms)
+	}
+	p.Body = body
+	d.show(w, r, status, v, "self-check", p)
+}

@@ -1,0 +1,186 @@
+package floor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"traceledger/chaincode/rules"
+	"traceledger/chaincode/state"
+	"traceledger/chaincode/trace"
+	"traceledger/gateway/index"
+	"traceledger/gateway/ledger"
+)
+
+// DefaultBasis is the law that a step rests on unless the operator names another:
+// false or misleading claims in live streams.
+func DefaultBasis() trace.LegalBasis {
+	day, err := trace.ParseDate("2026-02-01")
+	if err != nil {
+		panic(err)
+	}
+	return trace.LegalBasis{Law: "直播电商监督管理办法", Article: "第三十四条", Effective: day}
+}
+
+// climb takes the steps of the ladder that are due, and the lowerings, until ctx ends. It
+// begins with every stream there is, because it does not know what an earlier process
+// left undone, and then looks at those of new verdicts and reviews.
+func (f *Floor) climb(ctx context.Context) error {
+	var seen Position
+	all, last, err := f.streamsWith(seen)
+	owed := map[trace.StreamID]bool{}
+	for try := 0; ; {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err == nil {
+			seen = last
+			for _, id := range all {
+				owed[id] = true
+			}
+			err = f.settle(ctx, owed)
+		}
+		if err != nil {
+			f.Logger.Warn("steps of the ladder are still owed", "streams", len(owed), "error", err)
+			if !f.pause(ctx, try) {
+				return nil
+			}
+			try++
+		} else {
+			try = 0
+			if !f.wait(ctx, len(owed) > 0) {
+				return nil
+			}
+		}
+		all, last, err = f.streamsWith(seen)
+	}
+}
+
+// wait until there is a new block; not for ever while something is owed.
+func (f *Floor) wait(ctx context.Context, owed bool) bool {
+	if owed {
+		bounded, cancel := context.WithTimeout(ctx, f.limits.Step)
+		defer cancel()
+		_ = f.Index.WaitFor(bounded, f.Index.Height())
+		return ctx.Err() == nil
+	}
+	return f.Index.WaitFor(ctx, f.Index.Height()) == nil
+}
+
+// streamsWith lists the streams that verdicts and reviews after a place of the chain are
+// on, and the newest place looked at.
+func (f *Floor) streamsWith(after Position) (streams []trace.StreamID, last Position, err error) {
+	last = after
+	for _, kind := range []string{state.FactVerdict, state.FactVerdictReview} {
+		err := f.newest(kind, after, func(r index.Record) error {
+			if at := positionOf(r); last.Before(at) {
+				last = at
+			}
+			if id, on := streamOf(r.Key); on && !slices.Contains(streams, id) {
+				streams = append(streams, id)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, after, err
+		}
+	}
+	return streams, last, nil
+}
+
+// newest visits the records of a kind after a place of the chain, newest first.
+func (f *Floor) newest(kind string, after Position, visit func(index.Record) error) error {
+	for q := (index.ListQuery{Kind: kind}); ; {
+		records, next, err := f.Index.List(q)
+		if err != nil {
+			return err
+		}
+		for _, r := range records {
+			if !after.Before(positionOf(r)) {
+				return nil
+			}
+			if err := visit(r); err != nil {
+				return err
+			}
+		}
+		if q.Cursor = next; next == "" {
+			return nil
+		}
+	}
+}
+
+// settle takes what is due in each stream and drops those in which nothing is.
+func (f *Floor) settle(ctx context.Context, owed map[trace.StreamID]bool) error {
+	for _, id := range sorted(owed) {
+		stream, found, err := f.Index.Stream(id)
+		if err != nil {
+			return err
+		}
+		due := false
+		for _, l := range streamLadders(stream, found) {
+			moved, err := f.move(ctx, id, l)
+			if err != nil {
+				return fmt.Errorf("stream %s, %s: %w", id, l.Host, err)
+			}
+			due = due || moved
+		}
+		if !due {
+			delete(owed, id)
+		}
+	}
+	return nil
+}
+
+func streamLadders(s *index.Stream, found bool) []index.Ladder {
+	if !found {
+		return nil
+	}
+	return s.Ladders
+}
+
+func sorted(set map[trace.StreamID]bool) []trace.StreamID {
+	var out []trace.StreamID
+	for id := range set {
+		out = append(out, id)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// move takes one action that is due on a host; true when there was one.
+func (f *Floor) move(ctx context.Context, stream trace.StreamID, l index.Ladder) (bool, error) {
+	r := trace.TakeActionRequest{Stream: stream, Host: l.Host, Basis: []trace.LegalBasis{f.Basis}}
+	switch {
+	case l.Lower != nil:
+		r.Kind, r.Causes, r.Undoes = trace.ActionLower, l.Lower.Reviews, l.Lower.Undoes
+		r.Reason = fmt.Sprintf("所依据的判定已被复核推翻，降至第 %d 级 / a verdict it rests on was overturned; %d steps are left", l.Lower.Left, l.Lower.Left)
+	case l.Next != nil:
+		r.Kind = l.Next.Kind
+		for _, c := range l.Next.Causes {
+			r.Causes = append(r.Causes, c.Verdict)
+		}
+		r.Reason = fmt.Sprintf("同一主播同场连续违规，按处置规则第 %d 级 / violations in a row by one host; step %d of the rulebook", len(l.State.Steps)+1, len(l.State.Steps)+1)
+	default:
+		return false, nil
+	}
+	id := rules.LadderID(&r)
+	r.IdempotencyKey, r.Claimed = string(id), trace.TimeOf(f.Now())
+	receipt, err := f.submit(ctx, f.Operator, ledger.Call{
+		Contract: "enforcement", Method: "TakeAction", Arguments: encode(&r), IdempotencyKey: "step " + string(id),
+	})
+	switch trace.CodeOf(err) {
+	case trace.CodeState, trace.CodeBasis, trace.CodeChronology, trace.CodeAlreadyExists:
+		// The chain is further than the read model: it is looked at again.
+		f.Logger.Info("a step is not due any more", "stream", stream, "host", l.Host, "error", err)
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if receipt.Block > 0 {
+		_ = f.Index.WaitFor(ctx, receipt.Block)
+	}
+	return true, nil
+}
+
+func positionOf(r index.Record) Position { return Position{r.Block, r.Position} }
