@@ -96,11 +96,11 @@ func (p *Publisher) persist(ctx context.Context, method, key string, request any
 	call := ledger.Call{Contract: "verdict", Method: method, Arguments: arguments, IdempotencyKey: key}
 	for try := 0; ; try++ {
 		_, err := p.Ledger.Submit(ctx, p.Identity, call)
-		if err == nil || ctx.Err() != nil && passing(trace.CodeOf(err)) {
-			return errors.Join(err, ctx.Err())
-		}
-		if !passing(trace.CodeOf(err)) {
+		if err == nil || !passing(trace.CodeOf(err)) {
 			return err
+		}
+		if ctx.Err() != nil {
+			return errors.Join(ctx.Err(), err)
 		}
 		p.Metrics.failed()
 		p.logger().Warn("ledger away; asking again", "method", method, "error", err)
@@ -116,7 +116,7 @@ func passing(code trace.Code) bool {
 	switch code {
 	case ledger.CodeBusy, ledger.CodeLedgerUnavailable, ledger.CodeConflict, ledger.CodeOutcomeUnknown,
 		ledger.CodeOutbox, ledger.CodeClock, ledger.CodeCertificate, ledger.CodeInvalid, ledger.CodeEndorsement,
-		trace.CodeNotReady, trace.CodeChronology, trace.CodeUnknownParty, trace.CodePartySuspended, "":
+		trace.CodeNotReady, trace.CodeUnknownParty, trace.CodePartySuspended, "":
 		return true
 	}
 	return false
