@@ -23,7 +23,8 @@ func TestImportsPointOneWay(t *testing.T) {
 		{from: "traceledger/chaincode/state", never: []string{"traceledger/chaincode/contract", "traceledger/chaincode/rules", "github.com/hyperledger"}},
 		{from: "traceledger/chaincode", except: []string{"traceledger/chaincode/contract/contracttest"}, never: []string{"traceledger/gateway", "traceledger/network", "traceledger/scanner-api"}},
 		{from: "traceledger/network", never: []string{"traceledger/gateway", "traceledger/scanner-api", "traceledger/chaincode/contract"}},
-		{from: "traceledger/gateway", except: []string{"traceledger/gateway/api/apitest"}, never: []string{"traceledger/network/embedded", "traceledger/network/fabric", "traceledger/chaincode/contract", "traceledger/scanner-api"}},
+		{from: "traceledger/gateway", except: []string{"traceledger/gateway/api/apitest", "traceledger/gateway/monitor/monitortest"}, never: []string{"traceledger/network/embedded", "traceledger/network/fabric", "traceledger/chaincode/contract", "traceledger/scanner-api"}},
+		{from: "traceledger/gateway/monitor", except: []string{"traceledger/gateway/monitor/monitortest"}, never: []string{"traceledger/gateway/api", "traceledger/gateway/desk", "traceledger/gateway/store", "traceledger/gateway/wallet", "traceledger/gateway/ingest", "traceledger/fixtures"}},
 		{from: "traceledger/scanner-api", never: []string{"traceledger/gateway/ledger", "traceledger/gateway/api", "traceledger/gateway/desk", "traceledger/network/embedded", "traceledger/network/fabric", "traceledger/chaincode/contract", "github.com/hyperledger/fabric-gateway"}},
 		{from: "traceledger/docs/samples", never: []string{"traceledger"}},
 	}

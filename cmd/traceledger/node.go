@@ -30,18 +30,19 @@ import (
 // node is the whole house above a ledger: stores, submit client, index, REST, desks
 // and public pages. Nothing in it knows which engine it stands on.
 type node struct {
-	cfg     Config
-	logger  *slog.Logger
-	engine  engine
-	store   *store.Store
-	wallet  *wallet.Wallet
-	index   *index.Index
-	ledger  *ledger.Client
-	reader  ledger.Identity
-	puller  *puller
-	api     *api.API
-	handler http.Handler
-	ready   atomic.Bool // everything that was to be loaded is loaded
+	cfg      Config
+	logger   *slog.Logger
+	engine   engine
+	store    *store.Store
+	wallet   *wallet.Wallet
+	index    *index.Index
+	ledger   *ledger.Client
+	reader   ledger.Identity
+	puller   *puller
+	api      *api.API
+	monitors *watching
+	handler  http.Handler
+	ready    atomic.Bool // everything that was to be loaded is loaded
 }
 
 // openNode opens what is on disk and wires the services. Close it.
@@ -100,6 +101,9 @@ func openNode(cfg Config, eng engine, logger *slog.Logger) (n *node, err error) 
 		return n, err
 	}
 	if n.puller, err = newPuller(n.store.Files(), cfg.FilesFrom, logger, metrics); err != nil {
+		return n, err
+	}
+	if err = n.openMonitors(metrics); err != nil {
 		return n, err
 	}
 	pages, err := scanner.New(scanner.Config{Index: n.index, Files: n.puller, Scans: n.store.Scans(), BaseURL: cfg.PublicBase, Logger: logger, Metrics: metrics, TrustedProxies: proxies})
@@ -170,6 +174,7 @@ func (n *node) run(ctx context.Context) error {
 	group.Go(func() error { return ended(ctx, n.ledger.Recover(ctx)) })
 	group.Go(func() error { return ended(ctx, n.puller.run(ctx)) })
 	group.Go(func() error { return ended(ctx, n.puller.foresee(ctx, n.index)) })
+	group.Go(func() error { return n.monitors.run(ctx) })
 	group.Go(func() error { return n.keepSwept(ctx) })
 	return group.Wait()
 }

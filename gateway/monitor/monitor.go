@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 
+	"traceledger/chaincode/rules"
+	"traceledger/chaincode/state"
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/index"
 )
@@ -69,6 +71,16 @@ type World struct {
 
 // ErrIncomplete tells that a file was missing: what needs it was not judged.
 var ErrIncomplete = errors.New("a file is not here yet")
+
+// key is where the verdict of a finding lies while no case has frozen its subject. After
+// that the chain is asked, which answers the same.
+func (f *Finding) key(rule Rule) (trace.Key, error) {
+	request, err := f.request(rule)
+	if err != nil {
+		return "", err
+	}
+	return state.FactKey(f.Subject, 0, state.FactVerdict, string(rules.VerdictID(request))), nil
+}
 
 // request is the verdict of a finding.
 func (f *Finding) request(rule Rule) (*trace.GiveVerdictRequest, error) {

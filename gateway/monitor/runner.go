@@ -147,7 +147,7 @@ func (r *Runner) look(ctx context.Context, subjects []trace.Subject, newest trac
 				mu.Unlock()
 			}
 			for _, f := range findings {
-				given, err := r.Publisher.Give(ctx, rule, f)
+				given, err := r.give(ctx, rule, f)
 				if err != nil {
 					return err
 				}
@@ -160,6 +160,19 @@ func (r *Runner) look(ctx context.Context, subjects []trace.Subject, newest trac
 	}
 	err := group.Wait()
 	return once(waiting), err
+}
+
+// give gives a finding, unless the read model shows its verdict already: a journey is
+// looked at after every segment, and asking the chain each time would be most of the work.
+func (r *Runner) give(ctx context.Context, rule Rule, f Finding) (Outcome, error) {
+	key, err := f.key(rule)
+	if err != nil {
+		return "", err
+	}
+	if _, found, err := r.World.Index.Record(key); err != nil || found {
+		return Known, err
+	}
+	return r.Publisher.Give(ctx, rule, f)
 }
 
 // once sorts subjects and drops repetitions.

@@ -178,7 +178,7 @@ func (c *check) excursions(d device) {
 			if sum > max(c.TotalExcursion, c.ExcursionSeconds) && !total {
 				total = true
 				c.finding(ExcursionTotal, trace.LevelViolation, d.id, open.Probe, open.From, open.To, all,
-					fmt.Sprintf("%s超出 %s 的时间累计 %s,超过 %s", probeName(open.Probe), rangeText(c.limits), minutes(sum), minutes(max(c.TotalExcursion, c.ExcursionSeconds))),
+					fmt.Sprintf("%s超出 %s 的时间累计 %s，超过 %s", probeName(open.Probe), rangeText(c.limits), minutes(sum), minutes(max(c.TotalExcursion, c.ExcursionSeconds))),
 					fmt.Sprintf("%s outside %s for %s in all, more than %s", probeEnglish(open.Probe), rangeText(c.limits), minutesEnglish(sum), minutesEnglish(max(c.TotalExcursion, c.ExcursionSeconds))))
 			}
 		}
@@ -228,16 +228,16 @@ func (c *check) excursion(d trace.DeviceID, r *run, segments []rules.SegmentReco
 	if r.Below {
 		side, sideEnglish, limit = "低于", "below", c.limits.Minimum
 	}
-	text := fmt.Sprintf("%s%s %s 共 %s(%s 起),最%s %s", probeName(r.Probe), side, degrees(limit), minutes(seconds(r.From, r.To)), clock(r.From), farthest(r.Below), degrees(r.Peak))
+	text := fmt.Sprintf("%s%s %s 共 %s(%s 起)，最%s %s", probeName(r.Probe), side, degrees(limit), minutes(seconds(r.From, r.To)), clock(r.From), farthest(r.Below), degrees(r.Peak))
 	english := fmt.Sprintf("%s %s %s for %s from %s, peak %s", probeEnglish(r.Probe), sideEnglish, degrees(limit), minutesEnglish(seconds(r.From, r.To)), clock(r.From), degrees(r.Peak))
 	switch {
 	case r.PulpMaximum == nil:
-		text, english = text+";没有货物探头", english+"; no goods probe"
+		text, english = text+"；没有货物探头", english+"; no goods probe"
 	case *r.PulpMinimum >= c.limits.Minimum && *r.PulpMaximum <= c.limits.Maximum:
-		text += fmt.Sprintf(";货物最高 %s,未超出范围", degrees(*r.PulpMaximum))
+		text += fmt.Sprintf("；货物最高 %s，未超出范围", degrees(*r.PulpMaximum))
 		english += fmt.Sprintf("; goods at most %s, within range", degrees(*r.PulpMaximum))
 	default:
-		text += fmt.Sprintf(";货物 %s 至 %s,超出范围", degrees(*r.PulpMinimum), degrees(*r.PulpMaximum))
+		text += fmt.Sprintf("；货物 %s 至 %s，超出范围", degrees(*r.PulpMinimum), degrees(*r.PulpMaximum))
 		english += fmt.Sprintf("; goods %s to %s, out of range", degrees(*r.PulpMinimum), degrees(*r.PulpMaximum))
 	}
 	c.finding(TemperatureExcursion, trace.LevelWarning, d, r.Probe, r.From, r.To, segments, text, english)
@@ -251,7 +251,7 @@ func (c *check) goods(d device) {
 				continue
 			}
 			c.finding(GoodsOutOfRange, trace.LevelViolation, d.id, p.Probe, s.Segment.From, s.Segment.To, []rules.SegmentRecord{s},
-				fmt.Sprintf("货物温度 %s 至 %s,超出 %s", degrees(p.Minimum), degrees(p.Maximum), rangeText(c.limits)),
+				fmt.Sprintf("货物温度 %s 至 %s，超出 %s", degrees(p.Minimum), degrees(p.Maximum), rangeText(c.limits)),
 				fmt.Sprintf("goods at %s to %s, outside %s", degrees(p.Minimum), degrees(p.Maximum), rangeText(c.limits)))
 			return
 		}
@@ -274,7 +274,7 @@ func (c *check) freezing(d device) {
 				continue
 			}
 			c.finding(Freezing, trace.LevelViolation, d.id, p.Probe, s.Segment.From, s.Segment.To, []rules.SegmentRecord{s},
-				fmt.Sprintf("货物最低 %s,低于冻结点 %s", degrees(p.Minimum), degrees(point)),
+				fmt.Sprintf("货物最低 %s，低于冻结点 %s", degrees(p.Minimum), degrees(point)),
 				fmt.Sprintf("goods down to %s, below their freezing point of %s", degrees(p.Minimum), degrees(point)))
 			return
 		}
@@ -312,7 +312,7 @@ func (c *check) gaps(d device) {
 			return
 		}
 		c.finding(TelemetryGap, trace.LevelWarning, d.id, "", from, to, segments,
-			fmt.Sprintf("设备 %s 从 %s 起 %s没有温度,允许 %s", d.id, clock(from), minutes(seconds(from, to)), minutes(allowed)),
+			fmt.Sprintf("设备 %s 从 %s 起 %s没有温度，允许 %s", d.id, clock(from), minutes(seconds(from, to)), minutes(allowed)),
 			fmt.Sprintf("no temperature from device %s for %s from %s, allowed %s", d.id, minutesEnglish(seconds(from, to)), clock(from), minutesEnglish(allowed)))
 	}
 	for i, s := range d.segments {

@@ -36,7 +36,7 @@ func TestTruckOfTheDemonstration(t *testing.T) {
 		require.Equal(t, []string{TemperatureExcursion}, codes(found), "%d readings each", each)
 		require.Equal(t, trace.LevelWarning, found[0].Level)
 		if each == 400 {
-			require.Equal(t, "回风温度高于 5 ℃ 共 75 分钟(10-21 06:00 起),最高 11.8 ℃;货物最高 4.1 ℃,未超出范围", found[0].Text)
+			require.Equal(t, "回风温度高于 5 ℃ 共 75 分钟(10-21 06:00 起)，最高 11.8 ℃；货物最高 4.1 ℃，未超出范围", found[0].Text)
 			require.Equal(t, "return air above 5 ℃ for 75 minutes from 10-21 06:00, peak 11.8 ℃; goods at most 4.1 ℃, within range", found[0].TextEnglish)
 		}
 	}

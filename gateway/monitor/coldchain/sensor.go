@@ -109,7 +109,7 @@ func (c *check) stuck(d trace.DeviceID, st *stretch, p int, name string) {
 					continue
 				}
 				c.finding(SensorStuck, trace.LevelWarning, d, name, own[i].at, own[k].at, st.segments[own[i].segment:own[k].segment+1],
-					fmt.Sprintf("设备 %s 的%s自 %s 起 %s一直是 %s,而另一探头在变化:疑似停滞", d, probeName(name), clock(own[i].at), minutes(seconds(own[i].at, own[k].at)), degrees(own[i].value)),
+					fmt.Sprintf("设备 %s 的%s自 %s 起 %s一直是 %s，而另一探头在变化:疑似停滞", d, probeName(name), clock(own[i].at), minutes(seconds(own[i].at, own[k].at)), degrees(own[i].value)),
 					fmt.Sprintf("%s of device %s read %s for %s from %s while another probe moved: stuck?", probeEnglish(name), d, degrees(own[i].value), minutesEnglish(seconds(own[i].at, own[k].at)), clock(own[i].at)))
 				return
 			}
@@ -182,7 +182,7 @@ func (c *check) contradiction(d trace.DeviceID, st *stretch, air, goods int) {
 			continue
 		}
 		c.finding(SensorContradiction, trace.LevelWarning, d, trace.ProbePulp, from.at, a.at, st.segments[from.segment:a.segment+1],
-			fmt.Sprintf("设备 %s 的空气与货物温度自 %s 起 %s相差 %s 以上,货物却没有变化:两个探头互相矛盾", d, clock(from.at), minutes(seconds(from.at, a.at)), degrees(trace.CentiCelsius(c.ContradictApart))),
+			fmt.Sprintf("设备 %s 的空气与货物温度自 %s 起 %s相差 %s 以上，货物却没有变化:两个探头互相矛盾", d, clock(from.at), minutes(seconds(from.at, a.at)), degrees(trace.CentiCelsius(c.ContradictApart))),
 			fmt.Sprintf("air and goods of device %s more than %s apart for %s from %s, yet the goods did not move: the probes contradict each other", d, degrees(trace.CentiCelsius(c.ContradictApart)), minutesEnglish(seconds(from.at, a.at)), clock(from.at)))
 		return
 	}
@@ -202,7 +202,7 @@ func (c *check) kinetic() {
 		mean := MeanKinetic(values, c.KineticActivation)
 		if mean > c.limits.Maximum {
 			c.finding(KineticTemperature, trace.LevelWarning, "", "", c.Record.Departed, c.Arrived, segments,
-				fmt.Sprintf("全程平均动力学温度 %s,高于 %s", degrees(mean), degrees(c.limits.Maximum)),
+				fmt.Sprintf("全程平均动力学温度 %s，高于 %s", degrees(mean), degrees(c.limits.Maximum)),
 				fmt.Sprintf("mean kinetic temperature of the journey %s, above %s", degrees(mean), degrees(c.limits.Maximum)))
 		}
 		return
