@@ -22,6 +22,9 @@ import (
 	"traceledger/gateway/ledger"
 	"traceledger/gateway/monitor"
 	"traceledger/gateway/monitor/coldchain"
+	"traceledger/gateway/monitor/freshness"
+	"traceledger/gateway/monitor/label"
+	"traceledger/gateway/monitor/route"
 	"traceledger/gateway/store"
 	"traceledger/gateway/wallet"
 )
@@ -41,7 +44,11 @@ const monitorParty trace.PartyID = "platform-monitor"
 // monitorKinds are the monitors there are.
 func monitorKinds() (map[string]monitor.Monitor, error) {
 	cold, err := coldchain.New()
-	return map[string]monitor.Monitor{"coldchain": cold}, err
+	where, whereErr := route.New()
+	fresh, freshErr := freshness.New()
+	labels, labelErr := label.New()
+	return map[string]monitor.Monitor{"coldchain": cold, "route": where, "freshness": fresh, "label": labels},
+		errors.Join(err, whereErr, freshErr, labelErr)
 }
 
 // chosen are the monitors a configuration names, in order of their names.

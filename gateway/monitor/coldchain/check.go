@@ -14,7 +14,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"traceledger/chaincode/rules"
 	"traceledger/chaincode/state"
@@ -30,7 +29,7 @@ type Shipment struct {
 	Segments []rules.SegmentRecord
 	// Readings are by the payload's hash; what is missing is not judged.
 	Readings map[trace.Digest][]trace.Reading
-	// Commodities of what travels, and the strictest ExcursionSeconds of its products.
+	// Commodities of the food that travels, and the strictest ExcursionSeconds of all.
 	Commodities      []string
 	ExcursionSeconds int64
 }
@@ -281,14 +280,13 @@ func (c *check) freezing(d device) {
 	}
 }
 
-// freezingPoint is the highest of what travels; false where a commodity is none that
-// freezes by this table (cosmetics).
+// freezingPoint is the highest of what travels; false where nothing of it is food.
 func (c *check) freezingPoint() (trace.CentiCelsius, bool) {
 	point, known := trace.CentiCelsius(0), false
 	for _, commodity := range c.Commodities {
 		p, listed := c.FreezingPoints[commodity]
 		if !listed {
-			if p, listed = c.FreezingPoints["default"]; !listed || strings.HasPrefix(commodity, "cosmetics") {
+			if p, listed = c.FreezingPoints["default"]; !listed {
 				continue
 			}
 		}

@@ -67,6 +67,11 @@ func (s *Shipment) allow(world monitor.World, lots []trace.LotID) error {
 		if i == 0 || product.Record.ExcursionSeconds < s.ExcursionSeconds {
 			s.ExcursionSeconds = product.Record.ExcursionSeconds
 		}
+		switch product.Record.Category {
+		case trace.CategoryFruit, trace.CategoryVegetable, trace.CategoryFood:
+		default:
+			continue // no freezing point by this table
+		}
 		if !slices.Contains(s.Commodities, product.Record.Commodity) {
 			s.Commodities = append(s.Commodities, product.Record.Commodity)
 		}
