@@ -36,7 +36,7 @@ func TestClaimsOnTheLedger(t *testing.T) {
 		r.Kind, r.Quantity = trace.ClaimNetContent, trace.Quantity{Amount: 6_000, Unit: trace.Gram}
 	})
 	spoken(func(r *trace.ClaimRequest) { r.Kind, r.Text, r.Lot = trace.ClaimOrigin, "陕西眉县", lot.Lot })
-	l.Merchant.Must("stream:Claim", &trace.ClaimRequest{
+	l.Monitor.Must("stream:Claim", &trace.ClaimRequest{
 		Write: l.Write(), Page: trace.DigestOf([]byte("page")), GTIN: l.Product, Kind: trace.ClaimNetContent, Quantity: trace.Quantity{Amount: 6_000, Unit: trace.Gram},
 	})
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
@@ -177,6 +177,7 @@ func TestEachVerdictOnceThroughKills(t *testing.T) {
 		}
 		r := tr.house.Runner(m, tr.monitor, at)
 		r.Publisher.Ledger, r.Publisher.Backoff = away, time.Millisecond
+		r.Publisher.Logger = slog.New(slog.DiscardHandler)
 		require.ErrorIs(t, r.Run(ctx), context.DeadlineExceeded)
 	}
 	for range 12 {
@@ -246,9 +247,9 @@ func TestRuleVersionIsOneContent(t *testing.T) {
 	rule.Content = []byte("a")
 	stranger := &monitor.Publisher{Ledger: monitortest.Submitter{Client: tr.Admit(trace.RoleMonitor, "monitor-02")}}
 	err := stranger.Publish(t.Context(), rule)
-	require.Error(t, err, fmt.Sprint("of another party: ", trace.CodeOf(err)))
+	require.Equal(t, trace.CodeAlreadyExists, trace.CodeOf(err), "of another party")
 	given, err := stranger.Give(t.Context(), rule, monitor.Finding{
-		Subject: state.ShipmentSubject(tr.shipment), Finding: "x", Level: trace.LevelNotice, Text: "试", At: 1, Input: trace.DigestOf([]byte("x")),
+		Subject: state.ShipmentSubject(tr.shipment), Finding: "x", Level: trace.LevelNotice, Text: "试", At: tr.at, Input: trace.DigestOf([]byte("x")),
 	})
 	require.NoError(t, err)
 	require.Equal(t, monitor.Refused, given)
