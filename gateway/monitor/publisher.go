@@ -103,7 +103,11 @@ func (p *Publisher) persist(ctx context.Context, method, key string, request any
 			return errors.Join(ctx.Err(), err)
 		}
 		p.Metrics.failed()
-		p.logger().Warn("ledger away; asking again", "method", method, "error", err)
+		level := slog.LevelWarn
+		if code := trace.CodeOf(err); code == trace.CodeNotReady || code == trace.CodeUnknownParty {
+			level = slog.LevelInfo // a new channel, or a monitor that is not admitted yet
+		}
+		p.logger().Log(ctx, level, "not taken for now; asking again", "method", method, "error", err)
 		if err := pause(ctx, p.Backoff, try); err != nil {
 			return err
 		}
