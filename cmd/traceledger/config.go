@@ -44,11 +44,11 @@ type Config struct {
 	// connection file; empty lets clients trust their machine's own authorities.
 	TLSCA string `yaml:"tlsCA"`
 	// Connection is the connection file of a ledger elsewhere; see type Connection.
-	// Roles gateway and scanner, which need it, and commands on their stopped data.
+	// Roles gateway, scanner and monitor, which need it, and commands on their stopped data.
 	// Environment: TRACELEDGER_CONNECTION.
 	Connection string `yaml:"connection"`
 	// FilesFrom are gateways from which files are fetched that are not kept here, asked
-	// in this order. Roles gateway and scanner.
+	// in this order. Roles gateway, scanner and monitor.
 	FilesFrom []FilesFrom `yaml:"filesFrom"`
 	// TrustedProxies are the reverse proxies in front of the public pages, "10.0.0.0/8" or
 	// "127.0.0.1": the last address in X-Forwarded-For that is none of theirs is the
@@ -68,6 +68,9 @@ type Config struct {
 	Ingest Ingest `yaml:"ingest"`
 	// Floor is the live-streaming floor. Roles with a gateway.
 	Floor FloorConfig `yaml:"floor"`
+	// Monitors run in this process. The role run runs all, as the demonstration's monitor;
+	// serve and gateway run those named here; the role monitor all unless some are named.
+	Monitors Monitors `yaml:"monitors"`
 	// LogLevel is debug, info, warn or error. Environment: TRACELEDGER_LOG.
 	LogLevel string `yaml:"logLevel"`
 }
@@ -101,6 +104,11 @@ func roleDefaults(name string) Config {
 		cfg.Address, cfg.LedgerAddress = "127.0.0.1:9080", "127.0.0.1:7051"
 	case "scanner":
 		cfg.Address = "127.0.0.1:8081"
+	case "monitor":
+		cfg.Address = "127.0.0.1:8082"
+		cfg.Monitors.Run = []string{"all"}
+	case "run":
+		cfg.Monitors = demoMonitors()
 	}
 	return cfg
 }
@@ -119,7 +127,7 @@ func readConfig(name string, args []string, more func(*flag.FlagSet)) (Config, e
 	flags.StringVar(&given.PublicBase, "public-base", "", "address printed into codes (default http://ADDR)")
 	flags.StringVar(&given.LedgerAddress, "ledger-addr", "", "listen address for stock Fabric clients over TLS (role ledger: default 127.0.0.1:7051)")
 	flags.StringVar(&given.LedgerName, "ledger-name", "", "host under which others reach -ledger-addr (default: its own)")
-	flags.StringVar(&given.Connection, "connection", "", "connection file of a ledger elsewhere (roles gateway and scanner)")
+	flags.StringVar(&given.Connection, "connection", "", "connection file of a ledger elsewhere (roles gateway, scanner and monitor)")
 	flags.StringVar(&given.LogLevel, "log", "", "log level: debug, info, warn or error (default warn)")
 	if more != nil {
 		more(flags)
@@ -188,7 +196,7 @@ func (c Config) checkRole(name string) error {
 		return fmt.Errorf("tlsCertificate and tlsKey belong together")
 	}
 	switch name {
-	case "gateway", "scanner":
+	case "gateway", "scanner", "monitor":
 		if c.Connection == "" {
 			return fmt.Errorf("%s needs a connection file: set connection, or -connection FILE", name)
 		}
@@ -205,6 +213,12 @@ func (c Config) checkRole(name string) error {
 		if c.Connection != "" {
 			return fmt.Errorf("%s runs the ledger itself and takes no connection file; traceledger gateway uses a ledger elsewhere", name)
 		}
+	}
+	if _, err := c.Monitors.chosen(); err != nil {
+		return err
+	}
+	if err := c.Monitors.party().Validate(); err != nil {
+		return fmt.Errorf("monitors: %w", err)
 	}
 	for _, f := range c.FilesFrom {
 		if err := f.check(); err != nil {

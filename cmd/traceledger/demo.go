@@ -52,9 +52,17 @@ func loadDemo(ctx context.Context, n *node, base string, out io.Writer) error {
 	}
 	visitor := &uploader{base: base, files: fixtures.Files(), tokens: signIns, client: &http.Client{Timeout: 2 * time.Minute}}
 	for _, u := range demo.Uploads {
+		if u.AwaitMonitors {
+			if err := n.monitors.level(ctx, n.index.Height()); err != nil {
+				return err
+			}
+		}
 		if err := visitor.upload(ctx, u); err != nil {
 			return fmt.Errorf("%s by %s: %w", u.File, u.Party, err)
 		}
+	}
+	if err := n.monitors.level(ctx, n.index.Height()); err != nil {
+		return err
 	}
 	if err := visitor.play(ctx, demo.Live); err != nil {
 		return fmt.Errorf("stream %s: %w", demo.Live.Stream, err)
@@ -73,6 +81,10 @@ func loadDemo(ctx context.Context, n *node, base string, out io.Writer) error {
 	fmt.Fprintf(out, "api %s/v1/openapi.json\n", base)
 	return nil
 }
+
+// demoMonitors are the monitors of the demonstration: all, as the monitoring centre that
+// its pages name.
+func demoMonitors() Monitors { return Monitors{Run: []string{"all"}, Party: "monitor-demo-01"} }
 
 // who names a sample sign-in.
 type who struct {

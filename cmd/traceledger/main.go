@@ -5,6 +5,7 @@
 //	ledger  the embedded ledger alone, for stock Fabric clients over TLS
 //	gateway REST interface, desks and pages, on a ledger elsewhere
 //	scanner the public pages alone, on a ledger elsewhere
+//	monitor monitors alone, on a ledger elsewhere: facts in, verdicts out
 //	enrol   issue an identity of a ledger into a wallet
 //	verify  walk a ledger's chain and check every hash, signature and validity
 //	backup  copy the data of a stopped or running house consistently
@@ -42,6 +43,7 @@ func commands() []command {
 		{"ledger", "the embedded ledger alone, for Fabric clients over TLS", runLedger},
 		{"gateway", "REST interface, desks and pages, on a ledger elsewhere", runGateway},
 		{"scanner", "the public pages alone, on a ledger elsewhere", runScanner},
+		{"monitor", "monitors alone, on a ledger elsewhere: facts in, verdicts out", runMonitor},
 		{"enrol", "issue an identity of a ledger into a wallet", runEnrol},
 		{"verify", "check every hash, signature and validity of the chain", runVerify},
 		{"backup", "copy the data that cannot be rebuilt", runBackup},

@@ -35,6 +35,7 @@ func networkDemo(ctx context.Context, c networkCall) error {
 	cfg := defaultConfig()
 	cfg.Address, cfg.Data, cfg.LogLevel = c.flags.address, filepath.Join(house, "gateway"), c.cfg.LogLevel
 	cfg.Connection = filepath.Join(clients, trace.PlatformMSP, connectionName)
+	cfg.Monitors = demoMonitors()
 	cfg.PublicBase = "http://" + c.flags.scannerAddress // codes lead to the scanner
 	if err := demoFloor(&cfg); err != nil {
 		return err

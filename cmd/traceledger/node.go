@@ -49,6 +49,7 @@ type node struct {
 	reader    ledger.Identity
 	puller    *puller
 	floor     *floor.Floor
+	monitors  *watching
 	api       *api.API
 	handler   http.Handler
 	ready     atomic.Bool // everything that was to be loaded is loaded
@@ -117,6 +118,9 @@ func openNode(cfg Config, eng engine, logger *slog.Logger) (n *node, err error) 
 		return n, err
 	}
 	if n.puller, err = newPuller(n.store.Files(), cfg.FilesFrom, logger, metrics); err != nil {
+		return n, err
+	}
+	if err = n.openMonitors(metrics); err != nil {
 		return n, err
 	}
 	pages, err := scanner.New(scanner.Config{Index: n.index, Files: n.puller, Scans: n.store.Scans(), BaseURL: cfg.PublicBase, Logger: logger, Metrics: metrics, TrustedProxies: proxies})
@@ -190,6 +194,7 @@ func (n *node) run(ctx context.Context) error {
 	group.Go(func() error { return ended(ctx, n.ledger.Recover(ctx)) })
 	group.Go(func() error { return ended(ctx, n.puller.run(ctx)) })
 	group.Go(func() error { return ended(ctx, n.puller.foresee(ctx, n.index)) })
+	group.Go(func() error { return n.monitors.run(ctx) })
 	group.Go(func() error { return n.keepSwept(ctx) })
 	group.Go(func() error { return n.runIngest(ctx) })
 	group.Go(func() error { return ended(ctx, n.floor.Run(ctx)) })

@@ -15,6 +15,7 @@ import (
 
 	"traceledger/fixtures"
 	"traceledger/gateway/index"
+	"traceledger/gateway/monitor"
 )
 
 // checkDemoPages scans every code that the demonstration prints, as people and as
@@ -91,6 +92,7 @@ func checkMetricNames(t *testing.T, shown string) {
 	x, err := index.Open(index.Config{Dir: t.TempDir(), Metrics: described})
 	require.NoError(t, err)
 	require.NoError(t, x.Close())
+	require.NoError(t, described.Register(monitor.NewMetrics()))
 	document, err := os.ReadFile(filepath.Join("..", "..", "docs", "operations.md"))
 	require.NoError(t, err)
 	names := regexp.MustCompile("`(traceledger_[a-z_]+)`").FindAllStringSubmatch(string(document), -1)
