@@ -54,6 +54,45 @@ func TestTerminalsThroughKillsAndOutage(t *testing.T) {
 	l.stop()
 }
 
+// TestDeviceCommand tries a house out as docs/devices.md says: a terminal that is bound
+// gets its reports acknowledged, and goes on with its code; one that is not has them
+// refused; one that nobody enrolled gets no code.
+func TestDeviceCommand(t *testing.T) {
+	h, trackers := newHouse(t, trace.RoleRegulator, trace.RoleFactory), freeAddress(t)
+	h.start("serve", "-config", h.configure(Config{Ingest: Ingest{JT808: trackers}}))
+	h.furnish()
+	enrol := func(id, phone string) {
+		require.Equal(t, http.StatusCreated, h.send(trace.RoleFactory, "/v1/devices", "", api.DeviceEnrolment{Device: trace.DeviceID(id), Protocol: api.ProtocolJT808, Terminal: phone}, new(api.EnrolledDevice)))
+	}
+	enrol("tl-0718", "13800138000")
+	enrol("tl-0719", "13800138001")
+	from := trace.TimeOf(time.Now()) - 3_600_000
+	h.must(trace.RoleFactory, "/device-bindings", "bind", map[string]any{"claimed": from, "device": "tl-0718", "store": "cold-1", "probes": []string{trace.ProbeReturnAir}, "from": from})
+	try := func(args ...string) (string, error) {
+		var out lineBuffer
+		err := runDevice(t.Context(), append([]string{"-addr", trackers, "-count", "3", "-every", "0s"}, args...), &out)
+		return out.String(), err
+	}
+	var code string
+	require.Eventually(t, func() bool { // the binding is known to the server a moment after its commit
+		said, err := try("-phone", "13800138000", "-code", code)
+		if _, found, ok := strings.Cut(said, "code "); ok {
+			code = strings.TrimSpace(found)
+		}
+		return err == nil && strings.Count(said, " acknowledged\n") == 3
+	}, 20*time.Second, 50*time.Millisecond)
+	require.NotEmpty(t, code)
+	said, err := try("-phone", "13800138000", "-code", code, "-edition", "2013", "-batch", "3")
+	require.NoError(t, err)
+	require.Equal(t, 3, strings.Count(said, " acknowledged\n"))
+	said, err = try("-phone", "13800138001")
+	require.ErrorContains(t, err, "3 of 3 positions were refused")
+	require.Equal(t, 3, strings.Count(said, " refused with result 1\n"))
+	_, err = try("-phone", "13800138002")
+	require.ErrorIs(t, err, device.ErrRegistration)
+	h.stop()
+}
+
 // fleetParties are whose identities the gateway of a fleet needs, beside the operator's.
 var fleetParties = map[trace.Role]trace.PartyID{
 	trace.RoleScanner: readerParty, trace.RoleRegulator: "the-regulator", trace.RoleFactory: "the-factory",

@@ -45,7 +45,7 @@ type House struct {
 	// Disconnect is what the interface calls for a device whose credential was withdrawn.
 	Disconnect func(trace.DeviceID)
 	Base       string // "http://127.0.0.1:port"
-	tb       testing.TB
+	tb         testing.TB
 }
 
 // Start brings everything up; it ends with the test. mount may add routes beside the
