@@ -41,6 +41,7 @@ func benchmarks() []benchmark {
 		{[]string{"submit-256"}, benchSubmit(256)},
 		{[]string{"segments"}, benchSegments},
 		{[]string{"jt808-decode"}, benchJT808Decode},
+		{[]string{"jt808"}, benchJT808},
 		{[]string{"reindex"}, benchReindex},
 		{[]string{"codes-prove"}, benchCodesProve},
 		{[]string{"scan", "scan-p99"}, benchScan},

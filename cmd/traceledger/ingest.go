@@ -123,6 +123,16 @@ func (n *node) openTerminals(metrics prometheus.Registerer) error {
 	return metrics.Register(heard)
 }
 
+// disconnect ends a device's connections, whatever it speaks.
+func (n *node) disconnect(device trace.DeviceID) {
+	if n.terminals != nil {
+		n.terminals.Disconnect(device)
+	}
+	if n.sensors != nil {
+		n.sensors.Disconnect(device)
+	}
+}
+
 // signerOf gives who signs a segment: who brought it in a file, or who enrolled the device.
 func (n *node) signerOf(by string, device trace.DeviceID) (ledger.Identity, error) {
 	if by == "" {

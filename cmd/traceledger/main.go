@@ -51,6 +51,7 @@ func commands() []command {
 		{"import", "verify an archive and record it again on another ledger", runImport},
 		{"dump", "write the read model in order", runDump},
 		{"bench", "measure this machine, each figure beside its comparison", runBench},
+		{"device", "simulate a JT/T 808 terminal against a running house", runDevice},
 		{"network", "operate a consortium's Fabric network: up, status, down and the like", runNetwork},
 		{"token", "make, list or revoke access tokens", runToken},
 	}

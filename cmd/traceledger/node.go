@@ -108,8 +108,8 @@ func openNode(cfg Config, eng engine, logger *slog.Logger) (n *node, err error) 
 	limits := api.DefaultLimits()
 	limits.PerSecond, limits.Burst = cfg.RequestsPerSecond, int(2*cfg.RequestsPerSecond)
 	if n.api, err = api.New(api.Config{
-		Ledger: n.ledger, Index: n.index, Store: n.store, Identities: n.wallet, Segments: n.segments, PublicBase: cfg.PublicBase,
-		Limits: limits, Floor: n.floor, Logger: logger,
+		Ledger: n.ledger, Index: n.index, Store: n.store, Identities: n.wallet, Segments: n.segments, Disconnect: n.disconnect,
+		PublicBase: cfg.PublicBase, Limits: limits, Floor: n.floor, Logger: logger,
 	}); err != nil {
 		return n, err
 	}

@@ -54,6 +54,9 @@ type Config struct {
 	Store      *store.Store
 	Identities Identities
 	Segments   Segments
+	// Disconnect ends a device's connections, after its credential was withdrawn; nil where
+	// no device connects.
+	Disconnect func(device trace.DeviceID)
 	// PublicBase is the address printed into codes and labels, such as
 	// "https://trace.example", without a trailing slash.
 	PublicBase string

@@ -282,9 +282,18 @@ func (a *API) resetCredential(c *gin.Context) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	a.disconnect(d.ID)
 	out, err := a.shown(d)
 	out.Secret = secret
 	return answer{http.StatusOK, out}, err
+}
+
+// disconnect ends what a device does under the credential it had. The change is durable
+// by then, so that it does not come back under it.
+func (a *API) disconnect(device trace.DeviceID) {
+	if a.Disconnect != nil {
+		a.Disconnect(device)
+	}
 }
 
 func (a *API) setDeviceState(c *gin.Context) (answer, error) {
@@ -306,6 +315,9 @@ func (a *API) setDeviceState(c *gin.Context) (answer, error) {
 	})
 	if err != nil {
 		return answer{}, err
+	}
+	if d.Disabled {
+		a.disconnect(d.ID)
 	}
 	out, err := a.shown(d)
 	return answer{http.StatusOK, out}, err

@@ -1,9 +1,13 @@
 package api_test
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
+	"net"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -11,6 +15,8 @@ import (
 	"traceledger/gateway/api"
 	"traceledger/gateway/api/apitest"
 	"traceledger/gateway/ingest"
+	"traceledger/gateway/ingest/jt808"
+	"traceledger/gateway/ingest/jt808/device"
 	"traceledger/gateway/store"
 )
 
@@ -109,4 +115,42 @@ func TestATerminalRegisters(t *testing.T) {
 	_, err = h.Devices.Authenticate(t.Context(), said.Phone, code)
 	require.Equal(t, ingest.CodeCredential, trace.CodeOf(err))
 	register(func(r *ingest.Registration) { r.Phone, r.Terminal = "13800138001", "" }, "")
+}
+
+// TestWithdrawnTrackersAreCutOff: a tracker whose credential is reset, or that is taken out
+// of service, loses the connection it has.
+func TestWithdrawnTrackersAreCutOff(t *testing.T) {
+	h := apitest.Start(t, nil)
+	carrier := h.Member(trace.RoleCarrier, "carrier-one")
+	server, err := jt808.NewServer(jt808.Config{Sink: h.Segments, Devices: h.Devices})
+	require.NoError(t, err)
+	h.Disconnect = server.Disconnect
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ctx, listener) }()
+	defer func() { cancel(); require.NoError(t, <-served) }()
+	for i, c := range []struct {
+		path string
+		body any
+	}{
+		{"/credential", nil},
+		{"/state", map[string]any{"disabled": true}},
+	} {
+		id, phone := fmt.Sprintf("truck-%02d", i), fmt.Sprintf("1380013800%d", i)
+		status, _, raw := h.Call(http.MethodPost, "/v1/devices", carrier, "", map[string]any{"device": id, "protocol": "jt808", "terminal": phone})
+		require.Equal(t, http.StatusCreated, status, string(raw))
+		tracker, err := device.New(device.Config{Address: listener.Addr().String(), Phone: phone, Terminal: "T1", Pause: time.Millisecond})
+		require.NoError(t, err)
+		ended := make(chan error, 1)
+		go func() { ended <- tracker.Run(ctx) }()
+		require.Eventually(t, func() bool { n, _ := tracker.Counts(); return n == 1 }, 20*time.Second, time.Millisecond)
+		status, _, raw = h.Call(http.MethodPost, "/v1/devices/"+id+c.path, carrier, "", c.body)
+		require.Equal(t, http.StatusOK, status, string(raw))
+		// It connects again at once, and its code is not taken any more.
+		require.ErrorIs(t, <-ended, device.ErrRegistration)
+		n, _ := tracker.Counts()
+		require.Equal(t, 1, n)
+	}
 }

@@ -245,3 +245,8 @@ func (f *fold) commit() error {
 	f.batch.Reset()
 	return nil
 }
+
+// Sync makes everything folded so far survive a crash. Folding does not wait for the disk,
+// because what is lost comes from the ledger again; who must know something while the
+// ledger is away asks for it here.
+func (x *Index) Sync() error { return x.db.LogData(nil, pebble.Sync) }

@@ -44,8 +44,10 @@ type House struct {
 	// Segments sends what the interface gives it; Devices knows the bindings.
 	Segments *segment.Segmenter
 	Devices  *registry.Registry
-	Base     string // "http://127.0.0.1:port"
-	tb       testing.TB
+	// Disconnect is what the interface calls for a device whose credential was withdrawn.
+	Disconnect func(trace.DeviceID)
+	Base       string // "http://127.0.0.1:port"
+	tb         testing.TB
 }
 
 // Start brings everything up; it ends with the test. mount may add routes beside the
@@ -100,7 +102,7 @@ func StartOn(tb testing.TB, on *contracttest.Ledger, mount func(*House, *gin.Eng
 	engine.UseRawPath = true
 	server := httptest.NewUnstartedServer(engine)
 	h.Base = "http://" + server.Listener.Addr().String()
-	h.API, err = api.New(api.Config{Ledger: client, Index: h.Index, Store: h.Store, Identities: h.Wallet, Segments: h.Segments, PublicBase: h.Base, Logger: logger})
+	h.API, err = api.New(api.Config{Ledger: client, Index: h.Index, Store: h.Store, Identities: h.Wallet, Segments: h.Segments, Disconnect: h.disconnect, PublicBase: h.Base, Logger: logger})
 	require.NoError(tb, err)
 	h.API.Mount(engine)
 	if mount != nil {
@@ -217,4 +219,10 @@ func Body(tb testing.TB, request any) map[string]any {
 	require.NoError(tb, json.Unmarshal(content, &body))
 	delete(body, "idempotencyKey")
 	return body
+}
+
+func (h *House) disconnect(device trace.DeviceID) {
+	if h.Disconnect != nil {
+		h.Disconnect(device)
+	}
 }

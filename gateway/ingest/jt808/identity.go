@@ -78,6 +78,10 @@ func (s *session) authenticate(g *group, h *Header, body []byte) string {
 	}
 	s.device, s.phone, s.reader.model = device, h.Phone, model
 	s.server.claim(s, device.ID)
+	// Disconnect did not know this session before: a code withdrawn meanwhile shows now.
+	if _, err := s.server.devices.Authenticate(s.server.keeping, h.Phone.String(), a.Code); err != nil {
+		return endWithdrawn
+	}
 	s.refused = 0
 	s.good()
 	g.answer(h, 1, Success)

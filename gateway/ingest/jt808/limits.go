@@ -26,7 +26,7 @@ type Limits struct {
 	InFlight          int `yaml:"inFlight"`          // readings with the sink at once; 100,000
 
 	ClockAhead  time.Duration `yaml:"clockAhead"`  // of a terminal's clock; 5m, the ledger's own limit
-	ClockBehind time.Duration `yaml:"clockBehind"` // as old as backfill may be; 1440h, 60 days
+	ClockBehind time.Duration `yaml:"clockBehind"` // as old as backfill may be; 720h, 30 days: older ones the segmenter cannot tell from repeats
 }
 
 func (l Limits) withDefaults() Limits {
@@ -58,6 +58,6 @@ func (l Limits) withDefaults() Limits {
 	number(&l.Burst, 10_000)
 	number(&l.InFlight, 100_000)
 	duration(&l.ClockAhead, 5*time.Minute)
-	duration(&l.ClockBehind, 60*24*time.Hour)
+	duration(&l.ClockBehind, 30*24*time.Hour)
 	return l
 }

@@ -150,6 +150,13 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	return s.broker.Close()
 }
 
+// Disconnect ends a device's connection, after its credential was withdrawn.
+func (s *Server) Disconnect(device trace.DeviceID) {
+	if cl, found := s.broker.Clients.Get(string(device)); found {
+		cl.Stop(packets.ErrNotAuthorized)
+	}
+}
+
 // Topic is where a device publishes its readings.
 func Topic(device trace.DeviceID) string { return topics(device) + "readings" }
 
@@ -236,7 +243,13 @@ func (h *hook) OnConnectAuthenticate(cl *broker.Client, pk packets.Packet) bool 
 	return true
 }
 
-func (h *hook) OnSessionEstablished(*broker.Client, packets.Packet) { h.server.metrics.connected.Inc() }
+// OnSessionEstablished asks once more: Disconnect did not know this client before.
+func (h *hook) OnSessionEstablished(cl *broker.Client, pk packets.Packet) {
+	h.server.metrics.connected.Inc()
+	if _, err := h.server.cfg.Devices.Authenticate(h.server.keeping, string(pk.Connect.Username), string(pk.Connect.Password)); err != nil {
+		cl.Stop(packets.ErrNotAuthorized)
+	}
+}
 
 func (h *hook) OnDisconnect(cl *broker.Client, _ error, _ bool) {
 	if cl.ID == string(cl.Properties.Username) {

@@ -30,12 +30,15 @@ type house struct {
 	t       *testing.T
 	address string
 	metrics *Metrics
+	server  *Server
 
 	mu    sync.Mutex
 	kept  map[trace.DeviceID][]trace.Reading
 	errs  []error       // answers of the sink, first come
 	gate  chan struct{} // not nil: Put waits for it
 	calls int
+	// revoked is how often a password is right before it is wrong; 0: always.
+	revoked, asked int
 }
 
 var start = trace.TimeOf(time.Date(2026, 10, 20, 8, 0, 0, 0, time.UTC))
@@ -46,6 +49,7 @@ func newHouseOver(t *testing.T, limits Limits, secure *tls.Config) *house {
 	h := &house{t: t, metrics: NewMetrics(), kept: map[trace.DeviceID][]trace.Reading{}}
 	s, err := NewServer(Config{Sink: h, Devices: h, Limits: limits, TLS: secure, Metrics: h.metrics, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
+	h.server = s
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	h.address = listener.Addr().String()
@@ -88,6 +92,11 @@ func (h *house) Register(context.Context, ingest.Registration) (string, error) {
 func (h *house) Release(context.Context, trace.DeviceID) error { return errors.New("not asked") }
 
 func (h *house) Authenticate(_ context.Context, terminal, secret string) (ingest.Device, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.asked++; h.revoked > 0 && h.asked > h.revoked {
+		return ingest.Device{}, trace.Errorf(ingest.CodeCredential, "withdrawn")
+	}
 	if terminal != "orchard-01" && terminal != "orchard-02" {
 		return ingest.Device{}, trace.Errorf(ingest.CodeUnknownTerminal, "unknown")
 	}
@@ -168,6 +177,28 @@ func TestOverTLS(t *testing.T) {
 	require.Len(t, h.of("orchard-01"), 1)
 	_, err := h.v3("plain", "orchard-01", "secret of orchard-01")
 	require.Error(t, err)
+}
+
+// TestAWithdrawnPassword ends connections under it: one that is there, and one that was
+// just being let in.
+func TestAWithdrawnPassword(t *testing.T) {
+	h := newHouse(t, Limits{})
+	gone := func(c paho.Client) {
+		t.Helper()
+		require.Eventually(t, func() bool { return !c.IsConnectionOpen() }, 20*time.Second, 5*time.Millisecond)
+	}
+	one, other := h.must("one", "orchard-01"), h.must("other", "orchard-02")
+	h.server.Disconnect("orchard-01")
+	gone(one)
+	require.True(t, other.IsConnectionOpen())
+	h.server.Disconnect("orchard-77")
+
+	h.mu.Lock()
+	h.asked, h.revoked = 0, 1
+	h.mu.Unlock()
+	if c, err := h.v3("one", "orchard-01", "secret of orchard-01"); err == nil {
+		gone(c)
+	}
 }
 
 func TestStrangersStayOut(t *testing.T) {

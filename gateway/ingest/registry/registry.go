@@ -158,6 +158,9 @@ func (r *Registry) Shipment(id trace.ShipmentID) (segment.Shipment, bool) {
 // Load takes over everything that the read model holds now, and says up to which height.
 func (r *Registry) Load() (height uint64, err error) {
 	height = r.index.Height()
+	if err := r.index.Sync(); err != nil {
+		return 0, err
+	}
 	for q := (index.ListQuery{Prefix: state.KindDeviceStatus + "/"}); ; {
 		records, next, err := r.index.List(q)
 		if err != nil {
@@ -215,7 +218,9 @@ func (r *Registry) renewShipment(id trace.ShipmentID) error {
 	return nil
 }
 
-// Follow renews what blocks from height on changed, until ctx ends.
+// Follow renews what blocks from height on changed, until ctx ends. A binding is durable
+// here before it is used: a device that was heard once is heard after a crash while the
+// ledger is away, too.
 func (r *Registry) Follow(ctx context.Context, height uint64) error {
 	for {
 		if err := r.index.WaitFor(ctx, height); err != nil {
@@ -247,6 +252,11 @@ func (r *Registry) renew(first uint64) error {
 			return err
 		})
 		if err != nil {
+			return err
+		}
+	}
+	if len(devices)+len(shipments) > 0 {
+		if err := r.index.Sync(); err != nil {
 			return err
 		}
 	}
