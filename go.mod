@@ -31,6 +31,8 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
+require github.com/mozillazg/go-pinyin v0.21.0
+
 require (
 	github.com/fullstorydev/grpchan v1.1.1
 	github.com/golang/protobuf v1.5.4 // indirect
