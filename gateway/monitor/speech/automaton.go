@@ -71,8 +71,13 @@ func newAutomaton(words [][]uint16) *automaton {
 		for free < len(a.check) && a.check[free] >= 0 {
 			free++
 		}
-		base := max(1, free-int(children[0]))
+		base, tried := max(1, free-int(children[0])), 0
 		for ; ; base++ {
+			// Holes that fit nobody are given up, or every state would try them again.
+			if tried++; tried > 64 {
+				free = base + int(children[0])
+				tried = 0
+			}
 			grow(base + int(children[len(children)-1]) + 1)
 			fits := true
 			for _, c := range children {

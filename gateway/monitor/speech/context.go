@@ -18,6 +18,7 @@ var contextClasses = []string{
 	"source",   // time, method, source of a figure
 	"grade",    // a standard's grade
 	"lot",      // one of many, if it is one's own range
+	"caution",  // warns; exempts a disease that is only named
 	"shield",   // hides a shorter word of the context inside it, and nothing else
 }
 
@@ -38,6 +39,7 @@ const (
 	classSource
 	classGrade
 	classLot
+	classCaution
 	classShield
 )
 
@@ -115,6 +117,9 @@ func (x *context) exempt(k *candidate, finding string) string {
 	}
 	if !endorsed && x.near(classQuestion, k, from, to, reachQuestion, reachQuestion) {
 		return "question"
+	}
+	if k.rule >= 0 && x.rules[k.rule].named && len(x.by[classCaution])+len(x.by[classDoctor])+len(x.by[classRebut])+len(x.by[classNeg])+len(x.by[classQuestion]) > 0 {
+		return "education"
 	}
 	switch finding {
 	case "absolute":

@@ -51,6 +51,7 @@ type Rule struct {
 	Example  string
 	parts    []part
 	denies   bool // a denial is part of the claim
+	named    bool // a disease and a use, no cure said: any word of caution exempts
 }
 
 // part is one place of a rule: a hit of the class, at most gap symbols after the
@@ -102,7 +103,7 @@ func Load(files fs.FS) (*Lexicon, error) {
 }
 
 // builtInClasses exist in every lexicon: words of terms, and what numbers make.
-var builtInClasses = []string{"term", "ill", "peak", "scope", "unit", "measure", "time", "amount", "core"}
+var builtInClasses = []string{"term", "ill", "peak", "scope", "unit", "measure", "time", "amount", "core", "disease"}
 
 type builder struct {
 	*Lexicon
@@ -182,6 +183,9 @@ func build(src *source) (*Lexicon, error) {
 		if t.term.Condition == Cure {
 			b.add(word, member{b.classOf("ill"), id})
 		}
+		if t.term.Condition == Cure && t.term.Level == LevelSerious {
+			b.add(word, member{b.classOf("disease"), id})
+		}
 		if t.term.Condition == Scope {
 			b.add(word, member{b.classOf("peak"), id})
 		}
@@ -250,9 +254,10 @@ func (b *builder) compile(r *Rule, p pattern, known int) error {
 		r.parts = append(r.parts, part{class, gap})
 		gap = 0
 	}
-	for _, name := range []string{"{nobody}", "{hint}", "{knows}", "{without}", "{swap}", "没有比", "不"} {
+	for _, name := range []string{"{nobody}", "{hint}", "{knows}", "{without}", "{swap}", "没有比", "不", "再也不用", "没有", "就我们", "绝不"} {
 		r.denies = r.denies || strings.HasPrefix(p.text, name) || strings.Contains(p.text, name) && name[0] == '{'
 	}
+	r.named = (strings.Contains(p.text, "{disease}") || strings.HasPrefix(p.text, "{ill}")) && strings.Contains(p.text, "{usev}")
 	if len(r.parts) == 0 {
 		return p.row.refuse(trace.CodeMissing, 0, "规则为空", "the rule is empty")
 	}
