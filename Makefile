@@ -61,7 +61,7 @@ FUZZTIME ?= 60s
 FUZZ := chaincode/trace:FuzzReadings chaincode/rules:FuzzSegment chaincode/rules:FuzzSerial \
         chaincode/contract:FuzzArguments chaincode/state:FuzzKey network/block:FuzzParseEnvelope \
         gateway/index:FuzzEnvelope gateway/ingest/sheet:FuzzCSV gateway/ingest/sheet:FuzzXLSX \
-        scanner-api:FuzzAddresses
+        scanner-api:FuzzAddresses gateway/monitor/speech:FuzzCheck gateway/monitor/speech:FuzzLexicon
 soak: packages fabric
 	$(GO) test -tags soak -timeout 120m -count 1 -run 'Soak|Mutation' -v ./cmd/traceledger ./network/fabric
 	@for target in $(FUZZ); do echo "fuzz $$target"; \

@@ -24,6 +24,7 @@ func TestImportsPointOneWay(t *testing.T) {
 		{from: "traceledger/chaincode", except: []string{"traceledger/chaincode/contract/contracttest"}, never: []string{"traceledger/gateway", "traceledger/network", "traceledger/scanner-api"}},
 		{from: "traceledger/network", never: []string{"traceledger/gateway", "traceledger/scanner-api", "traceledger/chaincode/contract"}},
 		{from: "traceledger/gateway", except: []string{"traceledger/gateway/api/apitest"}, never: []string{"traceledger/network/embedded", "traceledger/network/fabric", "traceledger/chaincode/contract", "traceledger/scanner-api"}},
+		{from: "traceledger/gateway/monitor/speech", never: []string{"traceledger/gateway/index", "traceledger/gateway/ledger", "traceledger/gateway/store", "traceledger/chaincode/state", "traceledger/chaincode/rules"}},
 		{from: "traceledger/scanner-api", never: []string{"traceledger/gateway/ledger", "traceledger/gateway/api", "traceledger/gateway/desk", "traceledger/network/embedded", "traceledger/network/fabric", "traceledger/chaincode/contract", "github.com/hyperledger/fabric-gateway"}},
 		{from: "traceledger/docs/samples", never: []string{"traceledger"}},
 	}

@@ -1,6 +1,7 @@
 package speech
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"unicode/utf8"
@@ -40,8 +41,6 @@ type Finding struct {
 	Finding   string   // legal category
 	Level     Level    //
 	Notes     []string // what of the context was weighed
-	Chinese   string   // why, for the host
-	English   string   //
 }
 
 // hit is a word found in one of its roles: symbols [start, end).
@@ -49,6 +48,12 @@ type hit struct {
 	start, end  int32
 	class, term int32
 	how         Evasion
+}
+
+// order sorts hits by place, longer ones first, then by what they are: places of an
+// utterance fit into 15 bits, numbers of classes into 10, of terms into 17.
+func (h *hit) order() uint64 {
+	return uint64(h.start)<<49 | uint64(1<<15-1-h.end)<<34 | uint64(h.class)<<24 | uint64(h.term+1)<<4 | uint64(h.how&3)
 }
 
 // candidate is a hit or a rule that fits, before the context is weighed.
@@ -65,6 +70,7 @@ type scratch struct {
 	found  []occurrence
 	hits   []hit
 	all    []candidate
+	about  context
 }
 
 // Checker checks utterances against a lexicon. It may be used concurrently.
@@ -118,22 +124,10 @@ func (c *Checker) candidates(s *scratch, u Utterance) {
 	}
 	c.voiced(s)
 	c.numbers(s)
-	slices.SortFunc(s.hits, func(a, b hit) int {
-		switch {
-		case a.start != b.start:
-			return int(a.start - b.start)
-		case a.end != b.end:
-			return int(b.end - a.end)
-		case a.class != b.class:
-			return int(a.class - b.class)
-		case a.term != b.term:
-			return int(a.term - b.term)
-		}
-		return int(a.how) - int(b.how)
-	})
+	slices.SortFunc(s.hits, func(a, b hit) int { return cmp.Compare(a.order(), b.order()) })
 	s.shadow(l)
 	for _, h := range s.hits {
-		if h.term >= 0 && h.class == l.class["term"] {
+		if h.term >= 0 && h.class == l.termClass {
 			if t := &l.Terms[h.term]; concerns(t.Products, u.Category) && t.Condition == Always {
 				s.all = append(s.all, candidate{h.start, h.end, h.term, -1, h.how, ""})
 			}
@@ -146,14 +140,14 @@ func (c *Checker) candidates(s *scratch, u Utterance) {
 			}
 		}
 	}
-	x := newContext(s, l)
+	x := s.weigh(l)
 	safety := false
 	for i := range s.all {
 		s.all[i].exempt = x.exempt(&s.all[i], l.finding(&s.all[i]))
 		safety = safety || s.all[i].exempt == "" && l.finding(&s.all[i]) == "safety-endorsement"
 	}
 	for _, h := range s.hits {
-		if h.term < 0 || h.class != l.class["term"] || l.Terms[h.term].Condition != Label || !concerns(l.Terms[h.term].Products, u.Category) {
+		if h.term < 0 || h.class != l.termClass || l.Terms[h.term].Condition != Label || !concerns(l.Terms[h.term].Products, u.Category) {
 			continue
 		}
 		if safety || len(u.Facts.Additives) > 0 {

@@ -43,8 +43,9 @@ func TestFindingPointsIntoTheUtterance(t *testing.T) {
 		require.Equal(t, x.canonical, f.Canonical)
 		require.Subset(t, f.Evasion.Names(), x.how, x.said)
 		require.NotEmpty(t, f.Article)
-		require.Contains(t, f.Chinese, x.words)
-		require.Contains(t, f.English, f.Article)
+		chinese, english := f.Explain()
+		require.Contains(t, chinese, x.words)
+		require.Contains(t, english, f.Article)
 	}
 }
 
@@ -88,7 +89,7 @@ func TestCheckIsConcurrent(t *testing.T) {
 		group.Go(func() {
 			for i, u := range us {
 				got, err := c.Check(Utterance{Text: u.text, Category: u.category})
-				if err != nil || len(got) != len(want[i]) || len(got) > 0 && got[0].Chinese != want[i][0].Chinese {
+				if err != nil || len(got) != len(want[i]) || len(got) > 0 && got[0].Text != want[i][0].Text {
 					t.Errorf("%s: %v instead of %v: %v", u.id, got, want[i], err)
 				}
 			}

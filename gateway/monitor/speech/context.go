@@ -81,20 +81,24 @@ func (s *scratch) shadow(l *Lexicon) {
 type context struct {
 	s       *scratch
 	rules   []Rule
-	market  int32 // class of words for the whole market
 	by      [classShield + 1][]hit
 	markets []hit
 }
 
-func newContext(s *scratch, l *Lexicon) context {
-	x := context{s: s, rules: l.Rules, market: l.class["scope"]}
+// weigh gathers the words of the context.
+func (s *scratch) weigh(l *Lexicon) *context {
+	x := &s.about
+	x.s, x.rules, x.markets = s, l.Rules, x.markets[:0]
+	for i := range x.by {
+		x.by[i] = x.by[i][:0]
+	}
 	if len(s.all) == 0 {
 		return x
 	}
 	for _, h := range s.hits {
 		if h.class <= classShield {
 			x.by[h.class] = append(x.by[h.class], h)
-		} else if h.class == x.market {
+		} else if h.class == l.market {
 			x.markets = append(x.markets, h)
 		}
 	}

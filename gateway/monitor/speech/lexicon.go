@@ -50,6 +50,7 @@ type Rule struct {
 	Level    Level
 	Example  string
 	parts    []part
+	note     string
 	denies   bool // a denial is part of the claim
 	named    bool // a disease and a use, no cure said: any word of caution exempts
 }
@@ -84,6 +85,8 @@ type Lexicon struct {
 	sounded []bool     // by word: may be found by sound with one of two characters changed
 	rules   [][]int32  // by class: rules that begin with it
 	class   map[string]int32
+
+	termClass, market int32
 }
 
 // member is one role of a word.
@@ -167,6 +170,7 @@ func build(src *source) (*Lexicon, error) {
 		emoji[r] = fold{to: plain.symbols(word), how: Emoji}
 	}
 	l.folder = newFolder(src.simple, src.alike, folds, emoji, src.sounds)
+	l.termClass, l.market = l.class["term"], l.class["scope"]
 	seen := map[string]string{}
 	for _, t := range src.terms {
 		word := l.folder.symbols(t.term.Text)
@@ -257,6 +261,7 @@ func (b *builder) compile(r *Rule, p pattern, known int) error {
 	for _, name := range []string{"{nobody}", "{hint}", "{knows}", "{without}", "{swap}", "没有比", "不", "再也不用", "没有", "就我们", "绝不"} {
 		r.denies = r.denies || strings.HasPrefix(p.text, name) || strings.Contains(p.text, name) && name[0] == '{'
 	}
+	r.note = "rule " + r.ID
 	r.named = (strings.Contains(p.text, "{disease}") || strings.HasPrefix(p.text, "{ill}")) && strings.Contains(p.text, "{usev}")
 	if len(r.parts) == 0 {
 		return p.row.refuse(trace.CodeMissing, 0, "规则为空", "the rule is empty")

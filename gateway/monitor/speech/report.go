@@ -29,11 +29,14 @@ var meanings = map[string][2]string{
 // report turns the candidates that no context exempts into findings.
 func (c *Checker) report(s *scratch, u Utterance) []Finding {
 	l := c.lexicon
-	var kept []candidate
+	kept := s.all[:0]
 	for _, k := range s.all {
 		if k.exempt == "" {
 			kept = append(kept, k)
 		}
+	}
+	if len(kept) == 0 {
+		return nil
 	}
 	slices.SortFunc(kept, func(a, b candidate) int {
 		switch {
@@ -93,7 +96,7 @@ func (c *Checker) finding(s *scratch, u Utterance, k *candidate) Finding {
 	if k.rule >= 0 {
 		r := &l.Rules[k.rule]
 		f.Article, f.Finding, f.Level = r.Article, r.Finding, r.Level
-		f.Notes = append(f.Notes, "rule "+r.ID)
+		f.Notes = append(f.Notes, r.note)
 		if k.term < 0 {
 			f.Term = r.ID
 		}
@@ -101,12 +104,17 @@ func (c *Checker) finding(s *scratch, u Utterance, k *candidate) Finding {
 	if k.term >= 0 && l.Terms[k.term].Condition == Label && len(u.Facts.Additives) > 0 {
 		f.Notes = append(f.Notes, "found: "+strings.Join(u.Facts.Additives, ", "))
 	}
-	m := meanings[f.Finding]
-	f.Chinese = fmt.Sprintf("“%s”涉嫌%s, 见%s", f.Text, m[0], f.Article)
-	f.English = fmt.Sprintf("%q may be %s, see %s", f.Text, m[1], f.Article)
-	if names := f.Evasion.Names(); len(names) > 0 && f.Canonical != "" {
-		f.Chinese += fmt.Sprintf("; 即“%s”的变形", f.Canonical)
-		f.English += fmt.Sprintf("; stands for %q (%s)", f.Canonical, strings.Join(names, ", "))
-	}
 	return f
+}
+
+// Explain says why, in Chinese for the host and in English.
+func (f Finding) Explain() (chinese, english string) {
+	m := meanings[f.Finding]
+	chinese = fmt.Sprintf("“%s”涉嫌%s, 见%s", f.Text, m[0], f.Article)
+	english = fmt.Sprintf("%q may be %s, see %s", f.Text, m[1], f.Article)
+	if names := f.Evasion.Names(); len(names) > 0 && f.Canonical != "" {
+		chinese += fmt.Sprintf("; 即“%s”的变形", f.Canonical)
+		english += fmt.Sprintf("; stands for %q (%s)", f.Canonical, strings.Join(names, ", "))
+	}
+	return chinese, english
 }
