@@ -68,7 +68,7 @@ FUZZ := chaincode/trace:FuzzReadings chaincode/rules:FuzzSegment chaincode/rules
         chaincode/contract:FuzzArguments chaincode/evidence:FuzzRead chaincode/state:FuzzKey network/block:FuzzParseEnvelope \
         gateway/index:FuzzEnvelope gateway/ingest/sheet:FuzzCSV gateway/ingest/sheet:FuzzXLSX \
         gateway/ingest/jt808:FuzzFrame gateway/ingest/jt808:FuzzMessage gateway/ingest/jt808:FuzzStream \
-        scanner-api:FuzzAddresses
+        gateway/monitor/speech:FuzzCheck gateway/monitor/speech:FuzzLexicon scanner-api:FuzzAddresses
 soak: packages fabric
 	$(GO) test -tags soak -timeout 180m -count 1 -run 'Soak|Mutation' -v ./cmd/traceledger ./network/fabric
 	@for target in $(FUZZ); do echo "fuzz $$target"; \

@@ -28,6 +28,7 @@ func TestImportsPointOneWay(t *testing.T) {
 		{from: "traceledger/gateway/ingest/mqtt", never: []string{"traceledger/gateway/store", "traceledger/gateway/index", "traceledger/gateway/ledger", "traceledger/gateway/ingest/segment"}},
 		{from: "traceledger/gateway/ingest/segment", never: []string{"traceledger/gateway/api", "traceledger/gateway/ingest/mqtt"}},
 		{from: "traceledger/gateway/monitor", except: []string{"traceledger/gateway/monitor/monitortest"}, never: []string{"traceledger/gateway/api", "traceledger/gateway/desk", "traceledger/gateway/store", "traceledger/gateway/wallet", "traceledger/gateway/ingest", "traceledger/fixtures"}},
+		{from: "traceledger/gateway/monitor/speech", never: []string{"traceledger/gateway/index", "traceledger/gateway/ledger", "traceledger/gateway/store", "traceledger/chaincode/state", "traceledger/chaincode/rules"}},
 		{from: "traceledger/scanner-api", never: []string{"traceledger/gateway/ledger", "traceledger/gateway/api", "traceledger/gateway/desk", "traceledger/network/embedded", "traceledger/network/fabric", "traceledger/chaincode/contract", "github.com/hyperledger/fabric-gateway"}},
 		{from: "traceledger/gateway/floor", never: []string{"traceledger/gateway/api", "traceledger/gateway/desk"}},
 		{from: "traceledger/gateway/webhook", never: []string{"traceledger", "github.com/"}},

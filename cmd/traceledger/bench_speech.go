@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"traceledger/gateway/monitor/speech"
+)
+
+// benchUtterances is what the speech check reads: the labelled utterances, or, away
+// from the source, the examples of the lexicon.
+const benchUtterances = "fixtures/speech/utterances.csv"
+
+// benchSpeech measures the whole check on one core, in MB of UTF-8 a second, against
+// the bare matcher that finds the lexicon's words in the same text already folded.
+func benchSpeech(context.Context, string) ([]figure, error) {
+	lexicon, err := speech.Embedded()
+	if err != nil {
+		return nil, err
+	}
+	texts, err := spoken(lexicon)
+	if err != nil {
+		return nil, err
+	}
+	checker, bare := speech.NewChecker(lexicon), speech.NewBareMatcher(lexicon, texts)
+	size := 0
+	for _, t := range texts {
+		size += len(t)
+	}
+	// Both run in turns, so that a busy machine slows both.
+	var checked, matched time.Duration
+	rounds, found := 0, 0
+	for start := time.Now(); time.Since(start) < 3*time.Second; rounds++ {
+		began := time.Now()
+		for _, t := range texts {
+			findings, err := checker.Check(speech.Utterance{Text: t})
+			if err != nil {
+				return nil, err
+			}
+			found += len(findings)
+		}
+		checked += time.Since(began)
+		began = time.Now()
+		found += bare.Match()
+		matched += time.Since(began)
+	}
+	if found == 0 {
+		return nil, fmt.Errorf("nothing was found in %d utterances", len(texts))
+	}
+	rate := func(d time.Duration) float64 { return float64(size) * float64(rounds) / d.Seconds() / 1e6 }
+	return []figure{{
+		name: "speech", value: rate(checked), unit: "MB/s",
+		against: fmt.Sprintf("bare matcher, %d terms", len(lexicon.Terms)), bar: rate(matched),
+	}}, nil
+}
+
+func spoken(lexicon *speech.Lexicon) ([]string, error) {
+	content, err := os.ReadFile(benchUtterances)
+	if os.IsNotExist(err) {
+		var texts []string
+		for _, t := range lexicon.Terms {
+			texts = append(texts, t.Example)
+		}
+		return texts, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	rows, err := csv.NewReader(strings.NewReader(string(content))).ReadAll()
+	if err != nil {
+		return nil, err
+	}
+	var texts []string
+	for _, r := range rows[1:] {
+		texts = append(texts, r[3])
+	}
+	return texts, nil
+}

@@ -1,0 +1,193 @@
+package speech
+
+// contextClasses are the word classes that weigh for or against a claim; no rule uses
+// them and nobody disguises them.
+var contextClasses = []string{
+	"plain",    // an ordinary word that contains or sounds like one that matters
+	"neg",      // denies what follows
+	"rebut",    // denies or warns of what stands near it
+	"doctor",   // sends to a doctor
+	"question", // asks
+	"contrast", // ends what a denial covers
+	"endorse",  // makes another's words one's own
+	"self",     // one's own range
+	"pick",     // one of a range
+	"usage",    // best time or way of use
+	"name",     // a name or trademark
+	"award",    // an award
+	"source",   // time, method, source of a figure
+	"grade",    // a standard's grade
+	"lot",      // one of many, if it is one's own range
+	"caution",  // warns; exempts a disease that is only named
+	"shield",   // hides a shorter word of the context inside it, and nothing else
+}
+
+// class numbers follow from the order above.
+const (
+	classPlain int32 = iota
+	classNeg
+	classRebut
+	classDoctor
+	classQuestion
+	classContrast
+	classEndorse
+	classSelf
+	classPick
+	classUsage
+	className
+	classAward
+	classSource
+	classGrade
+	classLot
+	classCaution
+	classShield
+)
+
+// How far, in characters, a word of the context reaches.
+const (
+	reachNeg      = 12
+	reachRebut    = 26
+	reachDoctor   = 40
+	reachQuestion = 9
+	reachSelf     = 14
+	reachPick     = 5
+	reachUsage    = 6
+	reachName     = 14
+	reachAward    = 24
+	reachSource   = 40
+	reachGrade    = 14
+)
+
+// shadow removes hits of context words that lie inside a longer plain word or context
+// word ("不是" in "不是吹"), and hits of every kind inside a plain word that is not
+// shorter.
+func (s *scratch) shadow(l *Lexicon) {
+	longest := hit{end: -1}
+	kept := s.hits[:0]
+	for _, h := range s.hits {
+		if h.class <= classShield && h.end > longest.end {
+			longest = h
+		}
+		covered := longest.end >= h.end && longest.start <= h.start && (longest.start != h.start || longest.end != h.end || longest.class == classPlain)
+		if covered && (h.class <= classShield && h != longest || longest.class == classPlain && h.class > classShield) {
+			continue
+		}
+		kept = append(kept, h)
+	}
+	s.hits = kept
+}
+
+// context answers whether a claim is exempt.
+type context struct {
+	s       *scratch
+	rules   []Rule
+	by      [classShield + 1][]hit
+	markets []hit
+}
+
+// weigh gathers the words of the context.
+func (s *scratch) weigh(l *Lexicon) *context {
+	x := &s.about
+	x.s, x.rules, x.markets = s, l.Rules, x.markets[:0]
+	for i := range x.by {
+		x.by[i] = x.by[i][:0]
+	}
+	if len(s.all) == 0 {
+		return x
+	}
+	for _, h := range s.hits {
+		if h.class <= classShield {
+			x.by[h.class] = append(x.by[h.class], h)
+		} else if h.class == l.market {
+			x.markets = append(x.markets, h)
+		}
+	}
+	return x
+}
+
+// exempt is the exemption that covers a claim, empty if none does.
+func (x *context) exempt(k *candidate, finding string) string {
+	from, to := x.segment(k)
+	endorsed := len(x.by[classEndorse]) > 0
+	if x.near(classNeg, k, from, to, reachNeg, 0) {
+		return "negation"
+	}
+	rebuttable := finding != "harm-comparison" && finding != "price"
+	if !endorsed && rebuttable && x.near(classRebut, k, from, to, reachRebut, reachRebut) {
+		return "education"
+	}
+	if !endorsed && (finding == "medical" || finding == "false-effect" || finding == "safety-endorsement") && x.near(classDoctor, k, from, to, reachDoctor, reachDoctor) {
+		return "education"
+	}
+	if !endorsed && x.near(classQuestion, k, from, to, reachQuestion, reachQuestion) {
+		return "question"
+	}
+	if k.rule >= 0 && x.rules[k.rule].named && len(x.by[classCaution])+len(x.by[classDoctor])+len(x.by[classRebut])+len(x.by[classNeg])+len(x.by[classQuestion]) > 0 {
+		return "education"
+	}
+	switch finding {
+	case "absolute":
+		market := false
+		for _, m := range x.markets {
+			market = market || m.start < k.end && m.end > k.start-8
+		}
+		switch {
+		case x.near(classUsage, k, from, to, 2, reachUsage):
+			return "usage"
+		case x.near(className, k, from, to, reachName, reachName):
+			return "name"
+		case len(x.by[classAward])+len(x.by[classSource]) >= 2 && x.near(classAward, k, from, to, reachAward, reachAward):
+			return "award"
+		case x.near(classGrade, k, from, to, reachGrade, reachGrade):
+			return "grade"
+		case len(x.by[classSource]) >= 2:
+			return "factual"
+		case !market && (x.near(classPick, k, from, to, 1, reachPick) || x.near(classSelf, k, from, to, reachSelf, 4) && x.near(classLot, k, from, to, 2, reachSelf)):
+			return "self-comparison"
+		}
+	case "false-effect", "false-fact", "price", "additive-free", "origin-authority":
+		if len(x.by[classSource]) >= 2 {
+			return "factual"
+		}
+	}
+	return ""
+}
+
+// segment is what a denial at its place can cover: between words of contrast.
+func (x *context) segment(k *candidate) (from, to int32) {
+	to = int32(len(x.s.stream.text))
+	for _, h := range x.by[classContrast] {
+		if h.end <= k.start && h.end > from {
+			from = h.end
+		}
+		if h.start >= k.end && h.start < to {
+			to = h.start
+		}
+	}
+	return from, to
+}
+
+// near says that a word of the class lies in the segment, at most before symbols ahead
+// of the claim or after symbols behind it, or touches it.
+func (x *context) near(class int32, k *candidate, from, to, before, after int32) bool {
+	for _, h := range x.by[class] {
+		if h.start < from || h.end > to {
+			continue
+		}
+		switch {
+		case h.end <= k.start:
+			if k.start-h.end <= before {
+				return true
+			}
+		case h.start >= k.end:
+			if h.start-k.end <= after && after > 0 {
+				return true
+			}
+		case class > classQuestion || h.start < k.start || h.end > k.end:
+			return true
+		case k.rule >= 0 && !x.rules[k.rule].denies:
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,319 @@
+package speech
+
+import (
+	"io/fs"
+	"slices"
+	"strings"
+
+	"traceledger/chaincode/trace"
+)
+
+// Level is how grave a finding is.
+type Level string
+
+// The levels, as a verdict carries them.
+const (
+	LevelHint    Level = "hint"    // words to avoid
+	LevelMinor   Level = "minor"   // an infringement
+	LevelSerious Level = "serious" // touches health, safety or the state's name
+)
+
+// Condition says when a term is a finding.
+type Condition string
+
+// The conditions.
+const (
+	Always Condition = ""
+	Cure   Condition = "cure"  // with a word of healing or of an effect near it
+	Scope  Condition = "scope" // with a market, a rank's realm, near it
+	Label  Condition = "label" // against the label, or with a promise of safety
+)
+
+// Term is an entry of the lexicon.
+type Term struct {
+	ID        string    // finding and number of the term's digest, stable under reordering
+	Text      string    // as the law's readers write it
+	Article   string    // law and article
+	Finding   string    // legal category, see Findings
+	Products  []string  // food, beauty, home, electronics; nil: any
+	Level     Level     //
+	Condition Condition //
+	Example   string    // an utterance in which the term is found
+}
+
+// Rule is a sequence of words and word classes with gaps that together make a claim.
+type Rule struct {
+	ID       string
+	Article  string
+	Finding  string
+	Products []string
+	Level    Level
+	Example  string
+	parts    []part
+	note     string
+	denies   bool // a denial is part of the claim
+	named    bool // a disease and a use, no cure said: any word of caution exempts
+}
+
+// part is one place of a rule: a hit of the class, at most gap symbols after the
+// part before it.
+type part struct {
+	class int32
+	gap   int32
+}
+
+// Findings are the legal categories.
+var Findings = []string{
+	"absolute", "medical", "false-effect", "false-fact", "freshness", "additive-free",
+	"safety-endorsement", "price", "origin-authority", "harm-comparison", "guarantee-return",
+	"education-guarantee", "superstition", "breast-milk", "well-known-mark",
+}
+
+// Lexicon is the versioned data, ready to match. It does not change once loaded.
+type Lexicon struct {
+	Version string
+	Digest  trace.Digest // SHA-256 of the canonical form: the content of the monitor's rule
+	Terms   []Term
+	Rules   []Rule
+
+	folder  *folder
+	words   *automaton // on symbols
+	voices  *automaton // on syllables
+	spoken  [][]int32  // by word of voices: words of the symbol automaton
+	written [][]uint16 // by word: its symbols
+	members [][]member // by word: what it is
+	sounded []bool     // by word: may be found by sound with one of two characters changed
+	rules   [][]int32  // by class: rules that begin with it
+	class   map[string]int32
+
+	termClass, market int32
+}
+
+// member is one role of a word.
+type member struct {
+	class int32
+	term  int32 // -1: a word of a class
+}
+
+// Load reads and checks a lexicon. One bad row refuses the whole; the error names
+// file, row and column.
+func Load(files fs.FS) (*Lexicon, error) {
+	source, err := read(files)
+	if err != nil {
+		return nil, err
+	}
+	return build(source)
+}
+
+// builtInClasses exist in every lexicon: words of terms, and what numbers make.
+var builtInClasses = []string{"term", "ill", "peak", "scope", "unit", "measure", "time", "amount", "core", "disease"}
+
+type builder struct {
+	*Lexicon
+	index map[string]int32
+}
+
+// add gives a word a role.
+func (b *builder) add(word []uint16, m member) {
+	key := string(utf(word))
+	at, ok := b.index[key]
+	if !ok {
+		at = int32(len(b.written))
+		b.index[key] = at
+		b.written = append(b.written, word)
+		b.members = append(b.members, nil)
+		b.sounded = append(b.sounded, false)
+	}
+	if !slices.Contains(b.members[at], m) {
+		b.members[at] = append(b.members[at], m)
+	}
+}
+
+func (b *builder) classOf(name string) int32 {
+	id, ok := b.class[name]
+	if !ok {
+		id = int32(len(b.class))
+		b.class[name] = id
+	}
+	return id
+}
+
+func utf(word []uint16) []rune {
+	runes := make([]rune, len(word))
+	for i, c := range word {
+		runes[i] = rune(c)
+	}
+	return runes
+}
+
+func build(src *source) (*Lexicon, error) {
+	l := &Lexicon{Version: src.version, Digest: src.digest, class: map[string]int32{}}
+	b := &builder{l, map[string]int32{}}
+	for _, name := range contextClasses {
+		b.classOf(name)
+	}
+	for _, name := range builtInClasses {
+		b.classOf(name)
+	}
+	// Folds are written with characters that need no fold themselves.
+	plain := newFolder(src.simple, src.alike, nil, nil, src.sounds)
+	var folds []fold
+	for _, x := range src.folds {
+		from, to := plain.symbols(x.from), plain.symbols(x.to)
+		if len(from) == 0 || len(to) > len(from) {
+			return nil, x.row.refuse(trace.CodeInvalid, 1, "%q 折叠后不能变长", "%q may not grow when folded", x.from)
+		}
+		folds = append(folds, fold{from, to, x.how})
+	}
+	emoji := map[rune]fold{}
+	for r, word := range src.emoji {
+		emoji[r] = fold{to: plain.symbols(word), how: Emoji}
+	}
+	l.folder = newFolder(src.simple, src.alike, folds, emoji, src.sounds)
+	l.termClass, l.market = l.class["term"], l.class["scope"]
+	seen := map[string]string{}
+	for _, t := range src.terms {
+		word := l.folder.symbols(t.term.Text)
+		if len(word) < 2 {
+			return nil, t.row.refuse(trace.CodeInvalid, 0, "词 %q 太短", "term %q is too short", t.term.Text)
+		}
+		if other := seen[string(utf(word))]; other != "" {
+			return nil, t.row.refuse(trace.CodeAlreadyExists, 0, "词 %q 与 %s 重复", "term %q repeats %s", t.term.Text, other)
+		}
+		seen[string(utf(word))] = t.row.where()
+		id := int32(len(l.Terms))
+		l.Terms = append(l.Terms, t.term)
+		b.add(word, member{b.classOf("term"), id})
+		if t.term.Condition == Cure {
+			b.add(word, member{b.classOf("ill"), id})
+		}
+		if t.term.Condition == Cure && t.term.Level == LevelSerious {
+			b.add(word, member{b.classOf("disease"), id})
+		}
+		if t.term.Condition == Scope {
+			b.add(word, member{b.classOf("peak"), id})
+		}
+	}
+	for _, w := range src.words {
+		class := b.classOf(w.class)
+		word := l.folder.symbols(w.text)
+		if len(word) == 0 {
+			return nil, w.row.refuse(trace.CodeInvalid, 1, "词 %q 折叠后为空", "word %q folds to nothing", w.text)
+		}
+		b.add(word, member{class, -1})
+	}
+	known := len(l.class)
+	l.Rules = src.rules
+	for i := range l.Rules {
+		if err := b.compile(&l.Rules[i], src.patterns[i], known); err != nil {
+			return nil, err
+		}
+	}
+	l.rules = make([][]int32, len(l.class))
+	for i := range l.Rules {
+		c := l.Rules[i].parts[0].class
+		l.rules[c] = append(l.rules[c], int32(i))
+	}
+	l.words = newAutomaton(l.written)
+	b.voice(src)
+	return l, nil
+}
+
+// compile reads a pattern: parts apart by spaces, a part {class} or words apart by |,
+// before it ~N if N symbols may lie between.
+func (b *builder) compile(r *Rule, p pattern, known int) error {
+	gap := int32(0)
+	for _, field := range strings.Fields(p.text) {
+		if n, ok := strings.CutPrefix(field, "~"); ok {
+			g := 0
+			for _, d := range n {
+				if d < '0' || d > '9' {
+					return p.row.refuse(trace.CodeInvalid, 0, "间隔 %q 不是数字", "gap %q is no number", field)
+				}
+				g = g*10 + int(d-'0')
+			}
+			if n == "" || g > 40 {
+				return p.row.refuse(trace.CodeInvalid, 0, "间隔 %q 应为 1 至 40", "gap %q must be 1 to 40", field)
+			}
+			gap = int32(g)
+			continue
+		}
+		var class int32
+		if name, ok := strings.CutPrefix(field, "{"); ok {
+			id, ok := b.class[strings.TrimSuffix(name, "}")]
+			if !ok || int(id) >= known || !strings.HasSuffix(name, "}") {
+				return p.row.refuse(trace.CodeInvalid, 0, "没有词类 %q", "no word class %q", field)
+			}
+			class = id
+		} else {
+			class = b.classOf("=" + field)
+			for _, word := range strings.Split(field, "|") {
+				w := b.folder.symbols(word)
+				if len(w) == 0 {
+					return p.row.refuse(trace.CodeInvalid, 0, "空词 %q", "empty word in %q", field)
+				}
+				b.add(w, member{class, -1})
+			}
+		}
+		r.parts = append(r.parts, part{class, gap})
+		gap = 0
+	}
+	for _, name := range []string{"{nobody}", "{hint}", "{knows}", "{without}", "{swap}", "没有比", "不", "再也不用", "没有", "就我们", "绝不"} {
+		r.denies = r.denies || strings.HasPrefix(p.text, name) || strings.Contains(p.text, name) && name[0] == '{'
+	}
+	r.note = "rule " + r.ID
+	r.named = (strings.Contains(p.text, "{disease}") || strings.HasPrefix(p.text, "{ill}")) && strings.Contains(p.text, "{usev}")
+	if len(r.parts) == 0 {
+		return p.row.refuse(trace.CodeMissing, 0, "规则为空", "the rule is empty")
+	}
+	return nil
+}
+
+// voice builds the automaton of sounds from all words of two characters and more.
+func (b *builder) voice(src *source) {
+	core := map[string]bool{}
+	for _, w := range src.words {
+		if w.class == "core" {
+			core[w.text] = true
+		}
+	}
+	index := map[string]int32{}
+	var voices [][]uint16
+	for i, word := range b.written {
+		if len(word) < 2 && !core[string(utf(word))] || b.contextOnly(int32(i)) {
+			continue
+		}
+		sounds := make([]uint16, 0, len(word))
+		for _, c := range word {
+			if b.folder.sound[c] == 0 {
+				sounds = nil
+				break
+			}
+			sounds = append(sounds, b.folder.sound[c])
+		}
+		if sounds == nil {
+			continue
+		}
+		b.sounded[i] = core[string(utf(word))]
+		key := string(utf(sounds))
+		at, ok := index[key]
+		if !ok {
+			at = int32(len(voices))
+			index[key] = at
+			voices = append(voices, sounds)
+			b.spoken = append(b.spoken, nil)
+		}
+		b.spoken[at] = append(b.spoken[at], int32(i))
+	}
+	b.voices = newAutomaton(voices)
+}
+
+// contextOnly says that a word only exempts: nobody disguises those.
+func (b *builder) contextOnly(word int32) bool {
+	for _, m := range b.members[word] {
+		if int(m.class) >= len(contextClasses) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,120 @@
+package speech
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// meanings says what a finding is, Chinese and English.
+var meanings = map[string][2]string{
+	"absolute":            {"绝对化用语", "an absolute claim"},
+	"medical":             {"宣称治疗、预防疾病或使用医疗用语", "a claim of healing or preventing a disease, or a medical term"},
+	"false-effect":        {"保证或夸大功效", "an effect guaranteed or impossible"},
+	"false-fact":          {"无法证实的事实", "an unprovable statement"},
+	"freshness":           {"虚假的采摘或生产时间", "an untrue time of picking or making"},
+	"additive-free":       {"与标签、检验不符或连同安全承诺的无添加", "free of additives, against the label or with a promise of safety"},
+	"safety-endorsement":  {"安全性的绝对保证", "a guarantee of safety"},
+	"price":               {"虚假的价格比较或诱导", "an untrue comparison of prices or a bait"},
+	"origin-authority":    {"借国家机关、军队、领导人或特供之名", "use of the state's, the army's or leaders' name"},
+	"harm-comparison":     {"贬低他人商品", "others' goods denigrated"},
+	"guarantee-return":    {"保证收益或升值", "profit or rise in value promised"},
+	"education-guarantee": {"保证升学或成绩", "marks or admission promised"},
+	"superstition":        {"迷信内容", "superstition"},
+	"breast-milk":         {"替代母乳", "a substitute for breast milk"},
+	"well-known-mark":     {"以驰名商标宣传", "advertising with a well-known mark"},
+}
+
+// report turns the candidates that no context exempts into findings.
+func (c *Checker) report(s *scratch, u Utterance) []Finding {
+	l := c.lexicon
+	kept := s.all[:0]
+	for _, k := range s.all {
+		if k.exempt == "" {
+			kept = append(kept, k)
+		}
+	}
+	if len(kept) == 0 {
+		return nil
+	}
+	slices.SortFunc(kept, func(a, b candidate) int {
+		switch {
+		case a.end-a.start != b.end-b.start:
+			return int((b.end - b.start) - (a.end - a.start))
+		case a.start != b.start:
+			return int(a.start - b.start)
+		case a.rule != b.rule:
+			return int(a.rule - b.rule)
+		case a.term != b.term:
+			return int(a.term - b.term)
+		}
+		return int(a.how) - int(b.how)
+	})
+	var longest []candidate
+	for _, k := range kept {
+		if !slices.ContainsFunc(longest, func(o candidate) bool {
+			return l.finding(&o) == l.finding(&k) && o.start < k.end && k.start < o.end
+		}) {
+			longest = append(longest, k)
+		}
+	}
+	slices.SortFunc(longest, func(a, b candidate) int {
+		if a.start != b.start {
+			return int(a.start - b.start)
+		}
+		return strings.Compare(l.finding(&a), l.finding(&b))
+	})
+	var findings []Finding
+	for i := range longest {
+		findings = append(findings, c.finding(s, u, &longest[i]))
+	}
+	return findings
+}
+
+func (c *Checker) finding(s *scratch, u Utterance, k *candidate) Finding {
+	l := c.lexicon
+	f := Finding{Start: int(s.stream.start[k.start]), End: int(s.stream.end[k.end-1]), Evasion: k.how}
+	f.Text = u.Text[f.Start:f.End]
+	f.StartRune = utf8.RuneCountInString(u.Text[:f.Start])
+	f.EndRune = f.StartRune + utf8.RuneCountInString(f.Text)
+	for i := k.start; i < k.end; i++ {
+		f.Evasion |= s.stream.how[i]
+		if i > k.start {
+			switch s.stream.gap[i] {
+			case gapSymbol, gapComma:
+				f.Evasion |= Symbols
+			case gapSpace:
+				f.Evasion |= Spaced
+			}
+		}
+	}
+	if k.term >= 0 {
+		t := &l.Terms[k.term]
+		f.Term, f.Canonical, f.Article, f.Finding, f.Level = t.ID, t.Text, t.Article, t.Finding, t.Level
+	}
+	if k.rule >= 0 {
+		r := &l.Rules[k.rule]
+		f.Article, f.Finding, f.Level = r.Article, r.Finding, r.Level
+		f.Notes = append(f.Notes, r.note)
+		if k.term < 0 {
+			f.Term = r.ID
+		}
+	}
+	if k.term >= 0 && l.Terms[k.term].Condition == Label && len(u.Facts.Additives) > 0 {
+		f.Notes = append(f.Notes, "found: "+strings.Join(u.Facts.Additives, ", "))
+	}
+	return f
+}
+
+// Explain says why, in Chinese for the host and in English.
+func (f Finding) Explain() (chinese, english string) {
+	m := meanings[f.Finding]
+	chinese = fmt.Sprintf("“%s”涉嫌%s, 见%s", f.Text, m[0], f.Article)
+	english = fmt.Sprintf("%q may be %s, see %s", f.Text, m[1], f.Article)
+	if names := f.Evasion.Names(); len(names) > 0 && f.Canonical != "" {
+		chinese += fmt.Sprintf("; 即“%s”的变形", f.Canonical)
+		english += fmt.Sprintf("; stands for %q (%s)", f.Canonical, strings.Join(names, ", "))
+	}
+	return chinese, english
+}
