@@ -419,7 +419,8 @@ func transient(err error) bool {
 	}
 	switch status.Code(err) {
 	case codes.Unavailable, codes.FailedPrecondition,
-		codes.Aborted: // of endorsers at different heights
+		codes.DeadlineExceeded, // of the peer's own patience with endorsers; the caller's ends poll
+		codes.Aborted:          // of endorsers at different heights
 		return true
 	}
 	return false
