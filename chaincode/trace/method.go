@@ -24,10 +24,12 @@ type Method struct {
 func (m Method) Transaction() string { return m.Contract + ":" + m.Name }
 
 // Founders tells whether only the founding organisation of the caller's kind may call the
-// method: what decides who else is a member is not for those who joined.
+// method: what decides who else is a member, or what the channel begins with, is not for
+// those who joined.
 func (m Method) Founders() bool {
 	switch m.Transaction() {
-	case "registry:InstallGuard", "registry:AdmitOrganisation", "registry:EndOrganisation":
+	case "registry:InstallGuard", "registry:AdmitOrganisation", "registry:EndOrganisation",
+		"registry:OpenImport", "registry:CloseImport":
 		return true
 	}
 	return false
