@@ -284,7 +284,9 @@ func (i *importer) records(ctx context.Context) (imported int64, err error) {
 			stuckAt, tries = next, 0
 		}
 		var last error
+		at := next
 		err = i.archive.Transactions(ctx, next, func(t archive.Transaction) error {
+			at = t.Evidence.Index
 			if last = i.record(ctx, t); last != nil {
 				return errElsewhere
 			}
@@ -311,7 +313,7 @@ func (i *importer) records(ctx context.Context) (imported int64, err error) {
 				return imported, err
 			}
 		default:
-			return imported, fmt.Errorf("transaction %d of the archive: %w", next+imported, last)
+			return imported, fmt.Errorf("transaction %d of the archive: %w", at, last)
 		}
 	}
 }

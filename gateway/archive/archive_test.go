@@ -305,6 +305,15 @@ func TestDamagedArchives(t *testing.T) {
 	})
 }
 
+// A ledger that an organisation joined cannot be moved: on a channel that knows nothing of
+// it the admission of one of its parties is refused, and the import never ends.
+func TestExportWithAnOrganisationThatJoined(t *testing.T) {
+	l, files, _ := farm(t)
+	l.Regulator().Must("registry:AdmitOrganisation", &trace.AdmitOrganisationRequest{Write: l.Write(), MSP: "Producer2MSP", Kind: trace.ProducerMSP})
+	_, err := archive.Export(t.Context(), filepath.Join(t.TempDir(), "archive"), source(l, files))
+	require.Equal(t, archive.CodeUnmovable, trace.CodeOf(err), "%v", err)
+}
+
 // A ledger whose segments have lost their readings cannot be moved, and nothing that is
 // not whole can be opened.
 func TestExportWithoutReadings(t *testing.T) {
