@@ -142,6 +142,13 @@ func TestExportAndOpen(t *testing.T) {
 	for _, name := range []string{"manifest.json", "blocks", filepath.Join("files", payload.String())} {
 		require.Equal(t, first.read(name), second.read(name), name)
 	}
+	require.NoError(t, filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
+		require.NoError(t, err)
+		about, err := entry.Info()
+		require.NoError(t, err)
+		require.Zero(t, about.Mode().Perm()&0o077, "%s: positions and uploads are for who gets the archive", path)
+		return nil
+	}))
 	a, err := archive.Open(t.Context(), dir)
 	require.NoError(t, err)
 	require.Equal(t, trace.Digest(block.HeaderHash(l.Blocks()[0].GetHeader())), a.Manifest.Genesis)
