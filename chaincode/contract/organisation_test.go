@@ -132,4 +132,13 @@ func TestAJoinedRegulator(t *testing.T) {
 	joined.Refused(trace.CodeForbidden, "registry:AdmitOrganisation", &trace.AdmitOrganisationRequest{Write: l.Write(), MSP: "Lab2MSP", Kind: trace.LabMSP})
 	joined.Refused(trace.CodeForbidden, "registry:InstallGuard", &trace.InstallGuardRequest{MSP: trace.LabMSP, Version: 2})
 	joined.Refused(trace.CodeForbidden, "registry:EndOrganisation", &trace.EndOrganisationRequest{Write: l.Write(), MSP: province, From: contracttest.Day(1), Reason: "x"})
+	own := admissionOf(l, "regulator-03", province)
+	own.Roles = []trace.Role{trace.RoleRegulator}
+	l.EnrolWith(province, attributesOf(trace.RoleRegulator, "regulator-03")).Refused(trace.CodeUnknownParty, "registry:AdmitParty", own)
+	joined.Must("registry:AdmitParty", own)
+	// Every touch makes void what is under way, whoever wrote it.
+	joined.Refused(trace.CodeForbidden, "registry:TouchEpoch", &trace.TouchEpochRequest{Number: 2})
+	// A channel has one import: who opens it decides what the channel begins with.
+	joined.Refused(trace.CodeForbidden, "registry:OpenImport", &trace.OpenImportRequest{Write: l.Write()})
+	joined.Refused(trace.CodeForbidden, "registry:CloseImport", &trace.CloseImportRequest{Write: l.Write()})
 }

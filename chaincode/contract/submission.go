@@ -180,14 +180,15 @@ func isChannelMethod(request any) bool {
 	return false
 }
 
-// admitted checks the caller against the registry. One exception opens it: a regulator
-// who is not in the registry yet may admit its own party, and nothing else.
+// admitted checks the caller against the registry. One exception opens it: a founding
+// regulator who is not in the registry yet may admit its own party, and nothing else. One
+// that joined is admitted by another, or suspending its parties would come to nothing.
 func (s *submission) admitted(request any) error {
 	party, err := state.GetParty(s.Ledger, s.Caller.Party)
 	if err != nil {
 		return err
 	}
-	if admit, ok := request.(*trace.AdmitPartyRequest); ok && party == nil && admit.Party == s.Caller.Party {
+	if admit, ok := request.(*trace.AdmitPartyRequest); ok && party == nil && admit.Party == s.Caller.Party && trace.Founding(s.Caller.MSP) {
 		return nil
 	}
 	standing, err := state.GetStanding(s.Ledger, s.Caller.Party)

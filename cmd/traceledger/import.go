@@ -272,6 +272,7 @@ var errElsewhere = errors.New("the import is at another transaction")
 // records imports what is not imported yet, in order, and counts it.
 func (i *importer) records(ctx context.Context) (imported int64, err error) {
 	told, tries, stuckAt := time.Now(), 0, int64(-1)
+	beyond := int64(0) // all that this run has recorded: a peer that is behind has it done again
 	for {
 		next, err := i.progress(ctx)
 		if err != nil {
@@ -284,11 +285,16 @@ func (i *importer) records(ctx context.Context) (imported int64, err error) {
 			stuckAt, tries = next, 0
 		}
 		var last error
+		at, before := next, beyond
 		err = i.archive.Transactions(ctx, next, func(t archive.Transaction) error {
+			at = t.Evidence.Index
 			if last = i.record(ctx, t); last != nil {
 				return errElsewhere
 			}
-			imported++
+			if at < beyond {
+				return nil
+			}
+			imported, beyond = imported+1, at+1
 			if now := time.Now(); imported%50 == 0 || now.Sub(told) > 5*time.Second {
 				told = now
 				fmt.Fprintf(i.out, "imported %d of %d\n", t.Evidence.Index+1, i.archive.Manifest.Count)
@@ -299,7 +305,14 @@ func (i *importer) records(ctx context.Context) (imported int64, err error) {
 			return imported, err
 		}
 		switch code := trace.CodeOf(last); {
+		case last == nil && beyond > before:
+		case last == nil && tries < 20: // the peer that told the progress is behind
+			tries++
+			if err := pause(ctx, 200*time.Millisecond); err != nil {
+				return imported, err
+			}
 		case last == nil:
+			return imported, fmt.Errorf("this gateway was answered for all of the archive, the channel has %d transactions of it: the gateway's data are of another channel", next)
 		case code == wallet.CodeUnknownIdentity:
 			if err := i.others(ctx, tries == 0, "who holds the identity: "+last.Error(), last); err != nil {
 				return imported, err
@@ -311,7 +324,7 @@ func (i *importer) records(ctx context.Context) (imported int64, err error) {
 				return imported, err
 			}
 		default:
-			return imported, fmt.Errorf("transaction %d of the archive: %w", next+imported, last)
+			return imported, fmt.Errorf("transaction %d of the archive: %w", at, last)
 		}
 	}
 }

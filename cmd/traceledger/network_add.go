@@ -39,6 +39,9 @@ func networkAdd(ctx context.Context, c networkCall) error {
 	}
 	defer network.Detach()
 	began := time.Now()
+	if err := network.MayAdd(msp); err != nil {
+		return err
+	}
 	if err := admitOrganisation(ctx, network, msp, kind); err != nil {
 		return fmt.Errorf("admit %s: %w", msp, err)
 	}
@@ -95,6 +98,12 @@ func admitOrganisation(ctx context.Context, network *fabric.Network, msp, kind s
 		return err
 	} else if !ready {
 		return errors.New("the contracts' guards are not installed: start a gateway with the regulator's operator first, which does it")
+	}
+	var end trace.OrganisationEnd
+	if ended, err := read(chain.OrganisationEndKey(msp), &end); err != nil {
+		return err
+	} else if ended {
+		return fmt.Errorf("its membership ends on %s: the name does not come back", end.From)
 	}
 	var known trace.Organisation
 	admitted, err := read(chain.OrganisationKey(msp), &known)

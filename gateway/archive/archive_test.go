@@ -142,6 +142,13 @@ func TestExportAndOpen(t *testing.T) {
 	for _, name := range []string{"manifest.json", "blocks", filepath.Join("files", payload.String())} {
 		require.Equal(t, first.read(name), second.read(name), name)
 	}
+	require.NoError(t, filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
+		require.NoError(t, err)
+		about, err := entry.Info()
+		require.NoError(t, err)
+		require.Zero(t, about.Mode().Perm()&0o077, "%s: positions and uploads are for who gets the archive", path)
+		return nil
+	}))
 	a, err := archive.Open(t.Context(), dir)
 	require.NoError(t, err)
 	require.Equal(t, trace.Digest(block.HeaderHash(l.Blocks()[0].GetHeader())), a.Manifest.Genesis)
@@ -303,6 +310,15 @@ func TestDamagedArchives(t *testing.T) {
 		_, err := archive.Open(t.Context(), f.dir)
 		require.NoError(t, err)
 	})
+}
+
+// A ledger that an organisation joined cannot be moved: on a channel that knows nothing of
+// it the admission of one of its parties is refused, and the import never ends.
+func TestExportWithAnOrganisationThatJoined(t *testing.T) {
+	l, files, _ := farm(t)
+	l.Regulator().Must("registry:AdmitOrganisation", &trace.AdmitOrganisationRequest{Write: l.Write(), MSP: "Producer2MSP", Kind: trace.ProducerMSP})
+	_, err := archive.Export(t.Context(), filepath.Join(t.TempDir(), "archive"), source(l, files))
+	require.Equal(t, archive.CodeUnmovable, trace.CodeOf(err), "%v", err)
 }
 
 // A ledger whose segments have lost their readings cannot be moved, and nothing that is

@@ -158,6 +158,8 @@ func (c *chain) movable(tx *block.Transaction) (*trace.Method, []byte, error) {
 		return nil, nil, trace.Errorf(CodeUnmovable, "transaction %s calls %q, which this version does not know", tx.ID(), arguments[0])
 	case m.Name == "OpenImport":
 		return nil, nil, trace.Errorf(CodeUnmovable, "the ledger was itself imported, by transaction %s: its records' original times would be lost", tx.ID())
+	case m.Name == "AdmitOrganisation": // an admission of one of its parties would hold up an import for good
+		return nil, nil, trace.Errorf(CodeUnmovable, "an organisation joined the ledger, by transaction %s: a channel begins with the records of the founding ones alone", tx.ID())
 	case !rules.Imported(m.Transaction()):
 		return nil, nil, nil
 	}

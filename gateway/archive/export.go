@@ -36,14 +36,16 @@ var errEnough = errors.New("all blocks are here")
 // gives the same bytes. The manifest is written last: what an interrupted export has left
 // is refused as ARCHIVE_INCOMPLETE.
 //
+// Only the own user may read it, as the store that its files come from.
+//
 // It fails with FILE_UNKNOWN where the payload of a segment is not kept here: without it
 // the segment cannot be recorded again. Other files that records name and that are not kept
 // here are left out.
 func Export(ctx context.Context, dir string, l Ledger) (*Manifest, error) {
-	if err := os.Mkdir(dir, 0o755); err != nil {
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
-	if err := os.Mkdir(filepath.Join(dir, filesName), 0o755); err != nil {
+	if err := os.Mkdir(filepath.Join(dir, filesName), 0o700); err != nil {
 		return nil, err
 	}
 	c := newChain(l.Chaincode)
@@ -145,7 +147,7 @@ func exportFiles(ctx context.Context, dir string, kept *store.Files, c *chain) (
 }
 
 func writeSynced(path string, write func(io.Writer) error) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}

@@ -86,6 +86,13 @@ func (f *fold) transaction(t *transaction) error {
 		}
 		t.refused = refused
 	}
+	if t.refused == nil && t.original != nil {
+		refused, err := f.whileOpen(t)
+		if err != nil {
+			return err
+		}
+		t.refused = refused
+	}
 	if t.refused == nil {
 		refused, err := f.rewritten(t)
 		if err != nil {
@@ -121,22 +128,30 @@ func (f *fold) rewritten(t *transaction) (*trace.Error, error) {
 		if w.refused != nil || w.kind.nature != natureRecord {
 			continue
 		}
-		_, known := f.records[w.key]
-		if !known {
-			_, closer, err := f.index.db.Get(recordRow(w.key))
-			if err == nil {
-				known = true
-				err = closer.Close()
-			}
-			if err != nil && !errors.Is(err, pebble.ErrNotFound) {
-				return nil, f.index.failure(err)
-			}
+		known, err := f.onFile(w.key)
+		if err != nil {
+			return nil, err
 		}
 		if known {
 			return trace.Errorf(ReasonRewritten, "%s is on file, records are written once", w.key), nil
 		}
 	}
 	return nil, nil
+}
+
+// onFile tells whether the batch or the database has a record.
+func (f *fold) onFile(key string) (bool, error) {
+	if _, known := f.records[key]; known {
+		return true, nil
+	}
+	_, closer, err := f.index.db.Get(recordRow(key))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return false, nil
+	}
+	if err == nil {
+		err = closer.Close()
+	}
+	return err == nil, f.index.failure(err)
 }
 
 func (f *fold) write(t *transaction, w *write, at place) error {

@@ -34,6 +34,30 @@ func (t *transaction) asOriginal() *trace.Error {
 	return nil
 }
 
+// whileOpen keeps out what claims an earlier time while no import is open: a majority that
+// runs altered contracts could move an import on that was closed, or never opened. Opening
+// and closing are endorsed by every founding organisation.
+func (f *fold) whileOpen(t *transaction) (*trace.Error, error) {
+	for i := range t.writes {
+		w := &t.writes[i]
+		if w.refused != nil || w.kind.id != state.KindImportProgress {
+			continue
+		}
+		opened, err := f.onFile(state.KindImport + "/" + w.parts[0])
+		if err != nil {
+			return nil, err
+		}
+		closed, err := f.onFile(state.KindImportClosed + "/" + w.parts[0])
+		if err != nil {
+			return nil, err
+		}
+		if !opened || closed {
+			return trace.Errorf(ReasonMalformed, "%s moves on in a transaction of %s, when no import of that ledger is open", w.key, t.original.Imported), nil
+		}
+	}
+	return nil, nil
+}
+
 // heads are what the value begins with: one of a record, one for each version of a standard.
 func (w *write) heads() []head {
 	if w.kind.nature == natureRecord {

@@ -232,3 +232,49 @@ func TestWaitingIsBounded(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, c.Close())
 }
+
+// A call that was sent before, by a process that ended, is not said to be unsent because
+// there is no turn for it now.
+func TestWaitingDoesNotDenyWhatWasSent(t *testing.T) {
+	n := newNetwork(t)
+	s := openStore(t, vfs.NewMem())
+	ctx, kill := context.WithCancel(background)
+	c := n.client(t, s, func(cfg *Config) {
+		cfg.Drain, cfg.Backoff = time.Nanosecond, Backoff{Base: time.Hour, Max: time.Hour}
+	})
+	n.faults.set(func(method string, nth int, proceed func() error) error {
+		if method != submitting {
+			return proceed()
+		}
+		_ = proceed()
+		kill()
+		return gone
+	})
+	_, err := c.Submit(ctx, n.farm, add("page", "key"))
+	require.Equal(t, CodeOutcomeUnknown, trace.CodeOf(err))
+	_ = c.Close()
+	n.faults.set(nil)
+
+	own := newFreezingConn(t, n.ledger.Conn())
+	c = n.client(t, s, func(cfg *Config) {
+		cfg.Conns, cfg.MaxInFlight, cfg.MaxWait = []grpc.ClientConnInterface{own}, 1, 50*time.Millisecond
+	})
+	own.freeze(false)
+	first := make(chan error, 1)
+	go func() {
+		_, err := c.Submit(background, n.farm, write("first", "first"))
+		first <- err
+	}()
+	require.Eventually(t, func() bool { return len(c.slots) == 1 }, 10*time.Second, time.Millisecond)
+	_, err = c.Submit(background, n.farm, add("page", "key"))
+	require.Equal(t, CodeOutcomeUnknown, trace.CodeOf(err), "%v", err)
+	var unknown *UnknownOutcome
+	require.ErrorAs(t, err, &unknown)
+	require.NotEmpty(t, unknown.TransactionID)
+	own.thaw()
+	require.NoError(t, <-first)
+	_, err = c.Submit(background, n.farm, add("page", "key"))
+	require.NoError(t, err)
+	require.Equal(t, 1, n.validWrites("page"))
+	require.NoError(t, c.Close())
+}

@@ -131,6 +131,10 @@ func (c *Client) answer(f *flight, id Identity, call Call) (Receipt, error) {
 		return value(receipt), err
 	}
 	if err := c.admit(); err != nil {
+		if earlier != nil { // "nothing was sent" would be said of what was
+			f.transactionID.Store(&earlier.transactionID)
+			return Receipt{}, f.unknown(err)
+		}
 		return Receipt{}, err
 	}
 	defer c.leave()

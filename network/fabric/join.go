@@ -102,14 +102,9 @@ func (n *Network) planJoining(organisation NewOrganisation) (joiningPlan, error)
 			return planned, nil
 		}
 	}
-	domain := strings.ToLower(strings.TrimSuffix(organisation.MSPID, "MSP")) + ".example"
-	if _, err := os.Stat(filepath.Join(n.cryptoFolder(), "peerOrganizations")); err != nil {
-		return joiningPlan{}, fmt.Errorf("the organisations' administrators are not here: %w", err)
-	}
-	for _, peer := range n.plan.Peers {
-		if peer.Domain == domain {
-			return joiningPlan{}, fmt.Errorf("%s and %s would both have the domain %s", peer.MSPID, organisation.MSPID, domain)
-		}
+	domain, err := n.newDomain(organisation.MSPID)
+	if err != nil {
+		return joiningPlan{}, err
 	}
 	ports, err := n.furtherPorts(5)
 	if err != nil {
@@ -128,6 +123,47 @@ func (n *Network) planJoining(organisation NewOrganisation) (joiningPlan, error)
 	}
 	n.plan.Joining = append(slices.Clone(n.plan.Joining), planned)
 	return planned, n.plan.save(n.dir)
+}
+
+// MayAdd tells whether AddOrganisation could give an organisation its place. It changes
+// nothing, and is asked before the organisation is admitted on the chain: what is admitted
+// there stays, with its name.
+func (n *Network) MayAdd(mspID string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if slices.Contains(n.plan.members(), mspID) {
+		return nil
+	}
+	_, err := n.newDomain(mspID)
+	return err
+}
+
+// newDomain is the domain of an organisation that is none yet. Its name must be new, and
+// that of a host and of a group in the channel's configuration.
+func (n *Network) newDomain(mspID string) (string, error) {
+	label := strings.ToLower(strings.TrimSuffix(mspID, "MSP"))
+	if label == "" || label[0] == '.' || label[0] == '-' {
+		return "", fmt.Errorf("%q names no host: it must begin with a letter or digit", mspID)
+	}
+	domain := label + ".example"
+	if _, err := os.Stat(filepath.Join(n.cryptoFolder(), "peerOrganizations")); err != nil {
+		return "", fmt.Errorf("the organisations' administrators are not here: %w", err)
+	}
+	for _, orderer := range n.plan.Orderers {
+		if orderer.MSPID == mspID {
+			return "", fmt.Errorf("%s is an ordering organisation", mspID)
+		}
+	}
+	taken := slices.Clone(n.plan.Peers)
+	for _, joining := range n.plan.Joining {
+		taken = append(taken, joining.Peer)
+	}
+	for _, peer := range taken {
+		if peer.MSPID != mspID && peer.Domain == domain {
+			return "", fmt.Errorf("%s and %s would both have the domain %s", peer.MSPID, mspID, domain)
+		}
+	}
+	return domain, nil
 }
 
 // furtherPorts finds ports behind those of the plan where these were counted up from a
