@@ -27,7 +27,8 @@ func DefaultBasis() trace.LegalBasis {
 // left undone, and then looks at those of new verdicts and reviews.
 func (f *Floor) climb(ctx context.Context) error {
 	var seen Position
-	all, last, err := f.streamsWith(seen)
+	height := f.Index.Height()
+	all, last, err := f.streamsWith(seen, height)
 	owed := map[trace.StreamID]bool{}
 	for try := 0; ; {
 		if ctx.Err() != nil {
@@ -48,31 +49,37 @@ func (f *Floor) climb(ctx context.Context) error {
 			try++
 		} else {
 			try = 0
-			if !f.wait(ctx, len(owed) > 0) {
+			if !f.wait(ctx, height, len(owed) > 0) {
 				return nil
 			}
 		}
-		all, last, err = f.streamsWith(seen)
+		height = f.Index.Height()
+		all, last, err = f.streamsWith(seen, height)
 	}
 }
 
-// wait until there is a new block; not for ever while something is owed.
-func (f *Floor) wait(ctx context.Context, owed bool) bool {
+// wait until there is a block that was not looked at, the one of the number or a later
+// one; not for ever while something is owed.
+func (f *Floor) wait(ctx context.Context, number uint64, owed bool) bool {
 	if owed {
 		bounded, cancel := context.WithTimeout(ctx, f.limits.Step)
 		defer cancel()
-		_ = f.Index.WaitFor(bounded, f.Index.Height())
+		_ = f.Index.WaitFor(bounded, number)
 		return ctx.Err() == nil
 	}
-	return f.Index.WaitFor(ctx, f.Index.Height()) == nil
+	return f.Index.WaitFor(ctx, number) == nil
 }
 
 // streamsWith lists the streams that verdicts and reviews after a place of the chain are
-// on, and the newest place looked at.
-func (f *Floor) streamsWith(after Position) (streams []trace.StreamID, last Position, err error) {
+// on, and the newest place looked at. Blocks from the height on are left for the next
+// look: a review that came while verdicts were listed must not hide a verdict before it.
+func (f *Floor) streamsWith(after Position, height uint64) (streams []trace.StreamID, last Position, err error) {
 	last = after
 	for _, kind := range []string{state.FactVerdict, state.FactVerdictReview} {
 		err := f.newest(kind, after, func(r index.Record) error {
+			if r.Block >= height {
+				return nil
+			}
 			if at := positionOf(r); last.Before(at) {
 				last = at
 			}
