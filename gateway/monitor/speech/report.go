@@ -110,10 +110,10 @@ func (c *Checker) finding(s *scratch, u Utterance, k *candidate) Finding {
 // Explain says why, in Chinese for the host and in English.
 func (f Finding) Explain() (chinese, english string) {
 	m := meanings[f.Finding]
-	chinese = fmt.Sprintf("“%s”涉嫌%s, 见%s", f.Text, m[0], f.Article)
+	chinese = fmt.Sprintf("“%s”涉嫌%s，见%s", f.Text, m[0], f.Article)
 	english = fmt.Sprintf("%q may be %s, see %s", f.Text, m[1], f.Article)
 	if names := f.Evasion.Names(); len(names) > 0 && f.Canonical != "" {
-		chinese += fmt.Sprintf("; 即“%s”的变形", f.Canonical)
+		chinese += fmt.Sprintf("；即“%s”的变形", f.Canonical)
 		english += fmt.Sprintf("; stands for %q (%s)", f.Canonical, strings.Join(names, ", "))
 	}
 	return chinese, english
