@@ -25,7 +25,7 @@ func (s *Store) Backup(ctx context.Context, to string) error {
 		return err
 	}
 	copied := &Store{fs: s.fs, dir: to}
-	if err := makeDir(s.fs, to); err != nil {
+	if err := MakeDir(s.fs, to); err != nil {
 		return err
 	}
 	if err := writeFile(s.fs, to, markerName, bytes.NewReader([]byte(unfinishedBackup))); err != nil {

@@ -58,7 +58,7 @@ func (s *Store) begin() (directoryState, error) {
 		if err := s.refuseForeign(); err != nil {
 			return absent, err
 		}
-		if err := makeDir(s.fs, s.dir); err != nil {
+		if err := MakeDir(s.fs, s.dir); err != nil {
 			return absent, err
 		}
 	}
@@ -77,7 +77,7 @@ func (s *Store) begin() (directoryState, error) {
 	if err := s.fs.RemoveAll(s.rowsDir()); err != nil {
 		return absent, err
 	}
-	return incomplete, makeDir(s.fs, s.rowsDir())
+	return incomplete, MakeDir(s.fs, s.rowsDir())
 }
 
 // refuseForeign keeps a mistyped directory from being filled, and a store that lost
@@ -156,8 +156,8 @@ func publish(fs vfs.FS, temporary, dir, name string) error {
 	return syncDir(fs, dir)
 }
 
-// makeDir creates dir and whatever is missing above it, and makes their names durable.
-func makeDir(fs vfs.FS, dir string) error {
+// MakeDir creates dir and whatever is missing above it, and makes their names durable.
+func MakeDir(fs vfs.FS, dir string) error {
 	parents := []string{fs.PathDir(dir)}
 	for parent := parents[0]; ; {
 		if _, err := fs.Stat(parent); err == nil || fs.PathDir(parent) == parent {

@@ -90,7 +90,7 @@ func folder(firstByte int) string { return hex.EncodeToString([]byte{byte(firstB
 // create makes all folders at once, so that writing a file syncs one folder only.
 func (f *Files) create() error {
 	fs := f.store.fs
-	if err := makeDir(fs, f.store.path(filesName)); err != nil {
+	if err := MakeDir(fs, f.store.path(filesName)); err != nil {
 		return err
 	}
 	for i := range 256 {
@@ -98,7 +98,7 @@ func (f *Files) create() error {
 			return err
 		}
 	}
-	return makeDir(fs, f.store.path(filesName, incomingName))
+	return MakeDir(fs, f.store.path(filesName, incomingName))
 }
 
 func (f *Files) check() error {

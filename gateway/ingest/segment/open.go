@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"traceledger/chaincode/trace"
+	"traceledger/gateway/store"
 )
 
 // Open opens the directory, or creates it, and takes up everything that waits. It sends
@@ -50,7 +51,7 @@ func Open(cfg Config) (*Segmenter, error) {
 func (s *Segmenter) openRows(cfg Config, fs vfs.FS) (err error) {
 	set(&cfg.CacheBytes, 8<<20)
 	set(&cfg.MemTableBytes, 32<<20)
-	if err := makeDir(fs, cfg.Dir); err != nil {
+	if err := store.MakeDir(fs, cfg.Dir); err != nil {
 		return err
 	}
 	s.db, err = pebble.Open(cfg.Dir, &pebble.Options{
@@ -61,36 +62,6 @@ func (s *Segmenter) openRows(cfg Config, fs vfs.FS) (err error) {
 		WALMinSyncInterval: func() time.Duration { return time.Millisecond },
 	})
 	return err
-}
-
-// makeDir creates dir and whatever is missing above it, and makes their names durable.
-func makeDir(fs vfs.FS, dir string) error {
-	parents := []string{fs.PathDir(dir)}
-	for parent := parents[0]; ; {
-		if _, err := fs.Stat(parent); err == nil || fs.PathDir(parent) == parent {
-			break
-		}
-		parent = fs.PathDir(parent)
-		parents = append(parents, parent)
-	}
-	if err := fs.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	for _, parent := range parents {
-		if err := syncDir(fs, parent); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// syncDir makes the names in dir durable.
-func syncDir(fs vfs.FS, dir string) error {
-	d, err := fs.OpenDir(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // load reads what waits.
