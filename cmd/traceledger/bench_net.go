@@ -38,8 +38,8 @@ func netBenchmarks() []netBenchmark {
 		{names: []string{"net-latency-1", "net-latency-1-p99"}, run: benchNetOrigin(1)},
 		{names: []string{"net-latency-16", "net-latency-16-p99"}, run: benchNetOrigin(16)},
 		{names: []string{
-			"net-origin", "net-latency-64", "net-latency-64-p99",
-			"net-cpu", "net-cpu-peer", "net-cpu-orderer", "net-cpu-chaincode", "net-cpu-gateway",
+			"net-origin", "net-origin-same-policy", "net-latency-64", "net-latency-64-p99",
+			"net-cpu", "net-cpu-same-policy", "net-cpu-peer", "net-cpu-orderer", "net-cpu-chaincode", "net-cpu-gateway",
 		}, run: benchNetOrigin(64)},
 		{names: []string{"net-segments"}, run: benchNetSegments},
 		{names: []string{"jt808-net"}, run: benchNetJT808},
@@ -67,10 +67,12 @@ type benchNet struct {
 	written atomic.Int64 // lots so far: no number is used twice
 }
 
-// The bare chaincode.
+// The bare chaincode, as one deploys it who names no endorsement policy, and with the
+// contracts' own.
 const (
-	putName  = "put"
-	putValue = 1024 // bytes of a value
+	putName      = "put"
+	putAlikeName = "put-alike"
+	putValue     = 1024 // bytes of a value
 )
 
 // benchNetwork brings up the network, measures on it and takes it down.
@@ -120,8 +122,14 @@ func (n *benchNet) up(ctx context.Context) error {
 	if n.network, err = fabric.Start(starting, fabric.Config{Dir: filepath.Join(n.dir, "network"), Channel: channelName, LogLevel: "error", Logger: logger}); err != nil {
 		return err
 	}
-	for name, program := range map[string]string{chaincodeName: tracecc, putName: putcc} {
-		if err := n.network.Deploy(starting, fabric.Chaincode{Name: name, Version: "1", Binary: program}); err != nil {
+	policy := endorsementPolicy(n.network)
+	for _, chaincode := range []fabric.Chaincode{
+		{Name: chaincodeName, Binary: tracecc, Policy: policy},
+		{Name: putName, Binary: putcc},
+		{Name: putAlikeName, Binary: putcc, Policy: policy},
+	} {
+		chaincode.Version = "1"
+		if err := n.network.Deploy(starting, chaincode); err != nil {
 			return err
 		}
 	}
@@ -184,15 +192,15 @@ func (n *benchNet) close() {
 // its user.
 const netTries = 5
 
-// putOne submits a fresh key with a kilobyte and waits for its commit.
-func (n *benchNet) putOne(ctx context.Context) error {
+// putOne has a bare chaincode put a kilobyte under a fresh key, and waits for its commit.
+func (n *benchNet) putOne(ctx context.Context, chaincode string) error {
 	content := make([]byte, putValue+16)
 	if _, err := rand.Read(content); err != nil {
 		return err
 	}
 	var err error
 	for try := 0; try < netTries && ctx.Err() == nil; try++ {
-		if _, err = n.put.GetNetwork(channelName).GetContract(putName).SubmitWithContext(ctx, "put",
+		if _, err = n.put.GetNetwork(channelName).GetContract(chaincode).SubmitWithContext(ctx, "put",
 			client.WithBytesArguments(fmt.Appendf(nil, "%x", content[putValue:]), content[:putValue])); err == nil {
 			return nil
 		}

@@ -108,7 +108,7 @@ func benchNetLoad(ctx context.Context, n *benchNet, _ int) ([]figure, error) {
 		return nil, err
 	}
 	puts, err := n.growth(loadPuts, func() error {
-		_, err := many(ctx, benchClients, loadPuts, n.putOne)
+		_, err := many(ctx, benchClients, loadPuts, func(ctx context.Context) error { return n.putOne(ctx, putName) })
 		return err
 	})
 	if err != nil {

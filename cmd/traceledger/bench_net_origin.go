@@ -14,26 +14,30 @@ const netDuring = 7 * time.Second
 
 // benchNetOrigin measures registrations of lots by many clients at once, in full (outbox,
 // stock client, our contracts, guard keys, commit heard of), against a bare chaincode that
-// puts a kilobyte and is driven by the stock client in the ordinary way. Both are measured
-// one after the other in each run, and change places from run to run.
+// puts a kilobyte and is driven by the stock client in the ordinary way: deployed with the
+// channel's policy, and with the contracts' own. All are measured one after the other in
+// each run, and change places from run to run.
 func benchNetOrigin(clients int) func(context.Context, *benchNet, int) ([]figure, error) {
 	return func(ctx context.Context, n *benchNet, run int) ([]figure, error) {
 		sides := []*side{
 			{work: func(int64) error { return n.registerNext(ctx) }},
-			{work: func(int64) error { return n.putOne(ctx) }},
+			{work: func(int64) error { return n.putOne(ctx, putName) }},
+			{work: func(int64) error { return n.putOne(ctx, putAlikeName) }},
 		}
 		for i := range sides {
 			if err := sides[(i+run)%len(sides)].measure(n, clients); err != nil {
 				return nil, err
 			}
 		}
-		ours, bare := sides[0], sides[1]
+		ours, bare, alike := sides[0], sides[1], sides[2]
 		latency := fmt.Sprintf("net-latency-%d", clients)
 		figures := []figure{
 			{"net-origin", ours.rate, "tx/s", "bare put", bare.rate},
+			{"net-origin-same-policy", ours.rate, "tx/s", "bare put", alike.rate},
 			{latency, ours.p50, "ms", "bare put", bare.p50},
 			{latency + "-p99", ours.p99, "ms", "bare put", bare.p99},
 			{"net-cpu", ours.spent(), "ms/tx", "bare put", bare.spent()},
+			{"net-cpu-same-policy", ours.spent(), "ms/tx", "bare put", alike.spent()},
 		}
 		for _, kind := range []string{kindPeer, kindOrderer, kindChaincode, kindGateway} {
 			figures = append(figures, figure{"net-cpu-" + kind, ours.share(kind), "%", "bare put", bare.share(kind)})
@@ -42,7 +46,7 @@ func benchNetOrigin(clients int) func(context.Context, *benchNet, int) ([]figure
 	}
 }
 
-// side is one of two that are compared.
+// side is one of those that are compared.
 type side struct {
 	work func(int64) error
 	pace

@@ -138,6 +138,18 @@ func (n *Network) withBlocks() (orderers, all []string) {
 	return orderers, all
 }
 
+// AwaitLevel waits until every orderer and peer here has the blocks that others have, and
+// restarts what stands still. What took longer than a node may stand still is looked at
+// again: an orderer can stop meanwhile that was level before.
+func (n *Network) AwaitLevel(ctx context.Context) error {
+	for {
+		began := time.Now()
+		if err := n.awaitLevel(ctx); err != nil || time.Since(began) < n.stillFor {
+			return err
+		}
+	}
+}
+
 // awaitLevel waits until every orderer and peer here has the blocks that the highest of
 // them has now. One that has lost its data takes as long as the chain is. One that stands
 // still is restarted, one at a time and orderers first: peers read from them. Each time

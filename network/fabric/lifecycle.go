@@ -31,7 +31,7 @@ type Chaincode struct {
 	// peer command; empty means none.
 	Collections []byte
 	// Policy is the endorsement policy in Fabric's notation (ParsePolicy);
-	// empty means the channel's own: most organisations.
+	// empty means the channel's own: most organisations, whoever they come to be.
 	Policy string
 }
 
@@ -86,9 +86,11 @@ func (n *Network) Deploy(ctx context.Context, chaincode Chaincode) error {
 }
 
 // Heal adds what is missing of the chaincode that the channel has: programs that
-// are not installed, approvals that were not given. deployed is false when the channel has
-// none of that name; then Deploy is to be called.
-func (n *Network) Heal(ctx context.Context, name string) (deployed bool, err error) {
+// are not installed, approvals that were not given. Where the channel's definition has
+// another endorsement policy than this one (as Chaincode.Policy), the same program becomes
+// the next sequence with it. deployed is false when the channel has none of that name; then
+// Deploy is to be called.
+func (n *Network) Heal(ctx context.Context, name, policy string) (deployed bool, err error) {
 	n.deploying.Lock()
 	defer n.deploying.Unlock()
 	current, err := n.committed(ctx, name)
@@ -112,7 +114,14 @@ func (n *Network) Heal(ctx context.Context, name string) (deployed bool, err err
 	}
 	wanted := definition{
 		sequence: current.GetSequence(), name: name, version: current.GetVersion(),
-		validation: current.GetValidationParameter(), collections: current.GetCollections(), packageID: pack.id,
+		collections: current.GetCollections(), packageID: pack.id,
+	}
+	if wanted.validation, err = endorsement(policy); err != nil {
+		return false, fmt.Errorf("heal %s: %w", name, err)
+	}
+	if !wanted.equals(current) {
+		n.logger.Info("the endorsement policy changes", "chaincode", name, "to", policy)
+		wanted.sequence++
 	}
 	err = n.install(ctx, chaincode, pack, wanted)
 	if errors.Is(err, errApprovalLost) {
@@ -157,18 +166,23 @@ func newDefinition(chaincode Chaincode) (definition, error) {
 	if err != nil {
 		return definition{}, fmt.Errorf("deploy %s: %w", chaincode.Name, err)
 	}
-	policy, err := applicationPolicy(chaincode.Policy, "")
-	if chaincode.Policy == "" {
-		policy, err = applicationPolicy("", "/Channel/Application/Endorsement")
-	}
+	validation, err := endorsement(chaincode.Policy)
 	if err != nil {
 		return definition{}, fmt.Errorf("deploy %s: %w", chaincode.Name, err)
 	}
-	validation, err := proto.Marshal(policy)
-	if err != nil {
-		return definition{}, err
-	}
 	return definition{name: chaincode.Name, version: chaincode.Version, validation: validation, collections: collections}, nil
+}
+
+// endorsement is the validation parameter of a definition with this policy.
+func endorsement(policy string) ([]byte, error) {
+	parsed, err := applicationPolicy(policy, "")
+	if policy == "" {
+		parsed, err = applicationPolicy("", "/Channel/Application/Endorsement")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return proto.MarshalOptions{Deterministic: true}.Marshal(parsed)
 }
 
 // equals compares with what is committed, package and sequence aside.

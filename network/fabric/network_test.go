@@ -46,6 +46,19 @@ func TestNetwork(t *testing.T) {
 		require.NoError(t, network.Deploy(ctx, Chaincode{Name: "store", Version: "1", Binary: program}))
 		require.Equal(t, before, network.plan.Services)
 	})
+	t.Run("AnotherPolicyIsTheNextSequence", func(t *testing.T) {
+		services := network.plan.Services
+		for range 2 { // the second time there is nothing to do
+			deployed, err := network.Heal(ctx, "store", Majority(Organisations[:]))
+			require.NoError(t, err)
+			require.True(t, deployed)
+			current, err := network.committed(ctx, "store")
+			require.NoError(t, err)
+			require.Equal(t, int64(2), current.GetSequence())
+			require.Equal(t, services, network.plan.Services, "the same processes")
+		}
+		require.NoError(t, connect(t, network, "LabMSP", nil).write(ctx, "by-three", "1"))
+	})
 	t.Run("OneProcessToAFolder", func(t *testing.T) {
 		_, err := Start(ctx, config)
 		require.ErrorContains(t, err, "another process runs the network in")

@@ -79,6 +79,21 @@ func FuzzParsePolicy(f *testing.F) {
 	})
 }
 
+func TestMajority(t *testing.T) {
+	for organisations, text := range map[string]string{
+		"A":         "OutOf(1, 'A.peer')",
+		"A B":       "OutOf(2, 'A.peer', 'B.peer')",
+		"A B C":     "OutOf(2, 'A.peer', 'B.peer', 'C.peer')",
+		"A B C D":   "OutOf(3, 'A.peer', 'B.peer', 'C.peer', 'D.peer')",
+		"A B C D E": "OutOf(3, 'A.peer', 'B.peer', 'C.peer', 'D.peer', 'E.peer')",
+	} {
+		require.Equal(t, text, Majority(strings.Fields(organisations)))
+		policy, err := ParsePolicy(text)
+		require.NoError(t, err)
+		require.Len(t, policy.GetIdentities(), len(strings.Fields(organisations)))
+	}
+}
+
 func TestParseCollections(t *testing.T) {
 	packed, err := parseCollections([]byte(`[{"name":"pair","policy":"OR('LabMSP.member')","requiredPeerCount":1,"maxPeerCount":2,
 		"blockToLive":3,"memberOnlyRead":true,"memberOnlyWrite":true,"endorsementPolicy":{"channelConfigPolicy":"Endorsement"}}]`))
