@@ -71,6 +71,7 @@ type API struct {
 	Config
 	limiter  *limiter
 	turns    *turns
+	busy     backOff
 	codes    *codes.Factory
 	document []byte
 	wording  *wording.Table // the chain's refusals in Chinese
@@ -159,5 +160,9 @@ func (a *API) handle(h func(c *gin.Context) (answer, error)) gin.HandlerFunc {
 
 func (a *API) fail(c *gin.Context, err error) {
 	c.Abort()
-	writeProblem(c.Writer, problemOf(err, a.wording, a.Logger.With("route", c.FullPath())))
+	p, after := problemOf(err, a.wording, a.Logger.With("route", c.FullPath())), time.Second
+	if p.Code == ledger.CodeBusy {
+		after = a.busy.refuse(time.Now())
+	}
+	writeProblem(c.Writer, p, after)
 }

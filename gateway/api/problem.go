@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/floor"
@@ -111,10 +112,11 @@ func problemOf(err error, said *wording.Table, logger *slog.Logger) Problem {
 	return p
 }
 
-func writeProblem(w http.ResponseWriter, p Problem) {
+// writeProblem sends the answer; one that may be tried again says after how long.
+func writeProblem(w http.ResponseWriter, p Problem, after time.Duration) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	if p.Retriable {
-		w.Header().Set("Retry-After", strconv.Itoa(1))
+		w.Header().Set("Retry-After", strconv.Itoa(int(after/time.Second)))
 	}
 	w.WriteHeader(p.Status)
 	// A failure here is the client's connection; there is nobody left to tell.
