@@ -122,7 +122,10 @@ func (n *benchNet) up(ctx context.Context) error {
 	if n.network, err = fabric.Start(starting, fabric.Config{Dir: filepath.Join(n.dir, "network"), Channel: channelName, LogLevel: "error", Logger: logger}); err != nil {
 		return err
 	}
-	policy := endorsementPolicy(n.network)
+	policy, err := endorsementPolicy(starting, n.network, false)
+	if err != nil {
+		return err
+	}
 	for _, chaincode := range []fabric.Chaincode{
 		{Name: chaincodeName, Binary: tracecc, Policy: policy},
 		{Name: putName, Binary: putcc},

@@ -140,10 +140,10 @@ func (w *caliperWorkspace) read() error {
 	if err := yaml.Unmarshal(content, &file); err != nil {
 		return err
 	}
-	if len(file.Test.Rounds) != 1 {
-		return fmt.Errorf("benchmark.yaml has %d rounds, not one", len(file.Test.Rounds))
+	if len(file.Test.Rounds) != 2 {
+		return fmt.Errorf("benchmark.yaml has %d rounds, not one to warm up and one that counts", len(file.Test.Rounds))
 	}
-	round := file.Test.Rounds[0]
+	round := file.Test.Rounds[1]
 	w.label, w.lots, w.clients = round.Label, round.TxNumber, round.RateControl.Opts.Clients
 	return nil
 }

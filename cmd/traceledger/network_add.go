@@ -71,20 +71,6 @@ func admitOrganisation(ctx context.Context, network *fabric.Network, msp, kind s
 		return err
 	}
 	defer leave()
-	read := func(key trace.Key, into any) (found bool, err error) {
-		argument, err := json.Marshal(map[string]trace.Key{"key": key})
-		if err != nil {
-			return false, err
-		}
-		answer, err := contract.EvaluateWithContext(ctx, "registry:Get", client.WithBytesArguments(argument))
-		if err = contractError(err); trace.CodeOf(err) == trace.CodeNotFound {
-			return false, nil
-		}
-		if err != nil {
-			return false, err
-		}
-		return true, chain.Decode(answer, into)
-	}
 	submit := func(transaction string, request any) error {
 		argument, err := json.Marshal(request)
 		if err != nil {
@@ -94,19 +80,19 @@ func admitOrganisation(ctx context.Context, network *fabric.Network, msp, kind s
 		return contractError(err)
 	}
 	var guard trace.GuardReady
-	if ready, err := read(chain.GuardReadyKey(trace.RegulatorMSP), &guard); err != nil {
+	if ready, err := readRecord(ctx, contract, chain.GuardReadyKey(trace.RegulatorMSP), &guard); err != nil {
 		return err
 	} else if !ready {
 		return errors.New("the contracts' guards are not installed: start a gateway with the regulator's operator first, which does it")
 	}
 	var end trace.OrganisationEnd
-	if ended, err := read(chain.OrganisationEndKey(msp), &end); err != nil {
+	if ended, err := readRecord(ctx, contract, chain.OrganisationEndKey(msp), &end); err != nil {
 		return err
 	} else if ended {
 		return fmt.Errorf("its membership ends on %s: the name does not come back", end.From)
 	}
 	var known trace.Organisation
-	admitted, err := read(chain.OrganisationKey(msp), &known)
+	admitted, err := readRecord(ctx, contract, chain.OrganisationKey(msp), &known)
 	switch {
 	case err != nil:
 		return err
@@ -120,7 +106,7 @@ func admitOrganisation(ctx context.Context, network *fabric.Network, msp, kind s
 			return err
 		}
 	}
-	if installed, err := read(chain.GuardReadyKey(msp), &guard); err != nil || installed {
+	if installed, err := readRecord(ctx, contract, chain.GuardReadyKey(msp), &guard); err != nil || installed {
 		return err
 	}
 	return submit("registry:InstallGuard", trace.InstallGuardRequest{MSP: msp, Version: 1})

@@ -21,7 +21,8 @@ import (
 
 // TestAnOrganisationJoinsTheNetwork has a second producers' organisation join a running
 // network, under writers and with the command killed half way: its processor registers a
-// lot that it must have endorsed itself, the founding five go on, with and without it.
+// lot that it must have endorsed itself, the founding five go on, with and without it, and
+// after its end.
 func TestAnOrganisationJoinsTheNetwork(t *testing.T) {
 	const second = "Producer2MSP"
 	o, r := startConsortium(t)
@@ -70,6 +71,17 @@ func TestAnOrganisationJoinsTheNetwork(t *testing.T) {
 	o.network("up")
 	o.network("status")
 	w.more(t, 10)
+
+	// Ended, it counts no more: with it, and with two founders, away, three of five are left.
+	r.gateway.must(trace.RoleRegulator, "/organisation-ends", "end-second", map[string]any{
+		"claimed": trace.TimeOf(time.Now()), "msp": second, "from": trace.TimeOf(time.Now()).Date(), "reason": "退出联盟",
+	})
+	o.network("up")
+	for _, peer := range []string{second, trace.LabMSP, trace.CarrierMSP} {
+		o.network("kill", peer+"/peer")
+	}
+	w.more(t, 10)
+	o.network("up")
 	o.settleAll(r, w, made, 2)
 	r.gateway.stop()
 	require.Contains(t, o.network("down"), "no process and no listener is left")

@@ -74,35 +74,31 @@ func (c *networkCall) up(ctx context.Context) (*fabric.Network, error) {
 	return network, nil
 }
 
-// ready deploys the contracts, or what is missing of them, and waits for the gateways.
-// Another program than the one deployed is brought in by upgrade only.
+// ready deploys the contracts, or what is missing of them, with the endorsement policy that
+// the members of today ask for, and waits for the gateways. Another program than the one
+// deployed is brought in by upgrade only.
 func ready(ctx context.Context, network *fabric.Network, program string) error {
-	policy := endorsementPolicy(network)
-	deployed, err := network.Heal(ctx, chaincodeName, policy)
+	deployed, err := network.Heal(ctx, chaincodeName, "")
 	if err != nil {
 		return err
 	}
-	if !deployed {
-		if err := network.Deploy(ctx, fabric.Chaincode{Name: chaincodeName, Version: "1", Binary: program, Policy: policy}); err != nil {
-			return err
-		}
+	policy, err := endorsementPolicy(ctx, network, deployed)
+	if err != nil {
+		return fmt.Errorf("who are members: %w", err)
+	}
+	if deployed {
+		_, err = network.Heal(ctx, chaincodeName, policy)
+	} else {
+		err = network.Deploy(ctx, fabric.Chaincode{Name: chaincodeName, Version: "1", Binary: program, Policy: policy})
+	}
+	if err != nil {
+		return err
 	}
 	if err := network.AwaitSubmits(ctx); err != nil {
 		return err
 	}
 	// A peer without data takes minutes to come back, in which another node may have stopped.
 	return network.AwaitLevel(ctx)
-}
-
-// endorsementPolicy is the contracts': most of the organisations that are members now. An
-// organisation that joins brings the next sequence of the definition with it
-// (docs/decisions/endorsement-policy.md).
-func endorsementPolicy(network *fabric.Network) string {
-	var members []string
-	for _, member := range network.Members() {
-		members = append(members, member.MSPID)
-	}
-	return fabric.Majority(members)
 }
 
 // networkUpgrade brings in another program of the contracts.
@@ -137,8 +133,12 @@ func networkUpgrade(ctx context.Context, c networkCall) error {
 		}
 		version = strconv.Itoa(number + 1)
 	}
+	policy, err := endorsementPolicy(ctx, network, true)
+	if err != nil {
+		return fmt.Errorf("who are members: %w", err)
+	}
 	began := time.Now()
-	if err := network.Deploy(ctx, fabric.Chaincode{Name: chaincodeName, Version: version, Binary: program, Policy: endorsementPolicy(network)}); err != nil {
+	if err := network.Deploy(ctx, fabric.Chaincode{Name: chaincodeName, Version: version, Binary: program, Policy: policy}); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.out, "upgraded %s from %s to %s in %s\n", chaincodeName, before, version, time.Since(began).Round(100*time.Millisecond))

@@ -73,7 +73,9 @@ func startContracts(t *testing.T) *fabric.Network {
 	network, err := fabric.Start(ctx, fabric.Config{Dir: t.TempDir(), BatchInterval: 50 * time.Millisecond, LogLevel: "error"})
 	require.NoError(t, err)
 	t.Cleanup(network.Stop)
-	require.NoError(t, network.Deploy(ctx, fabric.Chaincode{Name: chaincodeName, Version: "1", Binary: program, Policy: endorsementPolicy(network)}))
+	policy, err := endorsementPolicy(ctx, network, false)
+	require.NoError(t, err)
+	require.NoError(t, network.Deploy(ctx, fabric.Chaincode{Name: chaincodeName, Version: "1", Binary: program, Policy: policy}))
 	return network
 }
 

@@ -86,8 +86,8 @@ func (n *Network) Deploy(ctx context.Context, chaincode Chaincode) error {
 }
 
 // Heal adds what is missing of the chaincode that the channel has: programs that
-// are not installed, approvals that were not given. Where the channel's definition has
-// another endorsement policy than this one (as Chaincode.Policy), the same program becomes
+// are not installed, approvals that were not given. Where a policy is named (as
+// Chaincode.Policy) and the channel's definition has another one, the same program becomes
 // the next sequence with it. deployed is false when the channel has none of that name; then
 // Deploy is to be called.
 func (n *Network) Heal(ctx context.Context, name, policy string) (deployed bool, err error) {
@@ -114,14 +114,16 @@ func (n *Network) Heal(ctx context.Context, name, policy string) (deployed bool,
 	}
 	wanted := definition{
 		sequence: current.GetSequence(), name: name, version: current.GetVersion(),
-		collections: current.GetCollections(), packageID: pack.id,
+		validation: current.GetValidationParameter(), collections: current.GetCollections(), packageID: pack.id,
 	}
-	if wanted.validation, err = endorsement(policy); err != nil {
-		return false, fmt.Errorf("heal %s: %w", name, err)
-	}
-	if !wanted.equals(current) {
-		n.logger.Info("the endorsement policy changes", "chaincode", name, "to", policy)
-		wanted.sequence++
+	if policy != "" {
+		if wanted.validation, err = endorsement(policy); err != nil {
+			return false, fmt.Errorf("heal %s: %w", name, err)
+		}
+		if !wanted.equals(current) {
+			n.logger.Info("the endorsement policy changes", "chaincode", name, "to", policy)
+			wanted.sequence++
+		}
 	}
 	err = n.install(ctx, chaincode, pack, wanted)
 	if errors.Is(err, errApprovalLost) {
