@@ -88,8 +88,8 @@ func (n *Network) Deploy(ctx context.Context, chaincode Chaincode) error {
 // Heal adds what is missing of the chaincode that the channel has: programs that
 // are not installed, approvals that were not given. Where a policy is named (as
 // Chaincode.Policy) and the channel's definition has another one, the same program becomes
-// the next sequence with it. deployed is false when the channel has none of that name; then
-// Deploy is to be called.
+// the next sequence with it, unless an upgrade is half way, which brings its own. deployed
+// is false when the channel has no chaincode of that name; then Deploy is to be called.
 func (n *Network) Heal(ctx context.Context, name, policy string) (deployed bool, err error) {
 	n.deploying.Lock()
 	defer n.deploying.Unlock()
@@ -116,7 +116,7 @@ func (n *Network) Heal(ctx context.Context, name, policy string) (deployed bool,
 		sequence: current.GetSequence(), name: name, version: current.GetVersion(),
 		validation: current.GetValidationParameter(), collections: current.GetCollections(), packageID: pack.id,
 	}
-	if policy != "" {
+	if _, upgrading := n.service(func(s servicePlan) bool { return s.Chaincode == name && s.Incoming > 0 }); policy != "" && !upgrading {
 		if wanted.validation, err = endorsement(policy); err != nil {
 			return false, fmt.Errorf("heal %s: %w", name, err)
 		}
