@@ -30,7 +30,7 @@ func TestSoakNetworkFigures(t *testing.T) {
 			"-caliper", filepath.Join("..", "..", "docs", "samples", "caliper"),
 		}, &out))
 		t.Log(strings.TrimSpace(out.String()))
-		ratio := regexp.MustCompile(`^bench ` + only + ` .* ratio ([0-9.]+)\n$`).FindStringSubmatch(out.String())
+		ratio := regexp.MustCompile(`(?m)^bench ` + only + ` .* ratio ([0-9.]+)$`).FindStringSubmatch(out.String())
 		require.NotNil(t, ratio, out.String())
 		value, err := strconv.ParseFloat(ratio[1], 64)
 		require.NoError(t, err)

@@ -91,6 +91,7 @@ func networkCommands() []networkCommand {
 		{"clean", "[-yes]", "remove the folder of a network that is down", networkClean},
 		{"upgrade", "[-version V]", "bring in another chaincode program while the channel works on", networkUpgrade},
 		{"add", "-msp MSP -kind KIND", "take one more organisation of a kind into the running channel", networkAdd},
+		{"remove", "-msp MSP", "take an organisation whose membership has ended out of the running channel", networkRemove},
 		{"enrol", "-role R -party P -to WALLET", "have an organisation's CA issue an identity into a wallet", networkEnrol},
 		{"ports", "", "the names of the ports, in the order of basePort", networkPorts},
 		{"demo", "", "up, a gateway and a scanner on it, and the demonstration loaded", networkDemo},
@@ -142,6 +143,8 @@ func parseNetwork(c networkCommand, args []string, out io.Writer) (networkCall, 
 		flags.StringVar(&call.flags.organisation, "msp", "", "MSP id of the organisation, such as Producer2MSP")
 		flags.StringVar(&call.flags.kind, "kind", "", "founding organisation of its kind, such as ProducerMSP: its members may do what that one's may")
 		flags.StringVar(&call.flags.host, "host", "", "name under which its peer and CA are reached (default 127.0.0.1)")
+	case "remove":
+		flags.StringVar(&call.flags.organisation, "msp", "", "MSP id of the organisation, such as Producer2MSP")
 	case "enrol":
 		flags.StringVar(&call.flags.organisation, "org", "", "organisation, such as Producer2MSP (default: the founding one of the role's kind)")
 		flags.StringVar(&call.flags.role, "role", "", "role the identity acts in")

@@ -58,7 +58,7 @@ func networkAdd(ctx context.Context, c networkCall) error {
 	if err := errors.Join(network.StartAuthorities(ctx), writeClients(network)); err != nil {
 		return fmt.Errorf("what clients need: %w", err)
 	}
-	fmt.Fprintf(c.out, "%s joined as one more of kind %s in %s: %d organisations, of which a majority endorses\n",
+	fmt.Fprintf(c.out, "%s joined as one more of kind %s in %s: %d organisations\n",
 		msp, kind, time.Since(began).Round(100*time.Millisecond), len(network.Members()))
 	return nil
 }
@@ -110,6 +110,22 @@ func admitOrganisation(ctx context.Context, network *fabric.Network, msp, kind s
 		return err
 	}
 	return submit("registry:InstallGuard", trace.InstallGuardRequest{MSP: msp, Version: 1})
+}
+
+// readRecord reads a record by its key.
+func readRecord(ctx context.Context, contract *client.Contract, key trace.Key, into any) (found bool, err error) {
+	argument, err := json.Marshal(map[string]trace.Key{"key": key})
+	if err != nil {
+		return false, err
+	}
+	answer, err := contract.EvaluateWithContext(ctx, "registry:Get", client.WithBytesArguments(argument))
+	if err = contractError(err); trace.CodeOf(err) == trace.CodeNotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, chain.Decode(answer, into)
 }
 
 // asOperator is the contracts as the regulator's operator reaches them.

@@ -2,63 +2,74 @@ package main
 
 import (
 	"context"
-	"encoding/json"
+	"fmt"
 	"time"
-
-	"github.com/hyperledger/fabric-gateway/pkg/client"
 
 	chain "traceledger/chaincode/state"
 	"traceledger/chaincode/trace"
 	"traceledger/network/fabric"
 )
 
-// endorsementPolicy is the contracts': most of the organisations that are members today.
-// Whose membership has ended on the chain counts no more, though the channel still knows
-// it. Only of those that joined can it end, so without one the chain is not asked
+// endorsementPolicy is the contracts': most of the organisations that are members
 // (docs/decisions/endorsement-policy.md).
-func endorsementPolicy(ctx context.Context, network *fabric.Network, deployed bool) (string, error) {
-	var members, joined []string
+func endorsementPolicy(network *fabric.Network) string {
+	var members []string
 	for _, member := range network.Members() {
-		if member.Kind == "" {
-			members = append(members, member.MSPID)
-		} else {
-			joined = append(joined, member.MSPID)
-		}
+		members = append(members, member.MSPID)
 	}
-	if len(joined) == 0 || !deployed {
-		return fabric.Majority(append(members, joined...)), nil
-	}
-	contract, leave, err := asOperator(network)
-	if err != nil {
-		return "", err
-	}
-	defer leave()
-	today := trace.TimeOf(time.Now()).Date()
-	for _, msp := range joined {
-		var end trace.OrganisationEnd
-		ended, err := readRecord(ctx, contract, chain.OrganisationEndKey(msp), &end)
-		if err != nil {
-			return "", err
-		}
-		if !ended || today < end.From {
-			members = append(members, msp)
-		}
-	}
-	return fabric.Majority(members), nil
+	return fabric.Majority(members)
 }
 
-// readRecord reads a record by its key.
-func readRecord(ctx context.Context, contract *client.Contract, key trace.Key, into any) (found bool, err error) {
-	argument, err := json.Marshal(map[string]trace.Key{"key": key})
+// networkRemove takes an organisation whose membership has ended on the chain out of the
+// network: its nodes end, the contracts are endorsed by most of the others, and the
+// channel's configuration forgets it. Its nodes may be gone already. Called again it
+// finishes what was interrupted.
+func networkRemove(ctx context.Context, c networkCall) error {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	msp := c.flags.organisation
+	if msp == "" {
+		return fmt.Errorf("remove needs -msp")
+	}
+	network, err := fabric.Open(ctx, c.fabric())
 	if err != nil {
-		return false, err
+		return err
 	}
-	answer, err := contract.EvaluateWithContext(ctx, "registry:Get", client.WithBytesArguments(argument))
-	if err = contractError(err); trace.CodeOf(err) == trace.CodeNotFound {
-		return false, nil
+	began := time.Now()
+	if err = membershipEnded(ctx, network, msp); err == nil {
+		err = network.RemoveOrganisation(msp)
 	}
+	network.Detach()
 	if err != nil {
-		return false, err
+		return err
 	}
-	return true, chain.Decode(answer, into)
+	if network, err = c.up(ctx); err != nil {
+		return err
+	}
+	defer network.Detach()
+	if err := network.ExcludeOrganisation(ctx, msp); err != nil {
+		return fmt.Errorf("take %s out of the channel: %w", msp, err)
+	}
+	fmt.Fprintf(c.out, "%s left in %s: %d organisations\n", msp, time.Since(began).Round(100*time.Millisecond), len(network.Members()))
+	return nil
+}
+
+// membershipEnded is nil if the chain says that an organisation's membership is over.
+func membershipEnded(ctx context.Context, network *fabric.Network, msp string) error {
+	contract, leave, err := asOperator(network)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	var end trace.OrganisationEnd
+	found, err := readRecord(ctx, contract, chain.OrganisationEndKey(msp), &end)
+	switch {
+	case err != nil:
+		return fmt.Errorf("ask the chain whether the membership of %s has ended: %w", msp, err)
+	case !found:
+		return fmt.Errorf("the chain says nothing of an end of %s's membership: a founding regulator ends it first (registry:EndOrganisation)", msp)
+	case trace.TimeOf(time.Now()).Date() < end.From:
+		return fmt.Errorf("the membership of %s ends on %s", msp, end.From)
+	}
+	return nil
 }

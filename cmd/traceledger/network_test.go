@@ -100,6 +100,17 @@ func (o *operator) interrupted(after time.Duration, args ...string) {
 	require.Error(o.t, cmd.Run(), "network %v was done before it was interrupted", args)
 }
 
+// interruptedWhen kills the command as soon as something has come true that it brings about.
+func (o *operator) interruptedWhen(begun func() bool, args ...string) {
+	o.t.Helper()
+	cmd := exec.Command(o.binary, append([]string{"network", args[0], "-config", o.file}, args[1:]...)...)
+	require.NoError(o.t, cmd.Start())
+	defer cmd.Process.Kill()
+	require.Eventually(o.t, begun, 3*time.Minute, 5*time.Millisecond, "network %v", args)
+	require.NoError(o.t, cmd.Process.Kill())
+	require.Error(o.t, cmd.Wait(), "network %v was done before it was interrupted", args)
+}
+
 func (o *operator) nodes() []fabric.NodeStatus {
 	o.t.Helper()
 	var nodes []fabric.NodeStatus

@@ -74,25 +74,19 @@ func (c *networkCall) up(ctx context.Context) (*fabric.Network, error) {
 	return network, nil
 }
 
-// ready deploys the contracts, or what is missing of them, with the endorsement policy that
-// the members of today ask for, and waits for the gateways. Another program than the one
-// deployed is brought in by upgrade only.
+// ready deploys the contracts, or what is missing of them, to be endorsed by most of the
+// members, and waits for the gateways. Another program than the one deployed is brought in
+// by upgrade only.
 func ready(ctx context.Context, network *fabric.Network, program string) error {
-	deployed, err := network.Heal(ctx, chaincodeName, "")
+	policy := endorsementPolicy(network)
+	deployed, err := network.Heal(ctx, chaincodeName, policy)
 	if err != nil {
 		return err
 	}
-	policy, err := endorsementPolicy(ctx, network, deployed)
-	if err != nil {
-		return fmt.Errorf("who are members: %w", err)
-	}
-	if deployed {
-		_, err = network.Heal(ctx, chaincodeName, policy)
-	} else {
-		err = network.Deploy(ctx, fabric.Chaincode{Name: chaincodeName, Version: "1", Binary: program, Policy: policy})
-	}
-	if err != nil {
-		return err
+	if !deployed {
+		if err := network.Deploy(ctx, fabric.Chaincode{Name: chaincodeName, Version: "1", Binary: program, Policy: policy}); err != nil {
+			return err
+		}
 	}
 	if err := network.AwaitSubmits(ctx); err != nil {
 		return err
@@ -133,12 +127,8 @@ func networkUpgrade(ctx context.Context, c networkCall) error {
 		}
 		version = strconv.Itoa(number + 1)
 	}
-	policy, err := endorsementPolicy(ctx, network, true)
-	if err != nil {
-		return fmt.Errorf("who are members: %w", err)
-	}
 	began := time.Now()
-	if err := network.Deploy(ctx, fabric.Chaincode{Name: chaincodeName, Version: version, Binary: program, Policy: policy}); err != nil {
+	if err := network.Deploy(ctx, fabric.Chaincode{Name: chaincodeName, Version: version, Binary: program}); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.out, "upgraded %s from %s to %s in %s\n", chaincodeName, before, version, time.Since(began).Round(100*time.Millisecond))

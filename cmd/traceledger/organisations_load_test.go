@@ -268,9 +268,9 @@ func (s *organisations) lostAnswers(requests int) {
 
 // flood has 256 clients write, as many as the gateway has under way at once, then many
 // more than the network can serve, all at once, and then the 256 again: what is too much is
-// refused, the rest goes on to the last fact, and the gateway's memory stays bounded. How
-// fast each went is printed.
-func (s *organisations) flood(facts int64, clients int) {
+// refused, the rest goes on to the last fact, and the gateway's memory stays bounded.
+// goodput is that of the many against that of the 256.
+func (s *organisations) flood(facts int64, clients int) (goodput float64) {
 	gateway := s.gateways[trace.ProducerMSP]
 	idle := gateway.metric("process_resident_memory_bytes", "") / (1 << 20)
 	before := s.drive("peak", facts, 256)
@@ -282,6 +282,7 @@ func (s *organisations) flood(facts int64, clients int) {
 	require.Positive(s.t, over.busy, "what is too much is refused")
 	require.Greater(s.t, over.wait, time.Second, "the many are told to stay away longer")
 	require.Less(s.t, flooded, 1024.0)
+	return over.rate / before.rate
 }
 
 type driven struct {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -45,9 +46,12 @@ func TestSoakOrganisations(t *testing.T) {
 		}
 	}
 	w.end()
+	var goodput []float64
 	for range 3 {
-		s.flood(3_000, 4_000)
+		goodput = append(goodput, s.flood(3_000, 4_000))
 	}
+	slices.Sort(goodput)
+	require.Greater(t, goodput[1], 0.5, "above saturation goodput does not collapse")
 	s.settle()
 	s.requireSame()
 }

@@ -73,9 +73,7 @@ func startContracts(t *testing.T) *fabric.Network {
 	network, err := fabric.Start(ctx, fabric.Config{Dir: t.TempDir(), BatchInterval: 50 * time.Millisecond, LogLevel: "error"})
 	require.NoError(t, err)
 	t.Cleanup(network.Stop)
-	policy, err := endorsementPolicy(ctx, network, false)
-	require.NoError(t, err)
-	require.NoError(t, network.Deploy(ctx, fabric.Chaincode{Name: chaincodeName, Version: "1", Binary: program, Policy: policy}))
+	require.NoError(t, network.Deploy(ctx, fabric.Chaincode{Name: chaincodeName, Version: "1", Binary: program, Policy: endorsementPolicy(network)}))
 	return network
 }
 

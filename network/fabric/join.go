@@ -241,6 +241,12 @@ func (n *Network) configure(ctx context.Context, plan peerPlan) error {
 			return err
 		}
 	}
+	return n.awaitMember(ctx, plan.MSPID, true)
+}
+
+// awaitMember waits until every peer here has read that the organisation is in the
+// channel's configuration, or is in it no more.
+func (n *Network) awaitMember(ctx context.Context, mspID string, wanted bool) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, peer := range n.plan.Peers {
 		if !n.isHere(peer.name()) {
@@ -252,8 +258,8 @@ func (n *Network) configure(ctx context.Context, plan peerPlan) error {
 				if err != nil {
 					return false, err
 				}
-				if _, member := applicationOf(current).GetGroups()[plan.MSPID]; !member {
-					return false, fmt.Errorf("the peer of %s has not read that %s joined", peer.MSPID, plan.MSPID)
+				if _, member := applicationOf(current).GetGroups()[mspID]; member != wanted {
+					return false, fmt.Errorf("the peer of %s has not read that the membership of %s changed", peer.MSPID, mspID)
 				}
 				return true, nil
 			})

@@ -1,6 +1,7 @@
 package fabric
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -30,8 +31,9 @@ type Chaincode struct {
 	// Collections is a private data collections file in the form of Fabric's
 	// peer command; empty means none.
 	Collections []byte
-	// Policy is the endorsement policy in Fabric's notation (ParsePolicy);
-	// empty means the channel's own: most organisations, whoever they come to be.
+	// Policy is the endorsement policy in Fabric's notation (ParsePolicy); empty means
+	// that of the definition on the channel, or where there is none the channel's own:
+	// most organisations, whoever they come to be.
 	Policy string
 }
 
@@ -70,6 +72,9 @@ func (n *Network) Deploy(ctx context.Context, chaincode Chaincode) error {
 	if err != nil {
 		return err
 	}
+	if current != nil && chaincode.Policy == "" {
+		wanted.validation = current.GetValidationParameter()
+	}
 	if err := n.adoptServices(chaincode.Name, current.GetSequence()); err != nil {
 		return err
 	}
@@ -87,9 +92,10 @@ func (n *Network) Deploy(ctx context.Context, chaincode Chaincode) error {
 
 // Heal adds what is missing of the chaincode that the channel has: programs that
 // are not installed, approvals that were not given. Where a policy is named (as
-// Chaincode.Policy) and the channel's definition has another one, the same program becomes
-// the next sequence with it, unless an upgrade is half way, which brings its own. deployed
-// is false when the channel has no chaincode of that name; then Deploy is to be called.
+// Chaincode.Policy) and the channel's definition has another majority, the same program
+// becomes the next sequence with it; not while an upgrade is half way, and a policy that
+// somebody chose is left alone. deployed is false when the channel has no chaincode of that
+// name; then Deploy is to be called.
 func (n *Network) Heal(ctx context.Context, name, policy string) (deployed bool, err error) {
 	n.deploying.Lock()
 	defer n.deploying.Unlock()
@@ -116,14 +122,8 @@ func (n *Network) Heal(ctx context.Context, name, policy string) (deployed bool,
 		sequence: current.GetSequence(), name: name, version: current.GetVersion(),
 		validation: current.GetValidationParameter(), collections: current.GetCollections(), packageID: pack.id,
 	}
-	if _, upgrading := n.service(func(s servicePlan) bool { return s.Chaincode == name && s.Incoming > 0 }); policy != "" && !upgrading {
-		if wanted.validation, err = endorsement(policy); err != nil {
-			return false, fmt.Errorf("heal %s: %w", name, err)
-		}
-		if !wanted.equals(current) {
-			n.logger.Info("the endorsement policy changes", "chaincode", name, "to", policy)
-			wanted.sequence++
-		}
+	if err := n.renewPolicy(&wanted, policy); err != nil {
+		return false, fmt.Errorf("heal %s: %w", name, err)
 	}
 	err = n.install(ctx, chaincode, pack, wanted)
 	if errors.Is(err, errApprovalLost) {
@@ -138,6 +138,32 @@ func (n *Network) Heal(ctx context.Context, name, policy string) (deployed bool,
 		return false, fmt.Errorf("heal %s %s: %w", name, service.Version, err)
 	}
 	return true, nil
+}
+
+// renewPolicy makes a definition the next sequence with another policy, if that may be.
+func (n *Network) renewPolicy(d *definition, policy string) error {
+	if policy == "" {
+		return nil
+	}
+	validation, err := endorsement(policy)
+	if err != nil || bytes.Equal(validation, d.validation) {
+		return err
+	}
+	n.mu.Lock()
+	known := append(n.plan.members(), n.plan.Left...)
+	n.mu.Unlock()
+	_, upgrading := n.service(func(s servicePlan) bool { return s.Chaincode == d.name && s.Incoming > 0 })
+	switch {
+	case upgrading:
+		n.logger.Warn("an upgrade is half way: the endorsement policy is left as it is until that is finished", "chaincode", d.name)
+	case !follows(d.validation, known):
+		n.logger.Warn("the endorsement policy on the channel is another than most of the members here, and is left alone", "chaincode", d.name, "most", policy)
+	default:
+		n.logger.Info("the endorsement policy changes", "chaincode", d.name, "to", policy)
+		d.validation = validation
+		d.sequence++
+	}
+	return nil
 }
 
 // AwaitSubmits returns when every organisation's gateway has taken a transaction
@@ -175,11 +201,15 @@ func newDefinition(chaincode Chaincode) (definition, error) {
 	return definition{name: chaincode.Name, version: chaincode.Version, validation: validation, collections: collections}, nil
 }
 
-// endorsement is the validation parameter of a definition with this policy.
+// channelEndorsement is the channel's policy for chaincode that names none of its own.
+const channelEndorsement = "/Channel/Application/Endorsement"
+
+// endorsement is the validation parameter of a definition with this policy; the channel's
+// for "".
 func endorsement(policy string) ([]byte, error) {
 	parsed, err := applicationPolicy(policy, "")
 	if policy == "" {
-		parsed, err = applicationPolicy("", "/Channel/Application/Endorsement")
+		parsed, err = applicationPolicy("", channelEndorsement)
 	}
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/msp"
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
 )
@@ -92,6 +93,28 @@ func TestMajority(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, policy.GetIdentities(), len(strings.Fields(organisations)))
 	}
+}
+
+func TestPolicyThatFollowsTheMembership(t *testing.T) {
+	known := []string{"A", "B", "C", "D", "E"}
+	for policy, want := range map[string]bool{
+		"": true, // the channel's
+		"OutOf(3, 'A.peer', 'B.peer', 'C.peer', 'D.peer', 'E.peer')":           true,
+		"OutOf(2, 'A.peer', 'C.peer')":                                         true,
+		"OutOf(4, 'A.peer', 'B.peer', 'C.peer', 'D.peer', 'E.peer')":           false, // more than a majority
+		"OutOf(3, 'A.peer', 'B.member', 'C.peer', 'D.peer', 'E.peer')":         false,
+		"OutOf(4, 'A.peer', 'B.peer', 'C.peer', 'D.peer', 'E.peer', 'X.peer')": false, // X joined elsewhere
+		"AND('A.peer', OutOf(2, 'B.peer', 'C.peer'))":                          false,
+	} {
+		validation, err := endorsement(policy)
+		require.NoError(t, err)
+		require.Equal(t, want, follows(validation, known), policy)
+	}
+	other, err := proto.Marshal(&peer.ApplicationPolicy{Type: &peer.ApplicationPolicy_ChannelConfigPolicyReference{ChannelConfigPolicyReference: "/Channel/Application/Ours"}})
+	require.NoError(t, err)
+	require.False(t, follows(other, known))
+	require.False(t, follows([]byte("?"), known))
+	require.False(t, follows(nil, known))
 }
 
 func TestParseCollections(t *testing.T) {

@@ -37,6 +37,8 @@ type topology struct {
 	// Joining are organisations that are being added (AddOrganisation): planned, but not
 	// known to be in the channel's configuration yet.
 	Joining []joiningPlan `json:"joining,omitempty"`
+	// Left are organisations that were members (RemoveOrganisation).
+	Left []string `json:"left,omitempty"`
 }
 
 // nodePlan is what orderers and peers have in common.
