@@ -4,10 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -42,31 +39,18 @@ func (n *Network) makeCAFolder(plan caPlan) error {
 	if err != nil {
 		return err
 	}
-	tlsAuthority, err := n.tlsAuthority(plan.MSPID)
-	if err != nil {
-		return err
-	}
-	server, err := tlsAuthority.issue(&x509.Certificate{
-		Subject:     pkix.Name{CommonName: "ca." + plan.Domain},
-		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:    []string{"ca." + plan.Domain, "localhost", plan.Host},
-		IPAddresses: []net.IP{net.ParseIP(loopback)},
-	})
-	if err != nil {
-		return err
-	}
 	secret := rand.Text()
 	for file, content := range map[string][]byte{
 		"ca/cert.pem":      identities.certPEM,
 		"ca/key.pem":       key,
-		"tls/server.crt":   server.certPEM,
-		"tls/server.key":   server.keyPEM,
 		"registrar.secret": []byte(secret + "\n"),
 	} {
 		if err := os.WriteFile(filepath.Join(folder, filepath.FromSlash(file)), content, 0o600); err != nil {
 			return err
 		}
+	}
+	if _, err := n.renewCATLS(peer, plan); err != nil {
+		return err
 	}
 	return n.renderTo(filepath.Join(folder, "fabric-ca-server-config.yaml"), "fabric-ca-server-config.yaml", struct {
 		caPlan
@@ -96,7 +80,12 @@ func (n *Network) StartAuthorities(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, node := range n.Nodes() {
 		if n.isAuthority(node) {
-			group.Go(func() error { return node.Start(ctx) })
+			group.Go(func() error {
+				if err := n.renewTLS(ctx, node); err != nil {
+					return err
+				}
+				return node.Start(ctx)
+			})
 		}
 	}
 	return group.Wait()

@@ -62,7 +62,7 @@ func (n *Network) Detach() {
 }
 
 // StartNode starts one node by its name, building the Fabric programs if they
-// are not there.
+// are not there, and renewing TLS keys as Start does if the authority's key is here.
 func (n *Network) StartNode(ctx context.Context, name string) error {
 	config, err := n.config.withPrograms(ctx)
 	if err != nil {
@@ -76,6 +76,9 @@ func (n *Network) StartNode(ctx context.Context, name string) error {
 	}
 	node, err := n.Node(name)
 	if err != nil {
+		return err
+	}
+	if err := n.renewTLS(ctx, node); err != nil {
 		return err
 	}
 	return node.Start(ctx)

@@ -313,11 +313,18 @@ func (n *Network) peerNode(plan peerPlan) *Node {
 // up starts every node and joins the channel where that has not happened yet.
 func (n *Network) up(ctx context.Context) error {
 	began := time.Now()
+	for _, node := range n.Nodes() {
+		// One after the other, as a process that runs is restarted. A folder that an
+		// interrupted upgrade has not made yet is made when it goes on.
+		if exists(node.dir) && !n.isAuthority(node) {
+			if err := n.renewTLS(ctx, node); err != nil {
+				return err
+			}
+		}
+	}
 	starting, startContext := errgroup.WithContext(ctx)
 	for _, node := range n.Nodes() {
-		// An interrupted upgrade may have planned a process and not made its folder.
-		_, err := os.Stat(node.dir)
-		if err == nil && !n.isAuthority(node) {
+		if exists(node.dir) && !n.isAuthority(node) {
 			starting.Go(func() error { return node.Start(startContext) })
 		}
 	}
@@ -376,6 +383,15 @@ func (n *Network) disconnect() {
 		conn.Close()
 	}
 	n.conns = nil
+}
+
+// planned is the plan as it is now. What a change makes of it later does not show in it.
+func (n *Network) planned() topology {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	plan := n.plan
+	plan.Services = slices.Clone(plan.Services) // the rest is replaced as a whole, never changed
+	return plan
 }
 
 // Channel is the name of the channel.

@@ -64,6 +64,7 @@ func TestNetwork(t *testing.T) {
 		require.ErrorContains(t, err, "another process runs the network in")
 	})
 	t.Run("AnOrdererThatStandsStill", func(t *testing.T) { testStandsStill(t, network) })
+	t.Run("ReplacedTLSAuthority", func(t *testing.T) { testReplacedTLSAuthority(t, network) })
 	t.Run("Upgrade", func(t *testing.T) {
 		require.NoError(t, network.Deploy(ctx, Chaincode{
 			Name: "store", Version: "2", Binary: buildChaincode(t, "-s -w"), Policy: "OR('ProducerMSP.peer', 'LabMSP.peer')",

@@ -195,10 +195,8 @@ func (n *Network) startService(ctx context.Context, peer peerPlan, pack chaincod
 	if err != nil {
 		return err
 	}
-	if !node.Running() {
-		if err := n.makeServiceFolder(peer, service); err != nil {
-			return err
-		}
+	if err := n.renewTLS(ctx, node); err != nil {
+		return err
 	}
 	return node.Start(ctx)
 }
@@ -211,42 +209,6 @@ func (n *Network) service(match func(servicePlan) bool) (servicePlan, bool) {
 		return servicePlan{}, false
 	}
 	return n.plan.Services[i], true
-}
-
-// makeServiceFolder writes the TLS material of the process, and the peer's end
-// of the link.
-func (n *Network) makeServiceFolder(plan peerPlan, planned servicePlan) error {
-	folder := n.serviceFolder(planned)
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return err
-	}
-	server, dialler, authorityPEM, err := n.issueServiceTLS(plan)
-	if err != nil {
-		return err
-	}
-	connection, err := json.Marshal(map[string]any{
-		"address":              planned.Address,
-		"dial_timeout":         "5s",
-		"tls_required":         true,
-		"client_auth_required": true,
-		"client_key":           string(dialler.keyPEM),
-		"client_cert":          string(dialler.certPEM),
-		"root_cert":            string(authorityPEM),
-	})
-	if err != nil {
-		return err
-	}
-	for path, content := range map[string][]byte{
-		filepath.Join(folder, "server.key"):                                          server.keyPEM,
-		filepath.Join(folder, "server.crt"):                                          server.certPEM,
-		filepath.Join(folder, "client-ca.crt"):                                       authorityPEM,
-		filepath.Join(n.nodeFolder(plan.name()), "chaincode", planned.Label+".json"): connection,
-	} {
-		if err := os.WriteFile(path, content, 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (n *Network) serviceFolder(planned servicePlan) string {
