@@ -99,7 +99,8 @@ func archive(entries ...entry) ([]byte, error) {
 
 // planServices plans one process per organisation that the definition of that
 // sequence will bring in. Those that an interrupted attempt has planned for the
-// same package are kept, others of the chaincode that never came in are ended.
+// same package are kept, whatever sequence it hoped for; others of the chaincode that never
+// came in are ended.
 func (n *Network) planServices(chaincode Chaincode, pack chaincodePackage, sequence int64) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -109,7 +110,7 @@ func (n *Network) planServices(chaincode Chaincode, pack chaincodePackage, seque
 		if s.Chaincode != chaincode.Name || s.Incoming == 0 {
 			return false
 		}
-		if s.PackageID == pack.id && s.Incoming == sequence {
+		if s.PackageID == pack.id {
 			planned[s.MSPID] = true
 			return false
 		}
@@ -121,6 +122,11 @@ func (n *Network) planServices(chaincode Chaincode, pack chaincodePackage, seque
 		})
 		return true
 	})
+	for i, s := range n.plan.Services {
+		if s.Chaincode == chaincode.Name && s.Incoming > 0 {
+			n.plan.Services[i].Incoming = sequence
+		}
+	}
 	for _, node := range abandoned {
 		node.Kill()
 	}
@@ -257,13 +263,14 @@ func (n *Network) Serves(name, program string) (bool, error) {
 
 // adoptServices makes the processes that came in by the committed sequence those of
 // the chaincode, for this run and the next, and ends the ones they replace, one
-// after the other.
-func (n *Network) adoptServices(name string, committed int64) error {
+// after the other. Only processes of the package that was approved for it: the sequence that an
+// interrupted upgrade hoped for may have been given to another definition.
+func (n *Network) adoptServices(name string, committed int64, packageID string) error {
 	n.mu.Lock()
 	var replaced []*Node
 	var came []servicePlan
 	for _, s := range n.plan.Services {
-		if s.Chaincode == name && s.Incoming > 0 && s.Incoming <= committed {
+		if s.Chaincode == name && s.Incoming > 0 && s.Incoming <= committed && s.PackageID == packageID {
 			came = append(came, s)
 		}
 	}
