@@ -63,6 +63,7 @@ func (n *Network) caNode(plan caPlan) *Node {
 	return &Node{
 		title:   plan.name(),
 		address: plan.Address(),
+		metrics: plan.operationsAddress(),
 		program: filepath.Join(n.config.caBinaries, "fabric-ca-server"),
 		args:    []string{"start"},
 		env:     []string{"FABRIC_CA_SERVER_HOME=" + folder, "TMPDIR=tmp"},

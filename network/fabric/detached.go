@@ -71,6 +71,9 @@ func (n *Network) StartNode(ctx context.Context, name string) error {
 	n.mu.Lock()
 	n.config, n.nodes = config, nil
 	n.mu.Unlock()
+	if err := n.openOperations(); err != nil {
+		return err
+	}
 	if err := n.makeNodes(); err != nil {
 		return err
 	}
@@ -140,7 +143,9 @@ func (n *Network) RunningNodes() []string {
 // isHere tells whether a node, or the node that a port's name belongs to, has its
 // folder here. One that has not was moved to another host: it is left alone.
 func (n *Network) isHere(name string) bool {
-	name = strings.TrimSuffix(strings.TrimSuffix(name, "/admin"), "/listener")
+	for _, of := range []string{"/admin", "/listener", operations} {
+		name = strings.TrimSuffix(name, of)
+	}
 	if msp, _, ok := strings.Cut(name, "/service"); ok {
 		name = msp + "/peer"
 	}

@@ -106,7 +106,7 @@ func (n *Network) planJoining(organisation NewOrganisation) (joiningPlan, error)
 	if err != nil {
 		return joiningPlan{}, err
 	}
-	ports, err := n.furtherPorts(5)
+	ports, err := n.furtherPorts(7)
 	if err != nil {
 		return joiningPlan{}, err
 	}
@@ -115,11 +115,11 @@ func (n *Network) planJoining(organisation NewOrganisation) (joiningPlan, error)
 		host = loopback
 	}
 	planned := joiningPlan{Peer: peerPlan{
-		nodePlan: nodePlan{MSPID: organisation.MSPID, Domain: domain, Hostname: "peer0", Host: host, Port: ports[0]},
+		nodePlan: nodePlan{MSPID: organisation.MSPID, Domain: domain, Hostname: "peer0", Host: host, Port: ports[0], OperationsPort: ports[5]},
 		Kind:     organisation.Kind, ChaincodePort: ports[1], ServicePorts: ports[2:4],
 	}}
 	if len(n.plan.CAs) > 0 {
-		planned.CA = &caPlan{MSPID: organisation.MSPID, Domain: domain, Host: host, Port: ports[4]}
+		planned.CA = &caPlan{MSPID: organisation.MSPID, Domain: domain, Host: host, Port: ports[4], OperationsPort: ports[6]}
 	}
 	n.plan.Joining = append(slices.Clone(n.plan.Joining), planned)
 	return planned, n.plan.save(n.dir)

@@ -202,8 +202,11 @@ func (n *Network) loadOrCreate(ctx context.Context) error {
 	case plan.Channel != n.channel:
 		return fmt.Errorf("%s holds a network with channel %q, not %q", n.dir, plan.Channel, n.channel)
 	}
+	if err := plan.agrees(n.config.Ports); err != nil {
+		return err
+	}
 	n.plan = plan
-	return plan.agrees(n.config.Ports)
+	return n.openOperations()
 }
 
 // create makes keys, genesis block and node folders. The plan is saved last:
@@ -252,6 +255,7 @@ func (n *Network) makeNodes() error {
 		n.nodes = append(n.nodes, &Node{
 			title:   orderer.name(),
 			address: orderer.Address(),
+			metrics: orderer.operationsAddress(),
 			program: filepath.Join(n.config.Binaries, "orderer"),
 			env:     n.fabricEnvironment(),
 			dir:     n.nodeFolder(orderer.name()),
@@ -300,6 +304,7 @@ func (n *Network) peerNode(plan peerPlan) *Node {
 	return &Node{
 		title:   plan.name(),
 		address: plan.Address(),
+		metrics: plan.operationsAddress(),
 		program: filepath.Join(n.config.Binaries, "peer"),
 		args:    []string{"node", "start"},
 		env: n.fabricEnvironment("CHAINCODE_SERVERS=chaincode",

@@ -21,6 +21,7 @@ import (
 type Node struct {
 	title   string // guarded by mu: a chaincode's changes when it comes in
 	address string // where it accepts connections when it is up
+	metrics string // address of its health and metrics, "" for none
 	program string
 	args    []string
 	env     []string

@@ -21,7 +21,10 @@ import (
 type NodeStatus struct {
 	Name    string `json:"name"`
 	Address string `json:"address"`
-	PID     int    `json:"pid,omitempty"` // 0: down
+	// Operations is where the node answers for its health and metrics, on this host only;
+	// of orderers, peers and CAs.
+	Operations string `json:"operations,omitempty"`
+	PID        int    `json:"pid,omitempty"` // 0: down
 	// Height is the number of blocks, and Joined whether the channel is known;
 	// of orderers and peers.
 	Height uint64 `json:"height,omitempty"`
@@ -72,7 +75,7 @@ func (n *Network) look(ctx context.Context) []NodeStatus {
 	for i, node := range nodes {
 		group.Go(func() error {
 			s := &statuses[i]
-			s.Name, s.Address, s.PID = node.Name(), node.Address(), node.PID()
+			s.Name, s.Address, s.Operations, s.PID = node.Name(), node.Address(), node.metrics, node.PID()
 			if s.PID == 0 {
 				s.Problem = "down"
 				return nil
