@@ -97,7 +97,8 @@ func (n *Network) isAuthority(node *Node) bool {
 }
 
 // EnrolAtCA registers an identity at its organisation's Fabric CA, with the
-// attributes in its certificates by default, and enrols it there: the key is made here
+// attributes – trace.role and trace.party, the CA's registrar may give no others – in its
+// certificates by default, and enrols it there: the key is made here
 // and only the request is sent. A name that is registered already gets the new
 // attributes and a new certificate; its earlier certificates stay valid.
 func (n *Network) EnrolAtCA(mspID, name string, attributes map[string]string) (certPEM, keyPEM []byte, err error) {
