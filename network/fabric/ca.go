@@ -20,11 +20,7 @@ const registrarName = "registrar"
 
 // makeCAFolder lays out all that one organisation's Fabric CA needs: the
 // authority that cryptogen made, a TLS certificate, the registrar's secret.
-func (n *Network) makeCAFolder(plan caPlan) error {
-	peer, err := n.plan.peer(plan.MSPID)
-	if err != nil {
-		return err
-	}
+func (n *Network) makeCAFolder(peer peerPlan, plan caPlan) error {
 	folder := n.nodeFolder(plan.name())
 	for _, part := range []string{"ca", "tls", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(folder, part), 0o700); err != nil {
@@ -73,7 +69,7 @@ func (n *Network) caNode(plan caPlan) *Node {
 }
 
 // HasAuthorities tells whether the organisations have Fabric CAs.
-func (n *Network) HasAuthorities() bool { return len(n.plan.CAs) > 0 }
+func (n *Network) HasAuthorities() bool { return len(n.planned().CAs) > 0 }
 
 // StartAuthorities starts the Fabric CAs. They come last: nothing of the channel
 // waits for them, and each takes a second of computing to start the first time.
@@ -93,7 +89,7 @@ func (n *Network) StartAuthorities(ctx context.Context) error {
 }
 
 func (n *Network) isAuthority(node *Node) bool {
-	return slices.ContainsFunc(n.plan.CAs, func(plan caPlan) bool { return plan.name() == node.Name() })
+	return slices.ContainsFunc(n.planned().CAs, func(plan caPlan) bool { return plan.name() == node.Name() })
 }
 
 // EnrolAtCA registers an identity at its organisation's Fabric CA, with the
@@ -139,7 +135,7 @@ func (n *Network) registrar(mspID string, client *caClient) (caIdentity, error) 
 
 // caClient speaks as the registrar of an organisation.
 func (n *Network) caClient(mspID string) (*caClient, error) {
-	for _, plan := range n.plan.CAs {
+	for _, plan := range n.planned().CAs {
 		if plan.MSPID != mspID {
 			continue
 		}

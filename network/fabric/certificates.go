@@ -127,7 +127,8 @@ func ValidUntil(end time.Time) EnrolOption {
 // trace.party) in extension 1.2.3.4.5.6.7.8.1, exactly as Fabric CA issues it.
 // Nothing is kept; each call makes a new key.
 func (n *Network) Enrol(mspID, name string, attributes map[string]string, options ...EnrolOption) (certPEM, keyPEM []byte, err error) {
-	peer, err := n.plan.peer(mspID)
+	plan := n.planned()
+	peer, err := plan.peer(mspID)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -69,7 +69,7 @@ func (n *Network) StartNode(ctx context.Context, name string) error {
 		return err
 	}
 	n.mu.Lock()
-	n.config, n.nodes = config, nil
+	n.config = config
 	n.mu.Unlock()
 	if err := n.openOperations(); err != nil {
 		return err

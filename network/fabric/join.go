@@ -273,19 +273,18 @@ func (n *Network) enterPlan(joining joiningPlan) error {
 	if joining.CA != nil {
 		plan.CAs = append(slices.Clone(plan.CAs), *joining.CA)
 	}
-	before := n.plan
-	n.plan = plan
-	err := n.makePeerFolder(joining.Peer)
-	if err == nil && joining.CA != nil {
-		err = n.makeCAFolder(*joining.CA)
-	}
-	if err == nil {
-		err = plan.save(n.dir)
-	}
-	if err != nil {
-		n.plan = before
+	if err := n.makePeerFolder(joining.Peer); err != nil {
 		return err
 	}
+	if joining.CA != nil {
+		if err := n.makeCAFolder(joining.Peer, *joining.CA); err != nil {
+			return err
+		}
+	}
+	if err := plan.save(n.dir); err != nil {
+		return err
+	}
+	n.plan = plan
 	n.nodes = append(n.nodes, n.peerNode(joining.Peer))
 	if joining.CA != nil {
 		n.nodes = append(n.nodes, n.caNode(*joining.CA))

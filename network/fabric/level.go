@@ -104,17 +104,15 @@ func (n *Network) heightsOf(ctx context.Context, names []string) (map[string]uin
 }
 
 func (n *Network) heightOf(ctx context.Context, name string) (uint64, error) {
-	n.mu.Lock()
-	orderers, peers := n.plan.Orderers, n.plan.Peers // replaced as a whole, never changed
-	n.mu.Unlock()
-	for _, plan := range orderers {
+	planned := n.planned()
+	for _, plan := range planned.Orderers {
 		if plan.name() == name {
 			var s NodeStatus
 			err := n.askOrderer(ctx, plan, &s)
 			return s.Height, err
 		}
 	}
-	for _, plan := range peers {
+	for _, plan := range planned.Peers {
 		if plan.name() == name {
 			return n.peerHeight(ctx, plan)
 		}
@@ -124,13 +122,14 @@ func (n *Network) heightOf(ctx context.Context, name string) (uint64, error) {
 
 // withBlocks are the names of the orderers and peers here, orderers first.
 func (n *Network) withBlocks() (orderers, all []string) {
-	for _, plan := range n.plan.Orderers {
+	planned := n.planned()
+	for _, plan := range planned.Orderers {
 		if n.isHere(plan.name()) {
 			orderers = append(orderers, plan.name())
 		}
 	}
 	all = slices.Clone(orderers)
-	for _, plan := range n.plan.Peers {
+	for _, plan := range planned.Peers {
 		if n.isHere(plan.name()) {
 			all = append(all, plan.name())
 		}

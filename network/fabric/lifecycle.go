@@ -145,10 +145,11 @@ func (n *Network) Heal(ctx context.Context, name, policy string) (deployed bool,
 // submitted, which changes nothing on the channel.
 func (n *Network) AwaitSubmits(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	for _, plan := range n.plan.Peers {
+	planned := n.planned()
+	for _, plan := range planned.Peers {
 		group.Go(func() error {
 			return n.submitLifecycle(ctx, plan, "QueryChaincodeDefinitions", &lifecycle.QueryChaincodeDefinitionsArgs{},
-				func() (bool, error) { return false, nil }, n.plan.members()...)
+				func() (bool, error) { return false, nil }, planned.members()...)
 		})
 	}
 	return group.Wait()

@@ -94,7 +94,7 @@ func Start(ctx context.Context, config Config) (*Network, error) {
 	if config, err = config.withPrograms(ctx); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(config.Dir, 0o700); err != nil {
+	if err := makeFolder(config.Dir); err != nil {
 		return nil, err
 	}
 	network, err := takeFolder(ctx, config)
@@ -114,6 +114,15 @@ func Start(ctx context.Context, config Config) (*Network, error) {
 		return nil, err
 	}
 	return network, nil
+}
+
+// makeFolder makes the folder of a network. One that was there may be open to others, and is
+// to hold every organisation's keys.
+func makeFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return os.Chmod(dir, 0o700)
 }
 
 // withDefaults fills in what was left out and makes Dir absolute.
@@ -238,7 +247,11 @@ func (n *Network) create(ctx context.Context) error {
 		}
 	}
 	for _, ca := range n.plan.CAs {
-		if err := n.makeCAFolder(ca); err != nil {
+		peer, err := n.plan.peer(ca.MSPID)
+		if err != nil {
+			return err
+		}
+		if err := n.makeCAFolder(peer, ca); err != nil {
 			return err
 		}
 	}
@@ -248,11 +261,30 @@ func (n *Network) create(ctx context.Context) error {
 // makeNodes prepares a process for everything in the plan, and finds those that
 // run already.
 func (n *Network) makeNodes() error {
-	for _, orderer := range n.plan.Orderers {
+	nodes := n.nodesHere()
+	n.mu.Lock()
+	n.nodes = nodes
+	n.mu.Unlock()
+	if n.config.Detached {
+		return adoptStrays(nodes)
+	}
+	for _, node := range nodes {
+		if p, ok := node.daemon(); ok {
+			return fmt.Errorf("%s of the network in %s runs detached, as process %d", node.Name(), n.dir, p.PID)
+		}
+	}
+	return nil
+}
+
+// nodesHere are the nodes of the plan that are on this host.
+func (n *Network) nodesHere() []*Node {
+	plan := n.planned()
+	var nodes []*Node
+	for _, orderer := range plan.Orderers {
 		if !n.isHere(orderer.name()) {
 			continue
 		}
-		n.nodes = append(n.nodes, &Node{
+		nodes = append(nodes, &Node{
 			title:   orderer.name(),
 			address: orderer.Address(),
 			metrics: orderer.operationsAddress(),
@@ -262,30 +294,22 @@ func (n *Network) makeNodes() error {
 			spawn:   n.spawn,
 		})
 	}
-	for _, peer := range n.plan.Peers {
+	for _, peer := range plan.Peers {
 		if n.isHere(peer.name()) {
-			n.nodes = append(n.nodes, n.peerNode(peer))
+			nodes = append(nodes, n.peerNode(peer))
 		}
 	}
-	for _, ca := range n.plan.CAs {
+	for _, ca := range plan.CAs {
 		if n.isHere(ca.name()) {
-			n.nodes = append(n.nodes, n.caNode(ca))
+			nodes = append(nodes, n.caNode(ca))
 		}
 	}
-	for _, service := range n.plan.Services {
+	for _, service := range plan.Services {
 		if n.isHere(service.MSPID + "/peer") {
-			n.nodes = append(n.nodes, n.serviceNode(service))
+			nodes = append(nodes, n.serviceNode(service))
 		}
 	}
-	if n.config.Detached {
-		return adoptStrays(n.nodes)
-	}
-	for _, node := range n.nodes {
-		if p, ok := node.daemon(); ok {
-			return fmt.Errorf("%s of the network in %s runs detached, as process %d", node.Name(), n.dir, p.PID)
-		}
-	}
-	return nil
+	return nodes
 }
 
 // fabricEnvironment is what orderers and peers are started with.

@@ -48,10 +48,8 @@ func (n *Network) Status(ctx context.Context) []NodeStatus {
 func (n *Network) look(ctx context.Context) []NodeStatus {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	n.mu.Lock()
-	plan := n.plan
-	services := slices.Clone(plan.Services)
-	n.mu.Unlock()
+	plan := n.planned()
+	services := plan.Services
 	asks := map[string]func(context.Context, *NodeStatus) error{}
 	for _, o := range plan.Orderers {
 		asks[o.name()] = func(ctx context.Context, s *NodeStatus) error { return n.askOrderer(ctx, o, s) }
