@@ -68,7 +68,8 @@ func TestAuthority(t *testing.T) {
 		require.NoError(t, client.call(http.MethodPost, "/api/v1/revoke", map[string]any{"id": "lab-01@lab", "gencrl": true}, signedBy(admin), &revoked))
 		require.NotEmpty(t, revoked.CRL, "as docs/operations.md tells to revoke a user")
 	})
-	t.Run("ItsMetricsAreOnThisHost", func(t *testing.T) {
+	t.Run("OnlyItsMetricsArePlain", func(t *testing.T) {
+		requireTLS(t, node.Name(), node.Address())
 		require.Contains(t, operationsOf(t, node, "/healthz"), `"status":"OK"`)
 		require.Contains(t, operationsOf(t, node, "/metrics"), "api_request_count{")
 	})

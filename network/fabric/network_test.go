@@ -59,6 +59,7 @@ func TestNetwork(t *testing.T) {
 		}
 		require.NoError(t, connect(t, network, "LabMSP", nil).write(ctx, "by-three", "1"))
 	})
+	t.Run("EveryListenerSpeaksTLS", func(t *testing.T) { testListeners(t, network) })
 	t.Run("OneProcessToAFolder", func(t *testing.T) {
 		_, err := Start(ctx, config)
 		require.ErrorContains(t, err, "another process runs the network in")
