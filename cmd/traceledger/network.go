@@ -40,8 +40,8 @@ type NetworkConfig struct {
 	// BatchInterval is how long an orderer of a new network waits for more transactions
 	// before it makes a block.
 	BatchInterval time.Duration `yaml:"batchInterval"`
-	// Timeout is how long up and upgrade may take. A peer that has lost all its data
-	// needs as long as it takes to fetch and check the chain.
+	// Timeout is how long each step of a command may take. A node that fetches blocks is
+	// waited for as long as they come.
 	Timeout time.Duration `yaml:"timeout"`
 	// LogLevel is debug, info, warn or error; of this command and of the nodes it starts.
 	LogLevel string `yaml:"logLevel"`

@@ -27,8 +27,6 @@ import (
 // they are a majority already when the channel begins to ask for one more. Called again
 // it finishes what was interrupted.
 func networkAdd(ctx context.Context, c networkCall) error {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
-	defer cancel()
 	msp, kind := c.flags.organisation, c.flags.kind
 	if msp == "" || !trace.Founding(kind) {
 		return fmt.Errorf("add needs -msp and -kind, which is one of %v", trace.MSPs())
@@ -38,6 +36,8 @@ func networkAdd(ctx context.Context, c networkCall) error {
 		return err
 	}
 	defer network.Detach()
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
 	began := time.Now()
 	if err := network.MayAdd(msp); err != nil {
 		return err

@@ -21,9 +21,7 @@ import (
 // up, and loads the demonstration through the gateway's public interface. When it ends
 // the network stays up.
 func networkDemo(ctx context.Context, c networkCall) error {
-	upContext, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
-	defer cancel()
-	network, err := c.up(upContext)
+	network, err := c.up(ctx)
 	if err != nil {
 		return err
 	}

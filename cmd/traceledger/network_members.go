@@ -25,18 +25,18 @@ func endorsementPolicy(network *fabric.Network) string {
 // channel's configuration forgets it. Its nodes may be gone already. Called again it
 // finishes what was interrupted.
 func networkRemove(ctx context.Context, c networkCall) error {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
-	defer cancel()
 	msp := c.flags.organisation
 	if msp == "" {
 		return fmt.Errorf("remove needs -msp")
 	}
-	network, err := fabric.Open(ctx, c.fabric())
+	asking, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	network, err := fabric.Open(asking, c.fabric())
 	if err != nil {
 		return err
 	}
 	began := time.Now()
-	if err = membershipEnded(ctx, network, msp); err == nil {
+	if err = membershipEnded(asking, network, msp); err == nil {
 		err = network.RemoveOrganisation(msp)
 	}
 	network.Detach()
@@ -47,6 +47,8 @@ func networkRemove(ctx context.Context, c networkCall) error {
 		return err
 	}
 	defer network.Detach()
+	ctx, cancel = context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
 	if err := network.ExcludeOrganisation(ctx, msp); err != nil {
 		return fmt.Errorf("take %s out of the channel: %w", msp, err)
 	}

@@ -21,8 +21,6 @@ import (
 
 // networkUp brings a network up, or what is missing of one.
 func networkUp(ctx context.Context, c networkCall) error {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
-	defer cancel()
 	network, err := c.up(ctx)
 	if err != nil {
 		return err
@@ -33,6 +31,8 @@ func networkUp(ctx context.Context, c networkCall) error {
 
 // up returns the network once every gateway takes submits and everything that clients
 // need is written. What has come up stays up on an error: the next up goes on from there.
+// Each step may take Timeout; only fetching blocks, which takes as long as the chain is, is
+// waited for as long as blocks come.
 func (c *networkCall) up(ctx context.Context) (*fabric.Network, error) {
 	program, err := c.cfg.chaincode()
 	if err != nil {
@@ -48,11 +48,15 @@ func (c *networkCall) up(ctx context.Context) (*fabric.Network, error) {
 		}
 	}
 	began := time.Now()
-	network, err := fabric.Start(ctx, cfg)
+	starting, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	network, err := fabric.Start(starting, cfg)
 	if err != nil {
 		return nil, err
 	}
-	if err := ready(ctx, network, program); err != nil {
+	deploying, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	if err := ready(deploying, network, program); err != nil {
 		network.Detach()
 		return nil, err
 	}
@@ -61,7 +65,9 @@ func (c *networkCall) up(ctx context.Context) (*fabric.Network, error) {
 		fmt.Fprintf(c.out, "%s is another program than the one deployed: traceledger network upgrade brings it in\n", program)
 	}
 	began = time.Now()
-	err = network.StartAuthorities(ctx)
+	equipping, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	err = network.StartAuthorities(equipping)
 	if err == nil {
 		err = writeClients(network)
 	}

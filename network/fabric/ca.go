@@ -4,10 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -23,11 +20,7 @@ const registrarName = "registrar"
 
 // makeCAFolder lays out all that one organisation's Fabric CA needs: the
 // authority that cryptogen made, a TLS certificate, the registrar's secret.
-func (n *Network) makeCAFolder(plan caPlan) error {
-	peer, err := n.plan.peer(plan.MSPID)
-	if err != nil {
-		return err
-	}
+func (n *Network) makeCAFolder(peer peerPlan, plan caPlan) error {
 	folder := n.nodeFolder(plan.name())
 	for _, part := range []string{"ca", "tls", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(folder, part), 0o700); err != nil {
@@ -42,31 +35,18 @@ func (n *Network) makeCAFolder(plan caPlan) error {
 	if err != nil {
 		return err
 	}
-	tlsAuthority, err := n.tlsAuthority(plan.MSPID)
-	if err != nil {
-		return err
-	}
-	server, err := tlsAuthority.issue(&x509.Certificate{
-		Subject:     pkix.Name{CommonName: "ca." + plan.Domain},
-		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:    []string{"ca." + plan.Domain, "localhost", plan.Host},
-		IPAddresses: []net.IP{net.ParseIP(loopback)},
-	})
-	if err != nil {
-		return err
-	}
 	secret := rand.Text()
 	for file, content := range map[string][]byte{
 		"ca/cert.pem":      identities.certPEM,
 		"ca/key.pem":       key,
-		"tls/server.crt":   server.certPEM,
-		"tls/server.key":   server.keyPEM,
 		"registrar.secret": []byte(secret + "\n"),
 	} {
 		if err := os.WriteFile(filepath.Join(folder, filepath.FromSlash(file)), content, 0o600); err != nil {
 			return err
 		}
+	}
+	if _, err := n.renewCATLS(peer, plan); err != nil {
+		return err
 	}
 	return n.renderTo(filepath.Join(folder, "fabric-ca-server-config.yaml"), "fabric-ca-server-config.yaml", struct {
 		caPlan
@@ -79,6 +59,7 @@ func (n *Network) caNode(plan caPlan) *Node {
 	return &Node{
 		title:   plan.name(),
 		address: plan.Address(),
+		metrics: plan.operationsAddress(),
 		program: filepath.Join(n.config.caBinaries, "fabric-ca-server"),
 		args:    []string{"start"},
 		env:     []string{"FABRIC_CA_SERVER_HOME=" + folder, "TMPDIR=tmp"},
@@ -88,7 +69,7 @@ func (n *Network) caNode(plan caPlan) *Node {
 }
 
 // HasAuthorities tells whether the organisations have Fabric CAs.
-func (n *Network) HasAuthorities() bool { return len(n.plan.CAs) > 0 }
+func (n *Network) HasAuthorities() bool { return len(n.planned().CAs) > 0 }
 
 // StartAuthorities starts the Fabric CAs. They come last: nothing of the channel
 // waits for them, and each takes a second of computing to start the first time.
@@ -96,18 +77,24 @@ func (n *Network) StartAuthorities(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, node := range n.Nodes() {
 		if n.isAuthority(node) {
-			group.Go(func() error { return node.Start(ctx) })
+			group.Go(func() error {
+				if err := n.renewTLS(ctx, node); err != nil {
+					return err
+				}
+				return node.Start(ctx)
+			})
 		}
 	}
 	return group.Wait()
 }
 
 func (n *Network) isAuthority(node *Node) bool {
-	return slices.ContainsFunc(n.plan.CAs, func(plan caPlan) bool { return plan.name() == node.Name() })
+	return slices.ContainsFunc(n.planned().CAs, func(plan caPlan) bool { return plan.name() == node.Name() })
 }
 
 // EnrolAtCA registers an identity at its organisation's Fabric CA, with the
-// attributes in its certificates by default, and enrols it there: the key is made here
+// attributes – trace.role and trace.party, the CA's registrar may give no others – in its
+// certificates by default, and enrols it there: the key is made here
 // and only the request is sent. A name that is registered already gets the new
 // attributes and a new certificate; its earlier certificates stay valid.
 func (n *Network) EnrolAtCA(mspID, name string, attributes map[string]string) (certPEM, keyPEM []byte, err error) {
@@ -148,7 +135,7 @@ func (n *Network) registrar(mspID string, client *caClient) (caIdentity, error) 
 
 // caClient speaks as the registrar of an organisation.
 func (n *Network) caClient(mspID string) (*caClient, error) {
-	for _, plan := range n.plan.CAs {
+	for _, plan := range n.planned().CAs {
 		if plan.MSPID != mspID {
 			continue
 		}

@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -128,7 +127,8 @@ func ValidUntil(end time.Time) EnrolOption {
 // trace.party) in extension 1.2.3.4.5.6.7.8.1, exactly as Fabric CA issues it.
 // Nothing is kept; each call makes a new key.
 func (n *Network) Enrol(mspID, name string, attributes map[string]string, options ...EnrolOption) (certPEM, keyPEM []byte, err error) {
-	peer, err := n.plan.peer(mspID)
+	plan := n.planned()
+	peer, err := plan.peer(mspID)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -158,29 +158,4 @@ func (n *Network) Enrol(mspID, name string, attributes map[string]string, option
 	}
 	issued, err := ca.issue(template)
 	return issued.certPEM, issued.keyPEM, err
-}
-
-// issueServiceTLS makes the two ends of the link between a peer and its
-// chaincode: a server certificate for the chaincode, a client one for the peer.
-func (n *Network) issueServiceTLS(peer peerPlan) (server, client keyPair, authorityPEM []byte, err error) {
-	ca, err := loadAuthority(n.organisationFolder(peer, "tlsca"))
-	if err != nil {
-		return keyPair{}, keyPair{}, nil, err
-	}
-	server, err = ca.issue(&x509.Certificate{
-		Subject:     pkix.Name{CommonName: "chaincode." + peer.Domain},
-		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:    []string{"localhost"},
-		IPAddresses: []net.IP{net.ParseIP(loopback)},
-	})
-	if err != nil {
-		return keyPair{}, keyPair{}, nil, err
-	}
-	client, err = ca.issue(&x509.Certificate{
-		Subject:     pkix.Name{CommonName: peer.Hostname + "." + peer.Domain},
-		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	})
-	return server, client, ca.certPEM, err
 }

@@ -109,7 +109,8 @@ func TestPorts(t *testing.T) {
 	require.Len(t, assigned, len(names))
 	require.Equal(t, 7050, assigned["orderer1"])
 	require.Equal(t, 7051, assigned["orderer1/admin"])
-	require.Equal(t, 7050+len(names)-1, assigned["RegulatorMSP/service/next"])
+	require.Equal(t, 7050+32, assigned["RegulatorMSP/service/next"], "as before there were ports for operations")
+	require.Equal(t, 7050+len(names)-1, assigned["RegulatorMSP/ca/operations"])
 
 	assigned, err = Ports{Base: 7050, Named: map[string]int{"LabMSP/peer": 9051}}.assign()
 	require.NoError(t, err)

@@ -62,20 +62,26 @@ func (n *Network) Detach() {
 }
 
 // StartNode starts one node by its name, building the Fabric programs if they
-// are not there.
+// are not there, and renewing TLS keys as Start does if the authority's key is here.
 func (n *Network) StartNode(ctx context.Context, name string) error {
 	config, err := n.config.withPrograms(ctx)
 	if err != nil {
 		return err
 	}
 	n.mu.Lock()
-	n.config, n.nodes = config, nil
+	n.config = config
 	n.mu.Unlock()
+	if err := n.openOperations(); err != nil {
+		return err
+	}
 	if err := n.makeNodes(); err != nil {
 		return err
 	}
 	node, err := n.Node(name)
 	if err != nil {
+		return err
+	}
+	if err := n.renewTLS(ctx, node); err != nil {
 		return err
 	}
 	return node.Start(ctx)
@@ -137,7 +143,9 @@ func (n *Network) RunningNodes() []string {
 // isHere tells whether a node, or the node that a port's name belongs to, has its
 // folder here. One that has not was moved to another host: it is left alone.
 func (n *Network) isHere(name string) bool {
-	name = strings.TrimSuffix(strings.TrimSuffix(name, "/admin"), "/listener")
+	for _, of := range []string{"/admin", "/listener", operations} {
+		name = strings.TrimSuffix(name, of)
+	}
 	if msp, _, ok := strings.Cut(name, "/service"); ok {
 		name = msp + "/peer"
 	}

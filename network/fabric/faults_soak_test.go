@@ -5,6 +5,8 @@ package fabric
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -102,6 +104,33 @@ func testFaults(t *testing.T, network *Network) {
 		eventually(t, func() error { return connect(t, network, "ProducerMSP", nil).write(ctx, "no-chaincode", "1") })
 		restart(t, "LabMSP/store")
 		eventually(t, func() error { return c.write(ctx, "chaincode-back", "1") })
+	})
+	t.Run("AnApprovalAmidAnUpgrade", func(t *testing.T) {
+		// The upgrade was interrupted when its processes were planned for the next sequence,
+		// which Heal then gives to the program that is there.
+		next := Chaincode{Name: "store", Version: "2", Binary: buildChaincode(t, "-s -w")}
+		pack, err := network.packageChaincode(next)
+		require.NoError(t, err)
+		before, err := network.committed(ctx, "store")
+		require.NoError(t, err)
+		require.NoError(t, network.planServices(next, pack, before.GetSequence()+1))
+		kill(t, "LabMSP/peer")
+		require.NoError(t, os.RemoveAll(filepath.Join(network.nodeFolder("LabMSP/peer"), "data")))
+		require.NoError(t, network.up(ctx))
+		for range 2 { // what is committed is taken in at the next call too
+			_, err = network.Heal(ctx, "store", "")
+			require.NoError(t, err)
+			after, err := network.committed(ctx, "store")
+			require.NoError(t, err)
+			require.Equal(t, before.GetSequence()+1, after.GetSequence())
+			require.Equal(t, "1", network.Version("store"))
+			node, err := network.Node("LabMSP/store")
+			require.NoError(t, err)
+			require.True(t, node.Running())
+		}
+		require.NoError(t, network.Deploy(ctx, next))
+		require.Equal(t, "2", network.Version("store"))
+		require.NoError(t, connect(t, network, "LabMSP", nil).write(ctx, "upgraded", "1"))
 	})
 }
 

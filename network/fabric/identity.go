@@ -53,7 +53,8 @@ func (n *Network) administrator(peer peerPlan) (administrator, error) {
 // is shared by all callers and closed by Stop; it redials by itself when the
 // peer comes back after having been away.
 func (n *Network) Conn(mspID string) (*grpc.ClientConn, error) {
-	peer, err := n.plan.peer(mspID)
+	plan := n.planned()
+	peer, err := plan.peer(mspID)
 	if err != nil {
 		return nil, err
 	}

@@ -106,7 +106,7 @@ func (n *Network) planJoining(organisation NewOrganisation) (joiningPlan, error)
 	if err != nil {
 		return joiningPlan{}, err
 	}
-	ports, err := n.furtherPorts(5)
+	ports, err := n.furtherPorts(7)
 	if err != nil {
 		return joiningPlan{}, err
 	}
@@ -115,11 +115,11 @@ func (n *Network) planJoining(organisation NewOrganisation) (joiningPlan, error)
 		host = loopback
 	}
 	planned := joiningPlan{Peer: peerPlan{
-		nodePlan: nodePlan{MSPID: organisation.MSPID, Domain: domain, Hostname: "peer0", Host: host, Port: ports[0]},
+		nodePlan: nodePlan{MSPID: organisation.MSPID, Domain: domain, Hostname: "peer0", Host: host, Port: ports[0], OperationsPort: ports[5]},
 		Kind:     organisation.Kind, ChaincodePort: ports[1], ServicePorts: ports[2:4],
 	}}
 	if len(n.plan.CAs) > 0 {
-		planned.CA = &caPlan{MSPID: organisation.MSPID, Domain: domain, Host: host, Port: ports[4]}
+		planned.CA = &caPlan{MSPID: organisation.MSPID, Domain: domain, Host: host, Port: ports[4], OperationsPort: ports[6]}
 	}
 	n.plan.Joining = append(slices.Clone(n.plan.Joining), planned)
 	return planned, n.plan.save(n.dir)
@@ -279,19 +279,18 @@ func (n *Network) enterPlan(joining joiningPlan) error {
 	if joining.CA != nil {
 		plan.CAs = append(slices.Clone(plan.CAs), *joining.CA)
 	}
-	before := n.plan
-	n.plan = plan
-	err := n.makePeerFolder(joining.Peer)
-	if err == nil && joining.CA != nil {
-		err = n.makeCAFolder(*joining.CA)
-	}
-	if err == nil {
-		err = plan.save(n.dir)
-	}
-	if err != nil {
-		n.plan = before
+	if err := n.makePeerFolder(joining.Peer); err != nil {
 		return err
 	}
+	if joining.CA != nil {
+		if err := n.makeCAFolder(joining.Peer, *joining.CA); err != nil {
+			return err
+		}
+	}
+	if err := plan.save(n.dir); err != nil {
+		return err
+	}
+	n.plan = plan
 	n.nodes = append(n.nodes, n.peerNode(joining.Peer))
 	if joining.CA != nil {
 		n.nodes = append(n.nodes, n.caNode(*joining.CA))

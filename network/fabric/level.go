@@ -17,6 +17,9 @@ import (
 // only where it never came to an end.
 const stillFor = 8 * time.Second
 
+// noBlockFor is how long nodes that lack blocks are waited for while none of them gets one.
+const noBlockFor = 5 * time.Minute
+
 // lag follows the nodes that lack blocks which were there at its beginning.
 type lag struct {
 	target uint64 // blocks that every node ought to have
@@ -53,16 +56,18 @@ func (l *lag) names() []string {
 	return names
 }
 
-// see takes note of a node's height at a later time.
-func (l *lag) see(name string, height uint64, now time.Time) {
+// see takes note of a node's height at a later time, and tells whether it has moved.
+func (l *lag) see(name string, height uint64, now time.Time) bool {
 	was, behind := l.behind[name]
 	switch {
 	case !behind || height == 0 || height == was.height:
+		return false
 	case height >= l.target:
 		delete(l.behind, name)
 	default:
 		l.behind[name] = standing{height, now}
 	}
+	return true
 }
 
 // still tells whether a node has told its height and not got a block for so long.
@@ -104,17 +109,15 @@ func (n *Network) heightsOf(ctx context.Context, names []string) (map[string]uin
 }
 
 func (n *Network) heightOf(ctx context.Context, name string) (uint64, error) {
-	n.mu.Lock()
-	orderers, peers := n.plan.Orderers, n.plan.Peers // replaced as a whole, never changed
-	n.mu.Unlock()
-	for _, plan := range orderers {
+	planned := n.planned()
+	for _, plan := range planned.Orderers {
 		if plan.name() == name {
 			var s NodeStatus
 			err := n.askOrderer(ctx, plan, &s)
 			return s.Height, err
 		}
 	}
-	for _, plan := range peers {
+	for _, plan := range planned.Peers {
 		if plan.name() == name {
 			return n.peerHeight(ctx, plan)
 		}
@@ -124,13 +127,14 @@ func (n *Network) heightOf(ctx context.Context, name string) (uint64, error) {
 
 // withBlocks are the names of the orderers and peers here, orderers first.
 func (n *Network) withBlocks() (orderers, all []string) {
-	for _, plan := range n.plan.Orderers {
+	planned := n.planned()
+	for _, plan := range planned.Orderers {
 		if n.isHere(plan.name()) {
 			orderers = append(orderers, plan.name())
 		}
 	}
 	all = slices.Clone(orderers)
-	for _, plan := range n.plan.Peers {
+	for _, plan := range planned.Peers {
 		if n.isHere(plan.name()) {
 			all = append(all, plan.name())
 		}
@@ -140,7 +144,8 @@ func (n *Network) withBlocks() (orderers, all []string) {
 
 // AwaitLevel waits until every orderer and peer here has the blocks that others have, and
 // restarts what stands still. What took longer than a node may stand still is looked at
-// again: an orderer can stop meanwhile that was level before.
+// again: an orderer can stop meanwhile that was level before. The context's deadline does
+// not end it as long as blocks come.
 func (n *Network) AwaitLevel(ctx context.Context) error {
 	for {
 		began := time.Now()
@@ -153,8 +158,11 @@ func (n *Network) AwaitLevel(ctx context.Context) error {
 // awaitLevel waits until every orderer and peer here has the blocks that the highest of
 // them has now. One that has lost its data takes as long as the chain is. One that stands
 // still is restarted, one at a time and orderers first: peers read from them. Each time
-// it gets twice as long.
+// it gets twice as long. How long that takes depends on the chain, so not the context's
+// deadline ends it, but that no node has got a block for noBlockFor.
 func (n *Network) awaitLevel(ctx context.Context) error {
+	ctx, moved, stop := whileMoving(ctx, noBlockFor)
+	defer stop()
 	orderers, all := n.withBlocks()
 	// A peer of an organisation which joined later knows nobody, its own administrator
 	// included, until it has read the block that brought it in: it is silent for a while.
@@ -180,7 +188,9 @@ func (n *Network) awaitLevel(ctx context.Context) error {
 		heights, silent := n.heightsOf(ctx, names)
 		now := time.Now()
 		for name, height := range heights {
-			l.see(name, height, now)
+			if l.see(name, height, now) {
+				moved()
+			}
 		}
 		for _, name := range all {
 			ordererFirst := !slices.Contains(orderers, name) && slices.ContainsFunc(orderers, func(o string) bool { _, behind := l.behind[o]; return behind })
@@ -209,6 +219,23 @@ func (n *Network) awaitLevel(ctx context.Context) error {
 		}
 		return false, errors.Join(errors.Join(lacking...), silent)
 	})
+}
+
+// whileMoving is a context without the parent's deadline, which ends instead when moved has
+// not been called for so long, or when the parent is cancelled.
+func whileMoving(parent context.Context, patience time.Duration) (ctx context.Context, moved, stop func()) {
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(parent))
+	timer := time.AfterFunc(patience, func() { cancel(fmt.Errorf("nothing has moved for %s", patience)) })
+	leave := context.AfterFunc(parent, func() {
+		if errors.Is(parent.Err(), context.Canceled) {
+			cancel(context.Cause(parent))
+		}
+	})
+	return ctx, func() { timer.Reset(patience) }, func() {
+		leave()
+		timer.Stop()
+		cancel(nil)
+	}
 }
 
 // tellStill looks again at those of well nodes that are behind, until each has got a

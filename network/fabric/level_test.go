@@ -1,9 +1,11 @@
 package fabric
 
 import (
+	"context"
 	"fmt"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -16,9 +18,9 @@ func TestLag(t *testing.T) {
 	l := newLag(map[string]uint64{"highest": 10, "still": 7, "catching-up": 3, "nearly": 9, "silent": 0}, began)
 	require.Equal(t, []string{"catching-up", "nearly", "silent", "still"}, l.names())
 
-	l.see("nearly", 12, at(1)) // that the others have more by now is no matter
-	l.see("still", 7, at(5))
-	l.see("catching-up", 4, at(5))
+	require.True(t, l.see("nearly", 12, at(1))) // that the others have more by now is no matter
+	require.False(t, l.see("still", 7, at(5)))
+	require.True(t, l.see("catching-up", 4, at(5)))
 	require.Equal(t, []string{"catching-up", "silent", "still"}, l.names())
 	require.False(t, l.still("still", patience, at(7)))
 	require.True(t, l.still("still", patience, at(8)))
@@ -38,6 +40,30 @@ func TestLag(t *testing.T) {
 	require.True(t, l.still("silent", patience, at(18)))
 
 	require.Empty(t, newLag(map[string]uint64{"one": 4, "other": 4}, began).names())
+}
+
+func TestWhileMoving(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		parent, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		ctx, moved, stop := whileMoving(parent, 5*time.Minute)
+		defer stop()
+		for range 10 {
+			time.Sleep(4 * time.Minute)
+			moved()
+		}
+		require.ErrorIs(t, parent.Err(), context.DeadlineExceeded)
+		require.NoError(t, ctx.Err(), "something has moved all the time")
+		time.Sleep(5*time.Minute + time.Second)
+		require.ErrorContains(t, context.Cause(ctx), "nothing has moved for 5m0s")
+
+		asked, cancel := context.WithCancel(t.Context())
+		ctx, _, stop = whileMoving(asked, 5*time.Minute)
+		defer stop()
+		cancel()
+		synctest.Wait()
+		require.ErrorIs(t, ctx.Err(), context.Canceled, "who waits has been told to end")
+	})
 }
 
 // testStandsStill holds up the three others while an orderer lacks blocks, so that it

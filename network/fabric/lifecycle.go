@@ -75,7 +75,7 @@ func (n *Network) Deploy(ctx context.Context, chaincode Chaincode) error {
 	if current != nil && chaincode.Policy == "" {
 		wanted.validation = current.GetValidationParameter()
 	}
-	if err := n.adoptServices(chaincode.Name, current.GetSequence()); err != nil {
+	if err := n.adoptCommitted(ctx, chaincode.Name, current.GetSequence()); err != nil {
 		return err
 	}
 	if current == nil || !n.serves(chaincode.Name, pack.id) || !wanted.equals(current) {
@@ -103,7 +103,7 @@ func (n *Network) Heal(ctx context.Context, name, policy string) (deployed bool,
 	if err != nil || current == nil {
 		return false, err
 	}
-	if err := n.adoptServices(name, current.GetSequence()); err != nil {
+	if err := n.adoptCommitted(ctx, name, current.GetSequence()); err != nil {
 		return false, err
 	}
 	service, ok := n.service(func(s servicePlan) bool { return s.Chaincode == name && s.Incoming == 0 })
@@ -171,10 +171,11 @@ func (n *Network) renewPolicy(d *definition, policy string) error {
 // submitted, which changes nothing on the channel.
 func (n *Network) AwaitSubmits(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	for _, plan := range n.plan.Peers {
+	planned := n.planned()
+	for _, plan := range planned.Peers {
 		group.Go(func() error {
 			return n.submitLifecycle(ctx, plan, "QueryChaincodeDefinitions", &lifecycle.QueryChaincodeDefinitionsArgs{},
-				func() (bool, error) { return false, nil }, n.plan.members()...)
+				func() (bool, error) { return false, nil }, planned.members()...)
 		})
 	}
 	return group.Wait()
@@ -278,7 +279,35 @@ func (n *Network) install(ctx context.Context, chaincode Chaincode, pack chainco
 	if err := n.awaitEndorsers(ctx, chaincode.Name); err != nil {
 		return err
 	}
-	return n.adoptServices(chaincode.Name, wanted.sequence)
+	return n.adoptServices(chaincode.Name, wanted.sequence, pack.id)
+}
+
+// adoptCommitted takes in the processes whose definition was committed before an upgrade was
+// interrupted, if that is what was committed.
+func (n *Network) adoptCommitted(ctx context.Context, name string, committed int64) error {
+	_, waiting := n.service(func(s servicePlan) bool { return s.Chaincode == name && s.Incoming > 0 && s.Incoming <= committed })
+	if !waiting {
+		return nil
+	}
+	packageID, err := n.approvedPackage(ctx, name, committed)
+	if err != nil {
+		return fmt.Errorf("which program of %s the organisations have approved: %w", name, err)
+	}
+	return n.adoptServices(name, committed, packageID)
+}
+
+// approvedPackage is the package that the organisations approved for a committed sequence,
+// as the first that has not lost its approval says: it is one for all.
+func (n *Network) approvedPackage(ctx context.Context, name string, sequence int64) (string, error) {
+	var failed []error
+	for _, plan := range n.plan.Peers {
+		found, err := n.approval(ctx, plan, name, sequence)
+		if id := found.GetSource().GetLocalPackage().GetPackageId(); err == nil && id != "" {
+			return id, nil
+		}
+		failed = append(failed, err)
+	}
+	return "", errors.Join(failed...)
 }
 
 // errApprovalLost says that a peer knows the hash of its organisation's approval
@@ -300,19 +329,8 @@ func (n *Network) approve(ctx context.Context, plan peerPlan, wanted definition)
 // approved gives an error unless the organisation has approved this very
 // definition and package.
 func (n *Network) approved(ctx context.Context, plan peerPlan, wanted definition) error {
-	query, err := proto.Marshal(&lifecycle.QueryApprovedChaincodeDefinitionArgs{Name: wanted.name, Sequence: wanted.sequence})
+	found, err := n.approval(ctx, plan, wanted.name, wanted.sequence)
 	if err != nil {
-		return err
-	}
-	raw, err := n.invokePeer(ctx, plan, n.channel, "_lifecycle", []byte("QueryApprovedChaincodeDefinition"), query)
-	if err != nil {
-		if strings.Contains(err.Error(), "private data matching public hash version is not available") {
-			return fmt.Errorf("%w: %w", errApprovalLost, err)
-		}
-		return err
-	}
-	var found lifecycle.QueryApprovedChaincodeDefinitionResult
-	if err := proto.Unmarshal(raw, &found); err != nil {
 		return err
 	}
 	same := wanted.equals(&lifecycle.QueryChaincodeDefinitionResult{
@@ -322,6 +340,23 @@ func (n *Network) approved(ctx context.Context, plan peerPlan, wanted definition
 		return fmt.Errorf("%s has approved another definition as sequence %d", plan.MSPID, wanted.sequence)
 	}
 	return nil
+}
+
+// approval is what an organisation has approved as a sequence.
+func (n *Network) approval(ctx context.Context, plan peerPlan, name string, sequence int64) (*lifecycle.QueryApprovedChaincodeDefinitionResult, error) {
+	query, err := proto.Marshal(&lifecycle.QueryApprovedChaincodeDefinitionArgs{Name: name, Sequence: sequence})
+	if err != nil {
+		return nil, err
+	}
+	raw, err := n.invokePeer(ctx, plan, n.channel, "_lifecycle", []byte("QueryApprovedChaincodeDefinition"), query)
+	if err != nil {
+		if strings.Contains(err.Error(), "private data matching public hash version is not available") {
+			return nil, fmt.Errorf("%w: %w", errApprovalLost, err)
+		}
+		return nil, err
+	}
+	var found lifecycle.QueryApprovedChaincodeDefinitionResult
+	return &found, proto.Unmarshal(raw, &found)
 }
 
 // commit commits the definition unless it has been, and waits until every peer

@@ -25,3 +25,35 @@ func TestTransient(t *testing.T) {
 		require.False(t, transient(err), err)
 	}
 }
+
+// TestOnlyTheApprovedProgramComesIn: an interrupted upgrade's processes stay out when the
+// sequence it hoped for was given to the old program, as Heal does where an approval was
+// lost; the next attempt goes on with them.
+func TestOnlyTheApprovedProgramComesIn(t *testing.T) {
+	peer := peerPlan{nodePlan: nodePlan{MSPID: "LabMSP", Host: loopback}}
+	before := servicePlan{MSPID: "LabMSP", Chaincode: "store", Label: "old", PackageID: "old:1", Address: "127.0.0.1:15001"}
+	next := servicePlan{MSPID: "LabMSP", Chaincode: "store", Label: "new", PackageID: "new:2", Address: "127.0.0.1:15002", Incoming: 2}
+	n := newNetwork(Config{Dir: t.TempDir()})
+	n.plan = topology{Peers: []peerPlan{peer}, Services: []servicePlan{before, next}}
+	n.spawn = newSpawner()
+	defer n.spawn.close()
+	n.nodes = []*Node{n.serviceNode(before), n.serviceNode(next)}
+
+	require.NoError(t, n.adoptServices("store", 2, "old:1"))
+	require.Equal(t, []servicePlan{before, next}, n.plan.Services)
+	require.Len(t, n.nodes, 2)
+
+	again := next
+	again.Incoming = 3
+	require.NoError(t, n.planServices(Chaincode{Name: "store"}, chaincodePackage{label: "new", id: "new:2"}, 3))
+	require.Equal(t, []servicePlan{before, again}, n.plan.Services, "the same process at the sequence after")
+	require.NoError(t, n.adoptServices("store", 2, "new:2"))
+	require.Equal(t, []servicePlan{before, again}, n.plan.Services, "not before its sequence is committed")
+
+	require.NoError(t, n.adoptServices("store", 3, "new:2"))
+	in := next
+	in.Incoming = 0
+	require.Equal(t, []servicePlan{in}, n.plan.Services)
+	require.Len(t, n.nodes, 1)
+	require.Equal(t, "LabMSP/store", n.nodes[0].Name())
+}

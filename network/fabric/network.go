@@ -94,7 +94,7 @@ func Start(ctx context.Context, config Config) (*Network, error) {
 	if config, err = config.withPrograms(ctx); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(config.Dir, 0o700); err != nil {
+	if err := makeFolder(config.Dir); err != nil {
 		return nil, err
 	}
 	network, err := takeFolder(ctx, config)
@@ -114,6 +114,15 @@ func Start(ctx context.Context, config Config) (*Network, error) {
 		return nil, err
 	}
 	return network, nil
+}
+
+// makeFolder makes the folder of a network. One that was there may be open to others, and is
+// to hold every organisation's keys.
+func makeFolder(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return os.Chmod(dir, 0o700)
 }
 
 // withDefaults fills in what was left out and makes Dir absolute.
@@ -202,8 +211,11 @@ func (n *Network) loadOrCreate(ctx context.Context) error {
 	case plan.Channel != n.channel:
 		return fmt.Errorf("%s holds a network with channel %q, not %q", n.dir, plan.Channel, n.channel)
 	}
+	if err := plan.agrees(n.config.Ports); err != nil {
+		return err
+	}
 	n.plan = plan
-	return plan.agrees(n.config.Ports)
+	return n.openOperations()
 }
 
 // create makes keys, genesis block and node folders. The plan is saved last:
@@ -235,7 +247,11 @@ func (n *Network) create(ctx context.Context) error {
 		}
 	}
 	for _, ca := range n.plan.CAs {
-		if err := n.makeCAFolder(ca); err != nil {
+		peer, err := n.plan.peer(ca.MSPID)
+		if err != nil {
+			return err
+		}
+		if err := n.makeCAFolder(peer, ca); err != nil {
 			return err
 		}
 	}
@@ -245,43 +261,55 @@ func (n *Network) create(ctx context.Context) error {
 // makeNodes prepares a process for everything in the plan, and finds those that
 // run already.
 func (n *Network) makeNodes() error {
-	for _, orderer := range n.plan.Orderers {
+	nodes := n.nodesHere()
+	n.mu.Lock()
+	n.nodes = nodes
+	n.mu.Unlock()
+	if n.config.Detached {
+		return adoptStrays(nodes)
+	}
+	for _, node := range nodes {
+		if p, ok := node.daemon(); ok {
+			return fmt.Errorf("%s of the network in %s runs detached, as process %d", node.Name(), n.dir, p.PID)
+		}
+	}
+	return nil
+}
+
+// nodesHere are the nodes of the plan that are on this host.
+func (n *Network) nodesHere() []*Node {
+	plan := n.planned()
+	var nodes []*Node
+	for _, orderer := range plan.Orderers {
 		if !n.isHere(orderer.name()) {
 			continue
 		}
-		n.nodes = append(n.nodes, &Node{
+		nodes = append(nodes, &Node{
 			title:   orderer.name(),
 			address: orderer.Address(),
+			metrics: orderer.operationsAddress(),
 			program: filepath.Join(n.config.Binaries, "orderer"),
 			env:     n.fabricEnvironment(),
 			dir:     n.nodeFolder(orderer.name()),
 			spawn:   n.spawn,
 		})
 	}
-	for _, peer := range n.plan.Peers {
+	for _, peer := range plan.Peers {
 		if n.isHere(peer.name()) {
-			n.nodes = append(n.nodes, n.peerNode(peer))
+			nodes = append(nodes, n.peerNode(peer))
 		}
 	}
-	for _, ca := range n.plan.CAs {
+	for _, ca := range plan.CAs {
 		if n.isHere(ca.name()) {
-			n.nodes = append(n.nodes, n.caNode(ca))
+			nodes = append(nodes, n.caNode(ca))
 		}
 	}
-	for _, service := range n.plan.Services {
+	for _, service := range plan.Services {
 		if n.isHere(service.MSPID + "/peer") {
-			n.nodes = append(n.nodes, n.serviceNode(service))
+			nodes = append(nodes, n.serviceNode(service))
 		}
 	}
-	if n.config.Detached {
-		return adoptStrays(n.nodes)
-	}
-	for _, node := range n.nodes {
-		if p, ok := node.daemon(); ok {
-			return fmt.Errorf("%s of the network in %s runs detached, as process %d", node.Name(), n.dir, p.PID)
-		}
-	}
-	return nil
+	return nodes
 }
 
 // fabricEnvironment is what orderers and peers are started with.
@@ -300,6 +328,7 @@ func (n *Network) peerNode(plan peerPlan) *Node {
 	return &Node{
 		title:   plan.name(),
 		address: plan.Address(),
+		metrics: plan.operationsAddress(),
 		program: filepath.Join(n.config.Binaries, "peer"),
 		args:    []string{"node", "start"},
 		env: n.fabricEnvironment("CHAINCODE_SERVERS=chaincode",
@@ -313,11 +342,18 @@ func (n *Network) peerNode(plan peerPlan) *Node {
 // up starts every node and joins the channel where that has not happened yet.
 func (n *Network) up(ctx context.Context) error {
 	began := time.Now()
+	for _, node := range n.Nodes() {
+		// One after the other, as a process that runs is restarted. A folder that an
+		// interrupted upgrade has not made yet is made when it goes on.
+		if exists(node.dir) && !n.isAuthority(node) {
+			if err := n.renewTLS(ctx, node); err != nil {
+				return err
+			}
+		}
+	}
 	starting, startContext := errgroup.WithContext(ctx)
 	for _, node := range n.Nodes() {
-		// An interrupted upgrade may have planned a process and not made its folder.
-		_, err := os.Stat(node.dir)
-		if err == nil && !n.isAuthority(node) {
+		if exists(node.dir) && !n.isAuthority(node) {
 			starting.Go(func() error { return node.Start(startContext) })
 		}
 	}
@@ -376,6 +412,15 @@ func (n *Network) disconnect() {
 		conn.Close()
 	}
 	n.conns = nil
+}
+
+// planned is the plan as it is now. What a change makes of it later does not show in it.
+func (n *Network) planned() topology {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	plan := n.plan
+	plan.Services = slices.Clone(plan.Services) // the rest is replaced as a whole, never changed
+	return plan
 }
 
 // Channel is the name of the channel.

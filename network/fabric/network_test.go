@@ -59,11 +59,13 @@ func TestNetwork(t *testing.T) {
 		}
 		require.NoError(t, connect(t, network, "LabMSP", nil).write(ctx, "by-three", "1"))
 	})
+	t.Run("EveryListenerSpeaksTLS", func(t *testing.T) { testListeners(t, network) })
 	t.Run("OneProcessToAFolder", func(t *testing.T) {
 		_, err := Start(ctx, config)
 		require.ErrorContains(t, err, "another process runs the network in")
 	})
 	t.Run("AnOrdererThatStandsStill", func(t *testing.T) { testStandsStill(t, network) })
+	t.Run("ReplacedTLSAuthority", func(t *testing.T) { testReplacedTLSAuthority(t, network) })
 	t.Run("Upgrade", func(t *testing.T) {
 		require.NoError(t, network.Deploy(ctx, Chaincode{
 			Name: "store", Version: "2", Binary: buildChaincode(t, "-s -w"), Policy: "OR('ProducerMSP.peer', 'LabMSP.peer')",

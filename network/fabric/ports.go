@@ -21,6 +21,9 @@ type Ports struct {
 	Named map[string]int
 }
 
+// operations ends the name of the port at which a node answers for its health and metrics.
+const operations = "/operations"
+
 // PortNames are the names of all ports of a network, in the order in which a
 // base port is counted up.
 func PortNames() []string {
@@ -37,6 +40,13 @@ func PortNames() []string {
 	// Two a chaincode: while an upgrade is under way the old and the new program run.
 	for _, msp := range Organisations {
 		names = append(names, msp+"/service", msp+"/service/next")
+	}
+	// Behind the others, which keep the places they had before there were these.
+	for i := 1; i <= orderers; i++ {
+		names = append(names, fmt.Sprintf("orderer%d", i)+operations)
+	}
+	for _, msp := range Organisations {
+		names = append(names, msp+"/peer"+operations, msp+"/ca"+operations)
 	}
 	return names
 }

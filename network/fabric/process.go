@@ -21,6 +21,7 @@ import (
 type Node struct {
 	title   string // guarded by mu: a chaincode's changes when it comes in
 	address string // where it accepts connections when it is up
+	metrics string // address of its health and metrics, "" for none
 	program string
 	args    []string
 	env     []string
@@ -321,7 +322,7 @@ func poll(ctx context.Context, every time.Duration, try func() (done bool, err e
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w; last: %w", ctx.Err(), err)
+			return fmt.Errorf("%w; last: %w", context.Cause(ctx), err)
 		case <-ticker.C:
 		}
 	}

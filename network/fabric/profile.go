@@ -15,12 +15,13 @@ type Endpoint struct {
 
 // Endpoints are the peers of the network, that of the organisation first.
 func (n *Network) Endpoints(mspID string) ([]Endpoint, error) {
-	own, err := n.plan.peer(mspID)
+	planned := n.planned()
+	own, err := planned.peer(mspID)
 	if err != nil {
 		return nil, err
 	}
 	plans := []peerPlan{own}
-	for _, plan := range n.plan.Peers {
+	for _, plan := range planned.Peers {
 		if plan.MSPID != mspID {
 			plans = append(plans, plan)
 		}
@@ -100,7 +101,8 @@ func (n *Network) Profile(mspID string) (Profile, error) {
 		Organizations: map[string]ProfileOrganization{},
 		Peers:         map[string]ProfileNode{},
 	}
-	for _, plan := range n.plan.Peers {
+	planned := n.planned()
+	for _, plan := range planned.Peers {
 		ca, err := n.tlsAuthority(plan.MSPID)
 		if err != nil {
 			return Profile{}, err
@@ -117,7 +119,7 @@ func (n *Network) Profile(mspID string) (Profile, error) {
 	if _, ok := profile.Organizations[mspID]; !ok {
 		return Profile{}, fmt.Errorf("no organisation %q in the network", mspID)
 	}
-	for _, plan := range n.plan.CAs {
+	for _, plan := range planned.CAs {
 		if plan.MSPID != mspID {
 			continue
 		}
@@ -138,7 +140,8 @@ func (n *Network) Profile(mspID string) (Profile, error) {
 }
 
 func (n *Network) tlsAuthority(mspID string) (*authority, error) {
-	peer, err := n.plan.peer(mspID)
+	plan := n.planned()
+	peer, err := plan.peer(mspID)
 	if err != nil {
 		return nil, err
 	}

@@ -99,7 +99,8 @@ func archive(entries ...entry) ([]byte, error) {
 
 // planServices plans one process per organisation that the definition of that
 // sequence will bring in. Those that an interrupted attempt has planned for the
-// same package are kept, others of the chaincode that never came in are ended.
+// same package are kept, whatever sequence it hoped for; others of the chaincode that never
+// came in are ended.
 func (n *Network) planServices(chaincode Chaincode, pack chaincodePackage, sequence int64) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -109,7 +110,7 @@ func (n *Network) planServices(chaincode Chaincode, pack chaincodePackage, seque
 		if s.Chaincode != chaincode.Name || s.Incoming == 0 {
 			return false
 		}
-		if s.PackageID == pack.id && s.Incoming == sequence {
+		if s.PackageID == pack.id {
 			planned[s.MSPID] = true
 			return false
 		}
@@ -121,6 +122,11 @@ func (n *Network) planServices(chaincode Chaincode, pack chaincodePackage, seque
 		})
 		return true
 	})
+	for i, s := range n.plan.Services {
+		if s.Chaincode == chaincode.Name && s.Incoming > 0 {
+			n.plan.Services[i].Incoming = sequence
+		}
+	}
 	for _, node := range abandoned {
 		node.Kill()
 	}
@@ -195,10 +201,8 @@ func (n *Network) startService(ctx context.Context, peer peerPlan, pack chaincod
 	if err != nil {
 		return err
 	}
-	if !node.Running() {
-		if err := n.makeServiceFolder(peer, service); err != nil {
-			return err
-		}
+	if err := n.renewTLS(ctx, node); err != nil {
+		return err
 	}
 	return node.Start(ctx)
 }
@@ -211,42 +215,6 @@ func (n *Network) service(match func(servicePlan) bool) (servicePlan, bool) {
 		return servicePlan{}, false
 	}
 	return n.plan.Services[i], true
-}
-
-// makeServiceFolder writes the TLS material of the process, and the peer's end
-// of the link.
-func (n *Network) makeServiceFolder(plan peerPlan, planned servicePlan) error {
-	folder := n.serviceFolder(planned)
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return err
-	}
-	server, dialler, authorityPEM, err := n.issueServiceTLS(plan)
-	if err != nil {
-		return err
-	}
-	connection, err := json.Marshal(map[string]any{
-		"address":              planned.Address,
-		"dial_timeout":         "5s",
-		"tls_required":         true,
-		"client_auth_required": true,
-		"client_key":           string(dialler.keyPEM),
-		"client_cert":          string(dialler.certPEM),
-		"root_cert":            string(authorityPEM),
-	})
-	if err != nil {
-		return err
-	}
-	for path, content := range map[string][]byte{
-		filepath.Join(folder, "server.key"):                                          server.keyPEM,
-		filepath.Join(folder, "server.crt"):                                          server.certPEM,
-		filepath.Join(folder, "client-ca.crt"):                                       authorityPEM,
-		filepath.Join(n.nodeFolder(plan.name()), "chaincode", planned.Label+".json"): connection,
-	} {
-		if err := os.WriteFile(path, content, 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (n *Network) serviceFolder(planned servicePlan) string {
@@ -295,13 +263,14 @@ func (n *Network) Serves(name, program string) (bool, error) {
 
 // adoptServices makes the processes that came in by the committed sequence those of
 // the chaincode, for this run and the next, and ends the ones they replace, one
-// after the other.
-func (n *Network) adoptServices(name string, committed int64) error {
+// after the other. Only processes of the package that was approved for it: the sequence that an
+// interrupted upgrade hoped for may have been given to another definition.
+func (n *Network) adoptServices(name string, committed int64, packageID string) error {
 	n.mu.Lock()
 	var replaced []*Node
 	var came []servicePlan
 	for _, s := range n.plan.Services {
-		if s.Chaincode == name && s.Incoming > 0 && s.Incoming <= committed {
+		if s.Chaincode == name && s.Incoming > 0 && s.Incoming <= committed && s.PackageID == packageID {
 			came = append(came, s)
 		}
 	}

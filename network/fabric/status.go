@@ -21,7 +21,10 @@ import (
 type NodeStatus struct {
 	Name    string `json:"name"`
 	Address string `json:"address"`
-	PID     int    `json:"pid,omitempty"` // 0: down
+	// Operations is where the node answers for its health and metrics, on this host only;
+	// of orderers, peers and CAs.
+	Operations string `json:"operations,omitempty"`
+	PID        int    `json:"pid,omitempty"` // 0: down
 	// Height is the number of blocks, and Joined whether the channel is known;
 	// of orderers and peers.
 	Height uint64 `json:"height,omitempty"`
@@ -45,10 +48,8 @@ func (n *Network) Status(ctx context.Context) []NodeStatus {
 func (n *Network) look(ctx context.Context) []NodeStatus {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	n.mu.Lock()
-	plan := n.plan
-	services := slices.Clone(plan.Services)
-	n.mu.Unlock()
+	plan := n.planned()
+	services := plan.Services
 	asks := map[string]func(context.Context, *NodeStatus) error{}
 	for _, o := range plan.Orderers {
 		asks[o.name()] = func(ctx context.Context, s *NodeStatus) error { return n.askOrderer(ctx, o, s) }
@@ -72,7 +73,7 @@ func (n *Network) look(ctx context.Context) []NodeStatus {
 	for i, node := range nodes {
 		group.Go(func() error {
 			s := &statuses[i]
-			s.Name, s.Address, s.PID = node.Name(), node.Address(), node.PID()
+			s.Name, s.Address, s.Operations, s.PID = node.Name(), node.Address(), node.metrics, node.PID()
 			if s.PID == 0 {
 				s.Problem = "down"
 				return nil

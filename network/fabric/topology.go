@@ -48,6 +48,19 @@ type nodePlan struct {
 	Hostname string `json:"hostname"`
 	Host     string `json:"host"`
 	Port     int    `json:"port"`
+	// OperationsPort is for health and metrics, on the loopback interface alone: whoever
+	// reaches it may change what the node logs. 0 in plans made before there was one.
+	OperationsPort int `json:"operationsPort,omitempty"`
+}
+
+func (n nodePlan) operationsAddress() string { return operationsAt(n.OperationsPort) }
+
+// operationsAt is "" for no port.
+func operationsAt(port int) string {
+	if port == 0 {
+		return ""
+	}
+	return net.JoinHostPort(loopback, strconv.Itoa(port))
 }
 
 // Address is host:port of the node's main listener.
@@ -81,7 +94,11 @@ type caPlan struct {
 	Domain string `json:"domain"`
 	Host   string `json:"host"`
 	Port   int    `json:"port"`
+	// OperationsPort as of other nodes.
+	OperationsPort int `json:"operationsPort,omitempty"`
 }
+
+func (c caPlan) operationsAddress() string { return operationsAt(c.OperationsPort) }
 
 func (c caPlan) name() string { return c.MSPID + "/ca" }
 
@@ -132,6 +149,8 @@ func newTopology(config Config) (topology, error) {
 				Hostname: name,
 				Host:     hostOf(name),
 				Port:     ports[name],
+
+				OperationsPort: ports[name+operations],
 			},
 			AdminPort: ports[name+"/admin"],
 		})
@@ -145,12 +164,16 @@ func newTopology(config Config) (topology, error) {
 				Hostname: "peer0",
 				Host:     hostOf(msp + "/peer"),
 				Port:     ports[msp+"/peer"],
+
+				OperationsPort: ports[msp+"/peer"+operations],
 			},
 			ChaincodePort: ports[msp+"/peer/listener"],
 			ServicePorts:  []int{ports[msp+"/service"], ports[msp+"/service/next"]},
 		})
 		if config.Authorities {
-			plan.CAs = append(plan.CAs, caPlan{MSPID: msp, Domain: domain, Host: hostOf(msp + "/ca"), Port: ports[msp+"/ca"]})
+			plan.CAs = append(plan.CAs, caPlan{
+				MSPID: msp, Domain: domain, Host: hostOf(msp + "/ca"), Port: ports[msp+"/ca"], OperationsPort: ports[msp+"/ca"+operations],
+			})
 		}
 	}
 	for node := range hosts {
@@ -221,6 +244,8 @@ func (t *topology) agrees(ports Ports) error {
 	for name, address := range t.addresses() {
 		_, named := ports.Named[name]
 		_, counted := wanted[name] // those of an organisation that joined are not
+		// A network that was made before there were these has them behind the others.
+		counted = counted && !strings.HasSuffix(name, operations)
 		if (named || ports.Base != 0 && counted) && !strings.HasSuffix(address, fmt.Sprintf(":%d", wanted[name])) {
 			return fmt.Errorf("%s listens on %s since the network was made, not on port %d: peers and orderers are in the genesis block with their ports", name, address, wanted[name])
 		}
@@ -234,12 +259,19 @@ func (t *topology) addresses() map[string]string {
 	at := func(name, host string, port int) {
 		addresses[name] = net.JoinHostPort(host, strconv.Itoa(port))
 	}
+	atOperations := func(node string, port int) {
+		if port != 0 {
+			at(node+operations, loopback, port)
+		}
+	}
 	for _, o := range t.Orderers {
 		at(o.name(), o.Host, o.Port)
+		atOperations(o.name(), o.OperationsPort)
 		at(o.name()+"/admin", o.Host, o.AdminPort)
 	}
 	for _, p := range t.Peers {
 		at(p.name(), p.Host, p.Port)
+		atOperations(p.name(), p.OperationsPort)
 		at(p.name()+"/listener", p.Host, p.ChaincodePort)
 		for i, suffix := range []string{"/service", "/service/next"} {
 			if i < len(p.ServicePorts) {
@@ -249,6 +281,7 @@ func (t *topology) addresses() map[string]string {
 	}
 	for _, ca := range t.CAs {
 		at(ca.name(), ca.Host, ca.Port)
+		atOperations(ca.name(), ca.OperationsPort)
 	}
 	return addresses
 }

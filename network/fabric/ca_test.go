@@ -1,0 +1,105 @@
+package fabric
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestAuthority takes a Fabric CA alone, without a channel, through what it is there for.
+func TestAuthority(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	config, err := Config{Dir: t.TempDir(), Authorities: true}.withDefaults()
+	require.NoError(t, err)
+	config, err = config.withPrograms(ctx)
+	require.NoError(t, err)
+	n, err := takeFolder(ctx, config)
+	require.NoError(t, err)
+	t.Cleanup(n.Stop)
+	require.NoError(t, n.loadOrCreate(ctx))
+	require.NoError(t, n.makeNodes())
+	node, err := n.Node("LabMSP/ca")
+	require.NoError(t, err)
+	require.NoError(t, node.Start(ctx))
+	attributes := map[string]string{"trace.role": "lab", "trace.party": "lab-01"}
+
+	t.Run("EnrolsAndEnrolsAnew", func(t *testing.T) {
+		for range 2 {
+			certPEM, keyPEM, err := n.EnrolAtCA("LabMSP", "lab-01@lab", attributes)
+			require.NoError(t, err)
+			_, err = tls.X509KeyPair(certPEM, keyPEM)
+			require.NoError(t, err)
+		}
+	})
+	t.Run("ItsRegistrarMakesClientsOnly", func(t *testing.T) {
+		client, err := n.caClient("LabMSP")
+		require.NoError(t, err)
+		admin, err := n.registrar("LabMSP", client)
+		require.NoError(t, err)
+		register := func(kind string, attributes map[string]string) error {
+			var attrs []map[string]string
+			for name, value := range attributes {
+				attrs = append(attrs, map[string]string{"name": name, "value": value})
+			}
+			return client.call(http.MethodPost, "/api/v1/register", map[string]any{
+				"id": "other-" + kind, "type": kind, "affiliation": "", "attrs": attrs,
+			}, signedBy(admin), nil)
+		}
+		require.NoError(t, register("client", nil))
+		for _, kind := range []string{"peer", "admin", "orderer"} {
+			require.ErrorContains(t, register(kind, nil), "Authorization failure", kind)
+		}
+		for name, value := range map[string]string{
+			"hf.Registrar.Roles": "client", "hf.Registrar.Attributes": "trace.role", "hf.Revoker": "true", "trace.other": "1",
+		} {
+			require.ErrorContains(t, register("client", map[string]string{name: value}), "Authorization failure", name)
+		}
+		more := map[string]any{"attrs": []map[string]string{{"name": "hf.Registrar.Roles", "value": "*"}}}
+		require.ErrorContains(t, client.call(http.MethodPut, "/api/v1/identities/"+registrarName, more, signedBy(admin), nil), "Authorization failure")
+		require.ErrorContains(t, client.call(http.MethodPost, "/api/v1/affiliations", map[string]any{"name": "east"}, signedBy(admin), nil), "Authorization failure")
+		var revoked struct{ CRL string }
+		require.NoError(t, client.call(http.MethodPost, "/api/v1/revoke", map[string]any{"id": "lab-01@lab", "gencrl": true}, signedBy(admin), &revoked))
+		require.NotEmpty(t, revoked.CRL, "as docs/operations.md tells to revoke a user")
+	})
+	t.Run("OnlyItsMetricsArePlain", func(t *testing.T) {
+		requireTLS(t, node.Name(), node.Address())
+		require.Contains(t, operationsOf(t, node, "/healthz"), `"status":"OK"`)
+		require.Contains(t, operationsOf(t, node, "/metrics"), "api_request_count{")
+	})
+	t.Run("ItsOwnCertificateIsRenewed", func(t *testing.T) {
+		before := node.PID()
+		require.NoError(t, n.renewTLS(ctx, node))
+		require.Equal(t, before, node.PID(), "not before its time")
+		plan, err := n.plan.peer("LabMSP")
+		require.NoError(t, err)
+		ca := replaceTLSAuthority(t, n, plan)
+		require.NoError(t, n.renewTLS(ctx, node))
+		require.NotEqual(t, before, node.PID())
+		only := x509.NewCertPool()
+		only.AddCert(ca.certificate)
+		conn, err := tls.Dial("tcp", node.Address(), &tls.Config{RootCAs: only})
+		require.NoError(t, err)
+		require.NoError(t, conn.Close())
+		_, _, err = n.EnrolAtCA("LabMSP", "lab-02@lab", attributes)
+		require.NoError(t, err)
+	})
+}
+
+// operationsOf is what a node answers about itself.
+func operationsOf(t *testing.T, node *Node, path string) string {
+	t.Helper()
+	response, err := http.Get("http://" + node.metrics + path)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	content, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return string(content)
+}
