@@ -160,6 +160,7 @@ const (
 	ProbeReturnAir = "return-air"
 	ProbeSupplyAir = "supply-air"
 	ProbePulp      = "pulp"
+	ProbeSoil      = "soil" // soil temperature, of a plot
 )
 
 // DeviceBinding is the record.

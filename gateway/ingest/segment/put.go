@@ -271,7 +271,7 @@ func (p *put) repeats(r, known *trace.Reading) error {
 
 func equal(a, b *trace.Reading) bool {
 	return a.At == b.At && a.Humidity == b.Humidity && a.Shock == b.Shock && a.Fix == b.Fix && a.Point == b.Point &&
-		a.Speed == b.Speed && slices.Equal(a.Temperatures, b.Temperatures)
+		a.Speed == b.Speed && a.SoilMoisture == b.SoilMoisture && a.Illuminance == b.Illuminance && slices.Equal(a.Temperatures, b.Temperatures)
 }
 
 // flush writes the new readings of the bin at hand as a row.

@@ -233,7 +233,7 @@ func (d *desk) close() {
 // reading is one a truck sends, seconds after the clock's start.
 func (d *desk) reading(seconds int, celsius trace.CentiCelsius) trace.Reading {
 	start := trace.TimeOf(newClock().Now())
-	return trace.Reading{At: start + trace.Time(seconds)*1000, Temperatures: []trace.CentiCelsius{celsius}, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed}
+	return trace.Reading{At: start + trace.Time(seconds)*1000, Temperatures: []trace.CentiCelsius{celsius}, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed, SoilMoisture: trace.NoSoilMoisture, Illuminance: trace.NoIlluminance}
 }
 
 func (d *desk) put(readings ...trace.Reading) error { return d.Put(d.t.Context(), truck, readings) }

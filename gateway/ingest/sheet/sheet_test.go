@@ -407,6 +407,7 @@ func TestMergedReadings(t *testing.T) {
 	first := trace.Reading{
 		At: readings[0].At, Temperatures: []trace.CentiCelsius{480}, Humidity: 9000, Shock: trace.NoShock,
 		Fix: true, Point: trace.Point{Latitude: 30_205_000, Longitude: 103_512_000}, Speed: 0,
+		SoilMoisture: trace.NoSoilMoisture, Illuminance: trace.NoIlluminance,
 	}
 	require.Equal(t, first, readings[0])
 	require.Equal(t, []trace.CentiCelsius{trace.NoTemperature}, readings[1].Temperatures)
