@@ -100,12 +100,13 @@ func (s *Segmenter) loadBin(key, row []byte) error {
 		return fmt.Errorf("bin %q: %w", key, errRow)
 	}
 	l := found.(*line)
-	b := &bin{number: binary.BigEndian.Uint64(rest), stored: true, due: trace.TimeOf(s.now().Add(s.limits.Age))}
+	b := &bin{number: binary.BigEndian.Uint64(rest), stored: true}
 	s.bins.Store(max(s.bins.Load(), b.number))
 	var err error
 	if b.bound, b.late, err = readBin(row); err != nil {
 		return fmt.Errorf("bin %d of device %s: %w", b.number, device, err)
 	}
+	b.due = trace.TimeOf(s.now().Add(s.limits.age(&b.bound)))
 	lower, upper := waitingBounds(device, b.number)
 	err = s.scan(lower, upper, func(key, row []byte) error {
 		probes, readings, err := trace.DecodeReadings(row)

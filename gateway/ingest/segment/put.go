@@ -213,7 +213,7 @@ func (p *put) take(l *line, r *trace.Reading, seen *lookup) error {
 	}
 	b := l.bin(&p.bound, late)
 	if b == nil {
-		b = &bin{number: p.s.bins.Add(1), bound: p.bound, late: late, due: p.now + trace.Time(p.s.limits.Age.Milliseconds())}
+		b = &bin{number: p.s.bins.Add(1), bound: p.bound, late: late, due: p.now + trace.Time(p.s.limits.age(&p.bound).Milliseconds())}
 		l.bins = append(l.bins, b)
 	}
 	if b != p.bin {
