@@ -166,7 +166,11 @@ func (s *Segmenter) loadSegment(key, row []byte) error {
 	if c.parked {
 		s.metrics.parked.Inc()
 	} else {
-		s.unsent.Add(1)
+		found, known := s.lines.Load(c.request.Device)
+		if !known {
+			return fmt.Errorf("segment %q of a device without a row: %w", key, errRow)
+		}
+		s.owe(found.(*line), c, 1)
 	}
 	s.opened = append(s.opened, c)
 	return nil

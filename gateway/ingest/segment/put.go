@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sort"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -23,6 +24,7 @@ type line struct {
 	outside bool
 	newest  trace.Time
 	due     dueTime // when a bin is to be cut
+	unsent  atomic.Int64 // readings in segments that are neither on the chain nor parked
 	scratch []byte
 }
 
