@@ -54,6 +54,8 @@ func particularLabel(name string) (fieldLabel, bool) {
 		return label("委托的货物", "Goods", "每行填码段或物流单元之一；已写批次可不填", "codes or a logistic unit in each row; not needed where lots say it")
 	case "BindDeviceRequest.from":
 		return label("绑定开始时间", "Bound from")
+	case "BindDeviceRequest.end", "DeviceBinding.end":
+		return label("结束绑定（此后不属于任何运单、地块或库房）", "Ends the binding: from then on bound to nothing")
 	case "AnchorSegmentRequest.from":
 		return label("首条读数时间", "First reading")
 	case "AnchorSegmentRequest.to":
