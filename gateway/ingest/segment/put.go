@@ -23,7 +23,7 @@ type line struct {
 	// outside tells that the newest reading was outside its range.
 	outside bool
 	newest  trace.Time
-	due     dueTime // when a bin is to be cut
+	due     dueTime      // when a bin is to be cut
 	unsent  atomic.Int64 // readings in segments that are neither on the chain nor parked
 	scratch []byte
 }
