@@ -36,6 +36,7 @@ type lotDocument struct {
 	Plot         *index.Typed[trace.Plot]                   `json:"plot,omitempty"`
 	Season       int                                        `json:"season,omitempty"`
 	Log          []index.Typed[trace.LogEntry]              `json:"log,omitempty"`
+	Growth       *index.Growth                              `json:"growth,omitempty"`
 	Certificates []index.Typed[trace.ComplianceCertificate] `json:"certificates,omitempty"`
 	Inspections  []index.Inspection                         `json:"inspections,omitempty"`
 	Reviews      []index.Typed[trace.Review]                `json:"reviews,omitempty"`
@@ -62,7 +63,7 @@ func newDocument(p *index.Page, line rules.Line) document {
 	l := p.Lot
 	d := document{Line: line, Journey: p.Journey, Findings: p.Facts.Journey.Findings, SuspectedCopy: p.Facts.SuspectedCopy, Lot: lotDocument{
 		ID: l.ID, Version: l.Version, Product: l.Product, Batch: l.Batch, Completion: l.Completion, Made: l.Made, Quantity: l.Quantity,
-		Expires: p.Facts.Expires, Plot: l.Plot, Season: l.Season, Log: l.Log, Certificates: l.Certificates, Inspections: l.Inspections,
+		Expires: p.Facts.Expires, Plot: l.Plot, Season: l.Season, Log: l.Log, Growth: l.Growth, Certificates: l.Certificates, Inspections: l.Inspections,
 		Reviews: l.Reviews, Verdicts: l.Verdicts, Actions: l.Actions, Recall: l.Recall, Delisted: l.Delisted,
 		Ancestors: l.Ancestors, Descendants: l.Descendants, Parties: l.Parties,
 	}}

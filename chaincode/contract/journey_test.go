@@ -260,6 +260,7 @@ func segment(t testing.TB, r *trace.AnchorSegmentRequest, temperatures ...trace.
 		readings[i] = trace.Reading{
 			At: r.From + trace.Time(i)*60_000, Temperatures: []trace.CentiCelsius{air, 100}, Humidity: 9_000, Shock: trace.NoShock,
 			Fix: true, Point: trace.Point{Latitude: 30_205_123, Longitude: 103_512_456}, Speed: 800,
+			SoilMoisture: trace.NoSoilMoisture, Illuminance: trace.NoIlluminance,
 		}
 	}
 	payload, err := trace.EncodeReadings(2, readings)

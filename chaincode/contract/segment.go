@@ -35,7 +35,7 @@ func (t *Transit) BindDevice(ctx *Context, argument string) (string, error) {
 		s.put(state.DeviceStatusKey(request.Device), next)
 		return &trace.DeviceBinding{
 			Device: request.Device, Shipment: request.Shipment, Plot: request.Plot, Store: request.Store,
-			Probes: request.Probes, From: request.From,
+			Probes: request.Probes, From: request.From, End: request.End,
 		}, nil
 	})
 }

@@ -56,6 +56,7 @@ func noisySegment(tb testing.TB, from trace.Time, n int) (payload []byte, to tra
 		readings[i] = trace.Reading{
 			At: at, Temperatures: []trace.CentiCelsius{trace.CentiCelsius(120 + noise(80)), trace.CentiCelsius(90 + noise(15))},
 			Humidity: trace.CentiPercent(9_200 + noise(250)), Shock: 200 + noise(190), Fix: true, Point: point, Speed: 800 + noise(60),
+			SoilMoisture: trace.NoSoilMoisture, Illuminance: trace.NoIlluminance,
 		}
 		to = at
 		at += trace.Time(60_000 + noise(900))

@@ -16,7 +16,13 @@ const maxSequence = 999_999_999_999
 // CheckBinding checks the form of a device binding and whether the role may bind
 // devices to such a thing: carriers to shipments, producers to plots and stores.
 func CheckBinding(r *trace.BindDeviceRequest, role trace.Role) error {
-	if err := firstError(r.Device.Validate(), checkTarget(r.Shipment, r.Plot, r.Store)); err != nil {
+	if err := r.Device.Validate(); err != nil {
+		return err
+	}
+	if r.End {
+		return checkEnd(r)
+	}
+	if err := checkTarget(r.Shipment, r.Plot, r.Store); err != nil {
 		return err
 	}
 	if (r.Shipment != "") != (role == trace.RoleCarrier) {
@@ -32,6 +38,17 @@ func CheckBinding(r *trace.BindDeviceRequest, role trace.Role) error {
 		if slices.Contains(r.Probes[:i], p) {
 			return trace.Errorf(trace.CodeInvalid, "probe %s is named twice", p)
 		}
+	}
+	if r.From == 0 {
+		return trace.Errorf(trace.CodeMissing, "from is missing")
+	}
+	return nil
+}
+
+// checkEnd checks the form of an end, which binds to nothing.
+func checkEnd(r *trace.BindDeviceRequest) error {
+	if r.Shipment != "" || r.Plot != "" || r.Store != "" || len(r.Probes) > 0 {
+		return trace.Errorf(trace.CodeInvalid, "the end of a binding names no shipment, plot, store or probes")
 	}
 	if r.From == 0 {
 		return trace.Errorf(trace.CodeMissing, "from is missing")
@@ -59,7 +76,8 @@ func checkTarget(shipment trace.ShipmentID, plot trace.PlotID, store string) err
 	return checkTerm("store", store)
 }
 
-// BindDevice binds a device whose request is checked, ending its last binding. The
+// BindDevice binds a device whose request is checked, ending its last binding, or only
+// ends that. The
 // first to bind a device owns it; a device that is sold takes a new id. shipment is
 // the status of the shipment to bind to, nil for plots and stores.
 func BindDevice(r *trace.BindDeviceRequest, status *trace.DeviceStatus, shipment *trace.ShipmentStatus, by trace.PartyID, now trace.Time) (trace.DeviceStatus, error) {
@@ -83,7 +101,21 @@ func BindDevice(r *trace.BindDeviceRequest, status *trace.DeviceStatus, shipment
 		if r.From <= last.From {
 			return next, trace.Errorf(trace.CodeChronology, "from %s: device %s was bound later, at %s", r.From, r.Device, last.From)
 		}
-		last.To = r.From
+		if last.To != 0 && r.From < last.To {
+			return next, trace.Errorf(trace.CodeChronology, "from %s: device %s was bound until %s", r.From, r.Device, last.To)
+		}
+		if r.End && last.To != 0 {
+			return next, trace.Errorf(trace.CodeState, "the binding of device %s ended at %s", r.Device, last.To)
+		}
+		if last.To == 0 {
+			last.To = r.From
+		}
+	}
+	if r.End {
+		if len(next.Bindings) == 0 {
+			return next, trace.Errorf(trace.CodeState, "device %s is bound to nothing", r.Device)
+		}
+		return next, nil
 	}
 	next.Bindings = append(next.Bindings, trace.BoundPeriod{Shipment: r.Shipment, Plot: r.Plot, Store: r.Store, Probes: r.Probes, From: r.From})
 	if extra := len(next.Bindings) - maxBindings; extra > 0 {

@@ -39,9 +39,15 @@ func TestBindDevice(t *testing.T) {
 		"carrier to a plot": {func(i *input) { i.r.Shipment, i.r.Plot = "", "plot-08mu" }, trace.CodeForbidden},
 		"farm to shipment":  {func(i *input) { i.role = trace.RoleFarm }, trace.CodeForbidden},
 		"farm to store":     {func(i *input) { i.role, i.r.Shipment, i.r.Store = trace.RoleFarm, "", "store-01" }, ""},
-		"probe twice":       {func(i *input) { i.r.Probes[1] = i.r.Probes[0] }, trace.CodeInvalid},
-		"nine probes":       {func(i *input) { i.r.Probes = make([]string, 9) }, trace.CodeTooLarge},
-		"nameless probe":    {func(i *input) { i.r.Probes[0] = "" }, trace.CodeMissing},
+		"ended before": {func(i *input) {
+			i.status = &trace.DeviceStatus{Owner: "carrier-01", Bindings: []trace.BoundPeriod{{From: now - 9, To: now}}}
+		}, ""},
+		"before the end of the last": {func(i *input) {
+			i.status = &trace.DeviceStatus{Owner: "carrier-01", Bindings: []trace.BoundPeriod{{From: now - 9, To: now + 1}}}
+		}, trace.CodeChronology},
+		"probe twice":    {func(i *input) { i.r.Probes[1] = i.r.Probes[0] }, trace.CodeInvalid},
+		"nine probes":    {func(i *input) { i.r.Probes = make([]string, 9) }, trace.CodeTooLarge},
+		"nameless probe": {func(i *input) { i.r.Probes[0] = "" }, trace.CodeMissing},
 	} {
 		i := &input{
 			r:    &trace.BindDeviceRequest{Device: "dev-01", Shipment: "ship-01", Probes: kiwiProbes(), From: now},
@@ -60,6 +66,40 @@ func TestBindDevice(t *testing.T) {
 			if len(next.Bindings) > 1 {
 				require.Equal(t, now, next.Bindings[0].To, "binding again ends the binding before it")
 			}
+		}
+	}
+}
+
+func TestABindingEnds(t *testing.T) {
+	now := at("2026-10-21T12:00:00+08:00")
+	bound := func() *trace.DeviceStatus {
+		return &trace.DeviceStatus{Owner: "carrier-01", Bindings: []trace.BoundPeriod{{Shipment: "ship-01", From: now - 1000, Probes: kiwiProbes()}}}
+	}
+	for name, c := range map[string]struct {
+		change func(*trace.BindDeviceRequest, **trace.DeviceStatus)
+		code   trace.Code
+	}{
+		"ends":            {func(*trace.BindDeviceRequest, **trace.DeviceStatus) {}, ""},
+		"names some":      {func(r *trace.BindDeviceRequest, _ **trace.DeviceStatus) { r.Shipment = "ship-01" }, trace.CodeInvalid},
+		"of probes":       {func(r *trace.BindDeviceRequest, _ **trace.DeviceStatus) { r.Probes = kiwiProbes() }, trace.CodeInvalid},
+		"no time":         {func(r *trace.BindDeviceRequest, _ **trace.DeviceStatus) { r.From = 0 }, trace.CodeMissing},
+		"tomorrow":        {func(r *trace.BindDeviceRequest, _ **trace.DeviceStatus) { r.From = now + trace.ClockSkew + 1 }, trace.CodeChronology},
+		"before it began": {func(r *trace.BindDeviceRequest, _ **trace.DeviceStatus) { r.From = now - 1000 }, trace.CodeChronology},
+		"never bound":     {func(_ *trace.BindDeviceRequest, s **trace.DeviceStatus) { *s = nil }, trace.CodeState},
+		"twice":           {func(_ *trace.BindDeviceRequest, s **trace.DeviceStatus) { (*s).Bindings[0].To = now - 1 }, trace.CodeState},
+		"another's":       {func(_ *trace.BindDeviceRequest, s **trace.DeviceStatus) { (*s).Owner = "carrier-02" }, trace.CodeForbidden},
+	} {
+		r, status := &trace.BindDeviceRequest{Device: "dev-01", From: now, End: true}, bound()
+		c.change(r, &status)
+		err := CheckBinding(r, trace.RoleCarrier)
+		var next trace.DeviceStatus
+		if err == nil {
+			next, err = BindDevice(r, status, nil, "carrier-01", now)
+		}
+		require.Equal(t, c.code, trace.CodeOf(err), "%s: %v", name, err)
+		if c.code == "" {
+			require.Equal(t, []trace.BoundPeriod{{Shipment: "ship-01", From: now - 1000, To: now, Probes: kiwiProbes()}}, next.Bindings)
+			require.Zero(t, status.Bindings[0].To, "the rule changes nothing it was given")
 		}
 	}
 }

@@ -15,12 +15,14 @@ const (
 	coldest     trace.CentiCelsius = -90_00
 	hottest     trace.CentiCelsius = 70_00
 	mostHumid   trace.CentiPercent = 100_00
+	wettest     trace.CentiPercent = 100_00
+	brightest   trace.Lux          = 200_000 // the sun at noon gives about 120,000
 	hardest     int32              = 100_000 // 100 g in milli-g
 	fastest     int32              = 3_000   // 300 km/h in 0.1 km/h
 	mostNorth   trace.MicroDegrees = 90_000_000
 	mostEast    trace.MicroDegrees = 180_000_000
 	coarseGrain trace.MicroDegrees = 10_000 // 0.01°, about a kilometre: what may be public
-	mostListed                     = 100    // breaches and gaps a segment lists
+	mostListed                     = 100    // breaches, gaps and days a segment lists
 )
 
 // RootBlock is how many readings one leaf of a segment's Merkle tree holds
@@ -69,6 +71,7 @@ func Summarise(request *trace.AnchorSegmentRequest, terms SegmentTerms, payload 
 		Range: terms.Range, Probes: s.probeSummaries(), Humidity: s.humiditySummary(), Shock: s.shock,
 		Breaches: s.breaches, Gaps: s.gaps, Cut: s.cut, Fixes: s.fixes,
 	}
+	summariseGrowing(segment, terms.Probes, readings)
 	if s.fixes > 0 {
 		segment.First, segment.Last = &s.first, &s.last
 	}
@@ -80,10 +83,11 @@ func Summarise(request *trace.AnchorSegmentRequest, terms SegmentTerms, payload 
 func ReadingsRoot(readings []trace.Reading) trace.Digest {
 	leaves := make([]trace.Digest, 0, (len(readings)+RootBlock-1)/RootBlock)
 	var block []byte
+	version := trace.ReadingsVersion(readings)
 	for from := 0; from < len(readings); from += RootBlock {
 		block = block[:0]
 		for i := from; i < min(from+RootBlock, len(readings)); i++ {
-			block = trace.AppendCanonical(block, &readings[i])
+			block = trace.AppendCanonical(block, version, &readings[i])
 		}
 		leaves = append(leaves, LeafHash(block))
 	}
@@ -120,6 +124,9 @@ func checkPhysics(i int, r *trace.Reading) error {
 	}
 	if r.Speed != trace.NoSpeed && (r.Speed < 0 || r.Speed > fastest) {
 		return trace.Errorf(trace.CodeOutOfRange, "reading %d: speed %d × 0.1 km/h, possible are 0 to %d", i+1, r.Speed, fastest)
+	}
+	if err := checkGrowing(i, r); err != nil {
+		return err
 	}
 	return checkPoint(i, r.Point)
 }

@@ -46,6 +46,7 @@ func kiwiJourney(t testing.TB) (shipment *trace.Shipment, arrived trace.Time, re
 		r := trace.Reading{
 			At: when, Temperatures: []trace.CentiCelsius{air, pulp}, Humidity: trace.CentiPercent(9_000 + i%300),
 			Shock: int32(100 + i%50), Speed: 800, Fix: !tunnel,
+			SoilMoisture: trace.NoSoilMoisture, Illuminance: trace.NoIlluminance,
 		}
 		if r.Fix {
 			r.Point = trace.Point{Latitude: 30_205_000 + trace.MicroDegrees(i)*1_000, Longitude: 103_512_000 + trace.MicroDegrees(i)*40_000}
@@ -298,6 +299,7 @@ func TestSummariseRefuses(t *testing.T) {
 			readings = append(readings, trace.Reading{
 				At: moment(t, "2026-10-20T08:00:00Z") + trace.Time(i)*minute, Temperatures: []trace.CentiCelsius{100, 90},
 				Humidity: 9_000, Shock: 100, Speed: 800, Fix: true, Point: trace.Point{Latitude: 30_000_000, Longitude: 104_000_000},
+				SoilMoisture: trace.NoSoilMoisture, Illuminance: trace.NoIlluminance,
 			})
 		}
 		return &input{
@@ -326,8 +328,13 @@ func TestSummariseRefuses(t *testing.T) {
 		"negative humidity": {func(i *input) { i.readings[1].Humidity = -2 }, trace.CodeOutOfRange},
 		"shock":             {func(i *input) { i.readings[1].Shock = 100_001 }, trace.CodeOutOfRange},
 		"speed":             {func(i *input) { i.readings[1].Speed = 3_001 }, trace.CodeOutOfRange},
+		"soil moisture":     {func(i *input) { i.readings[1].SoilMoisture = 10_001 }, trace.CodeOutOfRange},
+		"negative moisture": {func(i *input) { i.readings[1].SoilMoisture = -2 }, trace.CodeOutOfRange},
+		"brightest":         {func(i *input) { i.readings[1].Illuminance = 200_000 }, ""},
+		"illuminance":       {func(i *input) { i.readings[1].Illuminance = 200_001 }, trace.CodeOutOfRange},
+		"negative light":    {func(i *input) { i.readings[1].Illuminance = -2 }, trace.CodeOutOfRange},
 		"absent values pass": {func(i *input) {
-			i.readings[1] = trace.Reading{At: i.readings[1].At, Temperatures: []trace.CentiCelsius{trace.NoTemperature, trace.NoTemperature}, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed}
+			i.readings[1] = trace.Reading{At: i.readings[1].At, Temperatures: []trace.CentiCelsius{trace.NoTemperature, trace.NoTemperature}, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed, SoilMoisture: trace.NoSoilMoisture, Illuminance: trace.NoIlluminance}
 		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -347,7 +354,7 @@ func TestSummariseRefuses(t *testing.T) {
 func TestSummariseKeeps(t *testing.T) {
 	start := moment(t, "2026-10-20T08:00:00Z")
 	reading := func(minutes int, air, pulp trace.CentiCelsius) trace.Reading {
-		return trace.Reading{At: start + trace.Time(minutes)*minute, Temperatures: []trace.CentiCelsius{pulp, air}, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed}
+		return trace.Reading{At: start + trace.Time(minutes)*minute, Temperatures: []trace.CentiCelsius{pulp, air}, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed, SoilMoisture: trace.NoSoilMoisture, Illuminance: trace.NoIlluminance}
 	}
 	readings := []trace.Reading{
 		reading(0, 600, 100), reading(5, 100, 110), reading(10, trace.NoTemperature, 100),
@@ -396,7 +403,7 @@ func TestSummariseListsAtMostAHundredBreaches(t *testing.T) {
 		if i%2 == 1 {
 			air = 900
 		}
-		readings = append(readings, trace.Reading{At: start + trace.Time(i)*minute, Temperatures: []trace.CentiCelsius{air}, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed})
+		readings = append(readings, trace.Reading{At: start + trace.Time(i)*minute, Temperatures: []trace.CentiCelsius{air}, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed, SoilMoisture: trace.NoSoilMoisture, Illuminance: trace.NoIlluminance})
 	}
 	payload, err := trace.EncodeReadings(1, readings)
 	require.NoError(t, err)
@@ -415,7 +422,7 @@ func TestReadingsRootProvesABlock(t *testing.T) {
 	for from := 0; from < len(readings); from += RootBlock {
 		var block []byte
 		for i := from; i < min(from+RootBlock, len(readings)); i++ {
-			block = trace.AppendCanonical(block, &readings[i])
+			block = trace.AppendCanonical(block, trace.ReadingsPlain, &readings[i])
 		}
 		leaves = append(leaves, LeafHash(block))
 	}

@@ -9,7 +9,7 @@ import (
 // form. One content has exactly one encoding, so that the SHA-256 of the bytes
 // names the content; DecodeReadings refuses every other spelling.
 //
-//	byte    version, 1
+//	byte    version, 1, or 2 where any reading has a soil moisture or an illuminance
 //	byte    number of temperature probes, 0 to MaxProbes
 //	uvarint number of readings n, 1 to MaxReadings
 //	times   n zigzag varints: the first time in Unix ms, then the first difference,
@@ -20,19 +20,37 @@ import (
 //	column  speed, 0.1 km/h
 //	column  latitude, 1e-6 °
 //	column  longitude, 1e-6 °; present exactly where latitude is, so it has no mask
+//	column  version 2 only: volumetric soil moisture, 1/100 %
+//	column  version 2 only: illuminance, lx
 //
 // A column is a mask and then the present values only, each a zigzag varint of the
 // difference (modulo 2^32) to the present value before it, the first to 0. A mask
 // is one byte – 0: none present, 1: all present, 2: a bitmap of ⌈n/8⌉ bytes
 // follows, reading i at bit i%8 of byte i/8, neither empty nor full, spare bits
 // zero. Varints are little-endian base 128 (as in encoding/binary) and minimal.
-const readingsVersion = 1
+//
+// Version 1 is what everything else has: what was anchored before the columns of version
+// 2 existed keeps its bytes, its hash and its root.
+const (
+	ReadingsPlain   = 1
+	ReadingsGrowing = 2
+)
 
 const (
 	maskNone  = 0
 	maskAll   = 1
 	maskMixed = 2
 )
+
+// ReadingsVersion is the version that these readings are encoded in.
+func ReadingsVersion(readings []Reading) byte {
+	for i := range readings {
+		if readings[i].SoilMoisture != NoSoilMoisture || readings[i].Illuminance != NoIlluminance {
+			return ReadingsGrowing
+		}
+	}
+	return ReadingsPlain
+}
 
 // EncodeReadings packs readings of a device with the given number of temperature
 // probes. It refuses (SEGMENT, TOO_LARGE) what has no exact form: another number of
@@ -47,7 +65,8 @@ func AppendReadings(dst []byte, probes int, readings []Reading) ([]byte, error) 
 	if err := encodable(probes, readings); err != nil {
 		return dst, err
 	}
-	dst = append(dst, readingsVersion, byte(probes))
+	version := ReadingsVersion(readings)
+	dst = append(dst, version, byte(probes))
 	dst = appendUvarint(dst, uint64(len(readings)))
 	dst = appendTimes(dst, readings)
 	for p := range probes {
@@ -60,6 +79,12 @@ func AppendReadings(dst []byte, probes int, readings []Reading) ([]byte, error) 
 	dst = appendColumn(dst, readings, func(r *Reading) (int32, bool) { return r.Speed, r.Speed != NoSpeed })
 	dst = appendColumn(dst, readings, func(r *Reading) (int32, bool) { return int32(r.Point.Latitude), r.Fix })
 	dst = appendValues(dst, readings, func(r *Reading) (int32, bool) { return int32(r.Point.Longitude), r.Fix })
+	if version == ReadingsGrowing {
+		dst = appendColumn(dst, readings, func(r *Reading) (int32, bool) {
+			return int32(r.SoilMoisture), r.SoilMoisture != NoSoilMoisture
+		})
+		dst = appendColumn(dst, readings, func(r *Reading) (int32, bool) { return int32(r.Illuminance), r.Illuminance != NoIlluminance })
+	}
 	return dst, nil
 }
 
@@ -151,8 +176,9 @@ func DecodeReadings(payload []byte) (probes int, readings []Reading, err error) 
 	if len(payload) < 2 {
 		return 0, nil, Errorf(CodeSegment, "a payload of %d bytes is too short to hold readings", len(payload))
 	}
-	if payload[0] != readingsVersion {
-		return 0, nil, Errorf(CodeSegment, "payload version %d is not known, want %d", payload[0], readingsVersion)
+	version := payload[0]
+	if version != ReadingsPlain && version != ReadingsGrowing {
+		return 0, nil, Errorf(CodeSegment, "payload version %d is not known, want %d or %d", version, ReadingsPlain, ReadingsGrowing)
 	}
 	probes = int(payload[1])
 	if probes > MaxProbes {
@@ -170,7 +196,10 @@ func DecodeReadings(payload []byte) (probes int, readings []Reading, err error) 
 		return 0, nil, Errorf(CodeSegment, "the payload says %d readings but has only %d bytes", count, len(c.rest))
 	}
 	readings = make([]Reading, count)
-	c.readings(probes, readings)
+	c.readings(version, probes, readings)
+	if !c.failed && ReadingsVersion(readings) != version { // version 1 is the spelling of readings without
+		return 0, nil, Errorf(CodeSegment, "a payload of version %d without a soil moisture or an illuminance, want version %d", version, ReadingsPlain)
+	}
 	if c.failed {
 		return 0, nil, Errorf(CodeSegment, "the payload is damaged or not in canonical form, %d of %d bytes from its end", len(c.rest), len(payload))
 	}
@@ -187,7 +216,7 @@ type cursor struct {
 	failed bool
 }
 
-func (c *cursor) readings(probes int, readings []Reading) {
+func (c *cursor) readings(version byte, probes int, readings []Reading) {
 	c.times(readings)
 	if c.failed {
 		return
@@ -213,6 +242,23 @@ func (c *cursor) readings(probes int, readings []Reading) {
 		readings[i].Speed = v
 	}
 	c.positions(readings, scratch)
+	c.growing(version, readings, scratch)
+}
+
+// growing reads the columns of version 2; without them the values are absent.
+func (c *cursor) growing(version byte, readings []Reading, scratch []int32) {
+	if version != ReadingsGrowing {
+		for i := range readings {
+			readings[i].SoilMoisture, readings[i].Illuminance = NoSoilMoisture, NoIlluminance
+		}
+		return
+	}
+	for i, v := range c.column(scratch, int32(NoSoilMoisture)) {
+		readings[i].SoilMoisture = CentiPercent(v)
+	}
+	for i, v := range c.column(scratch, int32(NoIlluminance)) {
+		readings[i].Illuminance = Lux(v)
+	}
 }
 
 func (c *cursor) times(readings []Reading) {
@@ -373,9 +419,10 @@ func (c *cursor) uvarint() uint64 {
 
 // AppendCanonical appends one reading in fixed width, the form that a segment's
 // Merkle root is computed over: big-endian time (8 bytes), each temperature (4),
-// humidity (4), shock (4), fix (1), latitude (4), longitude (4), speed (4). Absent
-// values are written as their constants.
-func AppendCanonical(dst []byte, r *Reading) []byte {
+// humidity (4), shock (4), fix (1), latitude (4), longitude (4), speed (4), and in a
+// segment of version 2 soil moisture (4) and illuminance (4). Absent values are written
+// as their constants.
+func AppendCanonical(dst []byte, version byte, r *Reading) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, uint64(r.At))
 	for _, t := range r.Temperatures {
 		dst = binary.BigEndian.AppendUint32(dst, uint32(t))
@@ -389,7 +436,12 @@ func AppendCanonical(dst []byte, r *Reading) []byte {
 	dst = append(dst, fix)
 	dst = binary.BigEndian.AppendUint32(dst, uint32(r.Point.Latitude))
 	dst = binary.BigEndian.AppendUint32(dst, uint32(r.Point.Longitude))
-	return binary.BigEndian.AppendUint32(dst, uint32(r.Speed))
+	dst = binary.BigEndian.AppendUint32(dst, uint32(r.Speed))
+	if version == ReadingsGrowing {
+		dst = binary.BigEndian.AppendUint32(dst, uint32(r.SoilMoisture))
+		dst = binary.BigEndian.AppendUint32(dst, uint32(r.Illuminance))
+	}
+	return dst
 }
 
 func appendUvarint(dst []byte, v uint64) []byte {

@@ -29,6 +29,7 @@ func noisyReadings(n int, seed uint64) []Reading {
 			Fix:          true,
 			Point:        point,
 			Speed:        800 + noise(60),
+			SoilMoisture: NoSoilMoisture, Illuminance: NoIlluminance,
 		}
 	}
 	return readings
@@ -66,16 +67,18 @@ func TestReadingsRefused(t *testing.T) {
 		payload []byte
 		code    Code
 	}{
-		"empty":             {nil, CodeSegment},
-		"version":           {append([]byte{2}, payload[1:]...), CodeSegment},
-		"probes":            {append([]byte{1, MaxProbes + 1}, payload[2:]...), CodeTooLarge},
-		"no readings":       {[]byte{1, 2, 0}, CodeSegment},
-		"too many readings": {[]byte{1, 0, 0xff, 0xff, 0x7f}, CodeTooLarge},
-		"count beyond size": {[]byte{1, 0, 0x80, 0x08, 0}, CodeSegment},
-		"trailing byte":     {append(bytes.Clone(payload), 0), CodeSegment},
-		"cut short":         {payload[:len(payload)-1], CodeSegment},
-		"long varint":       {append([]byte{1, 2, 0x83, 0x00}, payload[3:]...), CodeSegment},
-		"too large":         {make([]byte, MaxPayloadBytes+1), CodeTooLarge},
+		"empty":                         {nil, CodeSegment},
+		"version":                       {append([]byte{3}, payload[1:]...), CodeSegment},
+		"version 2 without its columns": {append([]byte{2}, payload[1:]...), CodeSegment},
+		"version 2 with empty columns":  {append(append([]byte{2}, payload[1:]...), 0, 0), CodeSegment},
+		"probes":                        {append([]byte{1, MaxProbes + 1}, payload[2:]...), CodeTooLarge},
+		"no readings":                   {[]byte{1, 2, 0}, CodeSegment},
+		"too many readings":             {[]byte{1, 0, 0xff, 0xff, 0x7f}, CodeTooLarge},
+		"count beyond size":             {[]byte{1, 0, 0x80, 0x08, 0}, CodeSegment},
+		"trailing byte":                 {append(bytes.Clone(payload), 0), CodeSegment},
+		"cut short":                     {payload[:len(payload)-1], CodeSegment},
+		"long varint":                   {append([]byte{1, 2, 0x83, 0x00}, payload[3:]...), CodeSegment},
+		"too large":                     {make([]byte, MaxPayloadBytes+1), CodeTooLarge},
 	} {
 		_, _, err := DecodeReadings(c.payload)
 		require.Equal(t, c.code, CodeOf(err), name)
@@ -84,6 +87,7 @@ func TestReadingsRefused(t *testing.T) {
 
 func drawReadings(t *rapid.T) (int, []Reading) {
 	probes := rapid.IntRange(0, MaxProbes).Draw(t, "probes")
+	growing := rapid.Bool().Draw(t, "growing")
 	return probes, rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Reading {
 		r := Reading{
 			At:           Time(rapid.Int64().Draw(t, "at")),
@@ -92,6 +96,10 @@ func drawReadings(t *rapid.T) (int, []Reading) {
 			Shock:        rapid.Int32().Draw(t, "shock"),
 			Speed:        rapid.Int32().Draw(t, "speed"),
 			Fix:          rapid.Bool().Draw(t, "fix"),
+			SoilMoisture: NoSoilMoisture, Illuminance: NoIlluminance,
+		}
+		if growing {
+			r.SoilMoisture, r.Illuminance = CentiPercent(rapid.Int32().Draw(t, "moisture")), Lux(rapid.Int32().Draw(t, "light"))
 		}
 		for p := range r.Temperatures {
 			r.Temperatures[p] = NoTemperature
@@ -122,13 +130,13 @@ func TestReadingsExtremesRoundTrip(t *testing.T) {
 	for _, n := range []int{1, 7, 8, 9, MaxReadings} {
 		readings := make([]Reading, n)
 		for i := range readings {
-			readings[i] = Reading{At: math.MaxInt64, Temperatures: make([]CentiCelsius, MaxProbes), Humidity: math.MaxInt32, Shock: math.MinInt32, Speed: math.MaxInt32, Fix: true}
+			readings[i] = Reading{At: math.MaxInt64, Temperatures: make([]CentiCelsius, MaxProbes), Humidity: math.MaxInt32, Shock: math.MinInt32, Speed: math.MaxInt32, Fix: true, SoilMoisture: math.MaxInt32, Illuminance: math.MinInt32}
 			for p := range readings[i].Temperatures {
 				readings[i].Temperatures[p] = math.MaxInt32
 			}
 			readings[i].Point = Point{math.MinInt32, math.MaxInt32}
 			if i%2 == 1 {
-				readings[i] = Reading{At: math.MinInt64, Temperatures: make([]CentiCelsius, MaxProbes), Humidity: math.MinInt32, Shock: math.MaxInt32, Speed: NoSpeed}
+				readings[i] = Reading{At: math.MinInt64, Temperatures: make([]CentiCelsius, MaxProbes), Humidity: math.MinInt32, Shock: math.MaxInt32, Speed: NoSpeed, SoilMoisture: math.MinInt32, Illuminance: math.MaxInt32}
 			}
 		}
 		payload, err := EncodeReadings(MaxProbes, readings)
@@ -151,10 +159,14 @@ func FuzzReadings(f *testing.F) {
 	sparse := noisyReadings(12, 3)
 	for i := range sparse {
 		if i%3 != 0 {
-			sparse[i] = Reading{At: sparse[i].At, Temperatures: []CentiCelsius{NoTemperature, 4}, Humidity: NoHumidity, Shock: NoShock, Speed: NoSpeed}
+			sparse[i] = Reading{At: sparse[i].At, Temperatures: []CentiCelsius{NoTemperature, 4}, Humidity: NoHumidity, Shock: NoShock, Speed: NoSpeed, SoilMoisture: NoSoilMoisture, Illuminance: NoIlluminance}
 		}
 	}
 	payload, err := EncodeReadings(2, sparse)
+	require.NoError(f, err)
+	f.Add(payload)
+	sparse[3].SoilMoisture, sparse[4].Illuminance = 2_375, 41_200
+	payload, err = EncodeReadings(2, sparse)
 	require.NoError(f, err)
 	f.Add(payload)
 	f.Fuzz(func(t *testing.T, payload []byte) {

@@ -17,6 +17,9 @@ const (
 	NoHumidity    CentiPercent = -1
 	NoShock       int32        = -1
 	NoSpeed       int32        = -1
+
+	NoSoilMoisture CentiPercent = -1
+	NoIlluminance  Lux          = -1
 )
 
 // Reading is one measurement of one device. Times strictly rise within a segment.
@@ -28,6 +31,15 @@ type Reading struct {
 	Fix          bool           // position valid
 	Point        Point          // only with Fix
 	Speed        int32          // 0.1 km/h; NoSpeed where absent
+	// SoilMoisture is the soil's volumetric water content, m³/m³ as 1/100 %, and
+	// Illuminance what falls on the sensor: what a sensor in an orchard measures.
+	SoilMoisture CentiPercent // NoSoilMoisture where absent
+	Illuminance  Lux          // NoIlluminance where absent
+}
+
+// NewReading is a reading of a time without a measurement.
+func NewReading(at Time) Reading {
+	return Reading{At: at, Humidity: NoHumidity, Shock: NoShock, Speed: NoSpeed, SoilMoisture: NoSoilMoisture, Illuminance: NoIlluminance}
 }
 
 // AnchorSegmentRequest anchors many readings of one device. The readings travel as
@@ -108,6 +120,12 @@ type Segment struct {
 	First *Point `json:"first,omitempty"`
 	Last  *Point `json:"last,omitempty"`
 	Fixes int    `json:"fixes,omitempty"` // readings with a position
+
+	SoilMoisture *MoistureSummary `json:"soilMoisture,omitempty"`
+	Illuminance  *LightSummary    `json:"illuminance,omitempty"`
+	// Days divide what a plot's sensors measured by the day in China, at most 100; Cut
+	// tells of more.
+	Days []GrowingDay `json:"days,omitempty"`
 }
 
 // HumiditySummary is what a segment keeps of relative humidity.
@@ -115,4 +133,36 @@ type HumiditySummary struct {
 	Minimum CentiPercent `json:"minimum"`
 	Maximum CentiPercent `json:"maximum"`
 	Mean    CentiPercent `json:"mean"`
+}
+
+// MoistureSummary is what a segment, or a day of one, keeps of soil moisture.
+type MoistureSummary struct {
+	Count   int          `json:"count"` // readings present
+	Minimum CentiPercent `json:"minimum"`
+	Maximum CentiPercent `json:"maximum"`
+	Mean    CentiPercent `json:"mean"` // rounded half away from zero
+}
+
+// LightSummary is MoistureSummary of illuminance. Its mean is over day and night.
+type LightSummary struct {
+	Count   int `json:"count"`
+	Minimum Lux `json:"minimum"`
+	Maximum Lux `json:"maximum"`
+	Mean    Lux `json:"mean"`
+}
+
+// TemperatureSummary is MoistureSummary of a temperature.
+type TemperatureSummary struct {
+	Count   int          `json:"count"`
+	Minimum CentiCelsius `json:"minimum"`
+	Maximum CentiCelsius `json:"maximum"`
+	Mean    CentiCelsius `json:"mean"`
+}
+
+// GrowingDay is what a plot's sensors measured on one day; absent is what they did not.
+type GrowingDay struct {
+	Date            Date                `json:"date"`
+	SoilMoisture    *MoistureSummary    `json:"soilMoisture,omitempty"`
+	SoilTemperature *TemperatureSummary `json:"soilTemperature,omitempty"` // of the probe ProbeSoil
+	Illuminance     *LightSummary       `json:"illuminance,omitempty"`
 }

@@ -144,7 +144,7 @@ type UnitCustody struct {
 }
 
 // BindDeviceRequest binds a tracker or sensor to a shipment, a plot or a store for
-// a time. Binding again ends the binding before it.
+// a time. Binding again ends the binding before it; End alone ends it and binds to nothing.
 type BindDeviceRequest struct {
 	Write
 	Device   DeviceID   `json:"device"`
@@ -153,6 +153,7 @@ type BindDeviceRequest struct {
 	Store    string     `json:"store,omitempty"`
 	Probes   []string   `json:"probes,omitempty"` // names of its temperature probes, in reading order; at most 8
 	From     Time       `json:"from"`
+	End      bool       `json:"end,omitempty"` // from then on bound to nothing: taken off the truck, out of the store
 }
 
 // Names of probes that rules know. Other names are shown but not judged.
@@ -160,6 +161,7 @@ const (
 	ProbeReturnAir = "return-air"
 	ProbeSupplyAir = "supply-air"
 	ProbePulp      = "pulp"
+	ProbeSoil      = "soil" // soil temperature, of a plot
 )
 
 // DeviceBinding is the record.
@@ -171,6 +173,7 @@ type DeviceBinding struct {
 	Store    string     `json:"store,omitempty"`
 	Probes   []string   `json:"probes,omitempty"`
 	From     Time       `json:"from"`
+	End      bool       `json:"end,omitempty"`
 }
 
 // DeviceStatus is a device's balance key: owner and bindings, newest last, at most 50.

@@ -14,8 +14,10 @@ type (
 	CentiCelsius int32
 	// MicroDegrees is a latitude or longitude in 1e-6 °, WGS-84/CGCS2000.
 	MicroDegrees int32
-	// CentiPercent is a relative humidity in 1/100 %.
+	// CentiPercent is a relative humidity, or a volumetric water content, in 1/100 %.
 	CentiPercent int32
+	// Lux is an illuminance in whole lx.
+	Lux int32
 	// BasisPoints is a share in 1/10,000.
 	BasisPoints int32
 	// SquareMetres is an area.

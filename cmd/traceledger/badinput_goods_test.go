@@ -181,6 +181,7 @@ func reading(minute int, celsius trace.CentiCelsius) trace.Reading {
 	return trace.Reading{
 		At: at(time.October, 20, 16, minute), Temperatures: []trace.CentiCelsius{celsius}, Humidity: 9_000,
 		Shock: trace.NoShock, Speed: trace.NoSpeed, Fix: true, Point: pujiang,
+		SoilMoisture: trace.NoSoilMoisture, Illuminance: trace.NoIlluminance,
 	}
 }
 

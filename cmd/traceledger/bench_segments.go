@@ -147,8 +147,9 @@ func (d *benchDevice) segment() (trace.AnchorSegmentRequest, []byte, error) {
 			At:           d.at,
 			Temperatures: []trace.CentiCelsius{trace.CentiCelsius(40 + d.random.IntN(180)), trace.CentiCelsius(100 + d.random.IntN(40))},
 			Humidity:     trace.CentiPercent(9000 + d.random.IntN(500)), Shock: int32(d.random.IntN(400)), Fix: true,
-			Point: trace.Point{Latitude: trace.MicroDegrees(30_000_000 + d.random.IntN(500_000)), Longitude: trace.MicroDegrees(104_000_000 + d.random.IntN(500_000))},
-			Speed: int32(700 + d.random.IntN(200)),
+			Point:        trace.Point{Latitude: trace.MicroDegrees(30_000_000 + d.random.IntN(500_000)), Longitude: trace.MicroDegrees(104_000_000 + d.random.IntN(500_000))},
+			Speed:        int32(700 + d.random.IntN(200)),
+			SoilMoisture: trace.NoSoilMoisture, Illuminance: trace.NoIlluminance,
 		}
 	}
 	payload, err := trace.EncodeReadings(2, readings)

@@ -67,6 +67,20 @@ func loadDemo(ctx context.Context, n *node, base string, out io.Writer) error {
 	if err := visitor.play(ctx, demo.Live); err != nil {
 		return fmt.Errorf("stream %s: %w", demo.Live.Stream, err)
 	}
+	for i, c := range demo.Claims {
+		if err := visitor.claim(ctx, demo.Live, c); err != nil {
+			return fmt.Errorf("claim %d: %w", i+1, err)
+		}
+	}
+	if err := n.caughtUp(ctx); err != nil {
+		return err
+	}
+	if err := n.monitors.level(ctx, n.index.Height()); err != nil {
+		return err
+	}
+	if err := visitor.judged(ctx, demo); err != nil {
+		return err
+	}
 	for _, lot := range demo.Lots {
 		address, err := visitor.firstCode(ctx, demo, lot)
 		if err != nil {

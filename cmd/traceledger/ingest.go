@@ -37,6 +37,8 @@ type Ingest struct {
 	SegmentReadings int `yaml:"segmentReadings"`
 	// SegmentAge is how long a reading waits for others, "60s".
 	SegmentAge time.Duration `yaml:"segmentAge"`
+	// PlotAge is how long a reading of a plot's sensor waits, "1h".
+	PlotAge time.Duration `yaml:"plotAge"`
 	// ExcursionAge is how long it waits while its device measures outside the range, "1s";
 	// the first one outside goes at once.
 	ExcursionAge time.Duration `yaml:"excursionAge"`
@@ -56,8 +58,8 @@ func (i Ingest) check(cfg Config) error {
 	if i.MQTTTLS && cfg.TLSCertificate == "" {
 		return fmt.Errorf("ingest: mqttTLS needs tlsCertificate and tlsKey")
 	}
-	if i.SegmentReadings < 0 || i.SegmentReadings > trace.MaxReadings || i.SegmentAge < 0 || i.ExcursionAge < 0 || i.WaitingMB < 0 {
-		return fmt.Errorf("ingest: segmentReadings must be 1 to %d, segmentAge, excursionAge and waitingMB above 0", trace.MaxReadings)
+	if i.SegmentReadings < 0 || i.SegmentReadings > trace.MaxReadings || i.SegmentAge < 0 || i.PlotAge < 0 || i.ExcursionAge < 0 || i.WaitingMB < 0 {
+		return fmt.Errorf("ingest: segmentReadings must be 1 to %d, segmentAge, plotAge, excursionAge and waitingMB above 0", trace.MaxReadings)
 	}
 	return nil
 }
@@ -70,7 +72,7 @@ func (n *node) openIngest(metrics prometheus.Registerer) (err error) {
 		Dir: filepath.Join(n.cfg.Data, "ingest"), Bindings: n.devices, Logger: n.logger, Metrics: counters,
 		Chain: &segment.Gateway{Ledger: n.ledger, Files: n.store.Files(), Index: n.index, Identity: n.signerOf},
 		Limits: segment.Limits{
-			Readings: i.SegmentReadings, Age: i.SegmentAge, ExcursionAge: i.ExcursionAge, Shock: i.Shock, Waiting: i.WaitingMB << 20,
+			Readings: i.SegmentReadings, Age: i.SegmentAge, PlotAge: i.PlotAge, ExcursionAge: i.ExcursionAge, Shock: i.Shock, Waiting: i.WaitingMB << 20,
 		},
 	}); err != nil {
 		return fmt.Errorf("ingest: %w", err)

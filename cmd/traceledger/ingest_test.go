@@ -152,7 +152,7 @@ func (s *sensor) publish(client paho.Client) bool {
 	for i := range 5 {
 		at := s.next + trace.Time(i)*1000
 		times = append(times, at)
-		readings = append(readings, fmt.Sprintf(`{"at":"%s","temperatures":{"air":%d.25},"humidity":81.5}`, at, int(at/1000)%9))
+		readings = append(readings, fmt.Sprintf(`{"at":"%s","temperatures":{"air":%d.25},"humidity":81.5,"soilMoisture":24.75,"illuminance":%d}`, at, int(at/1000)%9, int(at/1000)%100_000))
 	}
 	token := client.Publish(mqtt.Topic(s.id), 1, false, `{"readings":[`+strings.Join(readings, ",")+`]}`)
 	for !token.WaitTimeout(50 * time.Millisecond) {

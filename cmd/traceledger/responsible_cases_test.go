@@ -343,6 +343,7 @@ func (p *preparation) segment(b *trace.BindDeviceRequest) responsibleCall {
 		readings[i] = trace.Reading{
 			At: from + trace.Time(i)*trace.Time(time.Minute.Milliseconds()), Temperatures: []trace.CentiCelsius{100},
 			Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed,
+			SoilMoisture: trace.NoSoilMoisture, Illuminance: trace.NoIlluminance,
 		}
 	}
 	payload, err := trace.EncodeReadings(1, readings)

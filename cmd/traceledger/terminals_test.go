@@ -219,6 +219,7 @@ func (f *fleet) reading(i, k int) trace.Reading {
 		At: p.At, Temperatures: []trace.CentiCelsius{trace.CentiCelsius(10 * (n % 97)), -trace.CentiCelsius(10 * (n % 89))},
 		Humidity: trace.NoHumidity, Shock: trace.NoShock, Fix: true,
 		Point: trace.Point{Latitude: trace.MicroDegrees(p.Latitude), Longitude: trace.MicroDegrees(p.Longitude)}, Speed: int32(p.Speed),
+		SoilMoisture: trace.NoSoilMoisture, Illuminance: trace.NoIlluminance,
 	}
 }
 

@@ -24,6 +24,7 @@ type Segments interface {
 	Anchor(ctx context.Context, by string, request trace.AnchorSegmentRequest, payload []byte) (ledger.Receipt, error)
 	Parked() ([]segment.Parked, error)
 	Retry(device trace.DeviceID) (int, error)
+	Progress(device trace.DeviceID) segment.Progress
 }
 
 // Protocols that devices speak here.
@@ -63,6 +64,15 @@ type EnrolledDevice struct {
 	Secret string `json:"secret,omitempty"`
 	// Bindings are what the chain says it is bound to, newest last.
 	Bindings []trace.BoundPeriod `json:"bindings,omitempty"`
+	Reports  DeviceReports       `json:"reports"`
+}
+
+// DeviceReports is what a device sent so far.
+type DeviceReports struct {
+	Newest     trace.Time `json:"newest,omitempty"`     // time of its newest reading, here or on the chain
+	Waiting    int64      `json:"waiting"`              // readings that are durable here and not on the chain yet
+	Segments   int64      `json:"segments,omitempty"`   // number of its last segment on the chain
+	AnchoredTo trace.Time `json:"anchoredTo,omitempty"` // time of that segment's last reading
 }
 
 // DeviceList is a party's devices, by id.
@@ -119,10 +129,6 @@ func mayHaveDevices(who Caller) error {
 }
 
 func (a *API) enrolDevice(c *gin.Context) (answer, error) {
-	who := callerOf(c)
-	if err := mayHaveDevices(who); err != nil {
-		return answer{}, err
-	}
 	body, err := readBody(c, a.Limits.BodyBytes)
 	if err != nil {
 		return answer{}, err
@@ -131,26 +137,38 @@ func (a *API) enrolDevice(c *gin.Context) (answer, error) {
 	if err := decodeStrict(body, &asked); err != nil {
 		return answer{}, err
 	}
+	out, fresh, err := a.EnrolDevice(callerOf(c), asked)
+	if !fresh {
+		return answer{http.StatusOK, out}, err
+	}
+	return answer{http.StatusCreated, out}, err
+}
+
+// EnrolDevice enrols a caller's device. The same request again is the same device,
+// fresh false; its secret was shown.
+func (a *API) EnrolDevice(who Caller, asked DeviceEnrolment) (out EnrolledDevice, fresh bool, err error) {
+	if err := mayHaveDevices(who); err != nil {
+		return out, false, err
+	}
 	device, secret, err := a.deviceOf(who, asked)
 	if err != nil {
-		return answer{}, err
+		return out, false, err
 	}
 	made, err := a.Store.Devices().Enrol(device)
-	status := http.StatusCreated
+	fresh = err == nil
 	if trace.CodeOf(err) == store.CodeDeviceKnown {
-		// The same request again is the same device; its secret was shown.
 		known, found := a.Store.Devices().Get(device.ID)
 		if !found || !sameEnrolment(known, device) {
-			return answer{}, err
+			return out, false, err
 		}
-		made, secret, err, status = known, "", nil, http.StatusOK
+		made, secret, err = known, "", nil
 	}
 	if err != nil {
-		return answer{}, err
+		return out, false, err
 	}
-	out, err := a.shown(made)
+	out, err = a.shown(made)
 	out.Secret = secret
-	return answer{status, out}, err
+	return out, fresh, err
 }
 
 // deviceOf checks an enrolment. An mqtt device gets its password now; a jt808 terminal
@@ -226,53 +244,108 @@ func (a *API) shown(d store.Device) (EnrolledDevice, error) {
 		Device: d.ID, Protocol: d.Protocol, Terminal: d.Terminal, TerminalID: d.TerminalID, Model: d.Model,
 		Vehicle: d.Vehicle != [32]byte{}, Registered: d.Used, Disabled: d.Disabled, Enrolled: trace.TimeOf(d.Enrolled),
 	}
-	status, err := a.deviceStatus(d.ID)
+	err := a.traced(&out)
+	return out, err
+}
+
+// traced adds what the chain, and the readings kept here, say of a device.
+func (a *API) traced(out *EnrolledDevice) error {
+	status, err := a.deviceStatus(out.Device)
+	if err != nil {
+		return err
+	}
 	if status != nil {
 		out.Bindings = status.Bindings
 	}
+	here := a.Segments.Progress(out.Device)
+	out.Reports = DeviceReports{Newest: here.Newest, Waiting: here.Waiting}
+	record, found, err := a.Index.Last(state.SegmentPrefix(out.Device))
+	if err != nil || !found {
+		return err
+	}
+	last, err := decoded[trace.Segment](record)
+	if err != nil {
+		return err
+	}
+	out.Reports.Segments, out.Reports.AnchoredTo, out.Reports.Newest = last.Sequence, last.To, max(here.Newest, last.To)
+	return nil
+}
+
+// BoundDevice is a device that the caller bound on the chain, enrolled here or not.
+func (a *API) BoundDevice(who Caller, id trace.DeviceID) (EnrolledDevice, error) {
+	if err := id.Validate(); err != nil {
+		return EnrolledDevice{}, err
+	}
+	if d, err := a.deviceOfCaller(who, id); err == nil {
+		return a.shown(d)
+	}
+	status, err := a.deviceStatus(id)
+	if err != nil {
+		return EnrolledDevice{}, err
+	}
+	if status == nil || string(status.Owner) != who.Identity.Party {
+		return EnrolledDevice{}, unknownDevice(id)
+	}
+	out := EnrolledDevice{Device: id}
+	err = a.traced(&out)
 	return out, err
 }
 
 func (a *API) listDevices(c *gin.Context) (answer, error) {
-	who := callerOf(c)
-	if err := mayHaveDevices(who); err != nil {
-		return answer{}, err
-	}
+	out, err := a.Devices(callerOf(c))
+	return answer{http.StatusOK, out}, err
+}
+
+// Devices lists a caller's enrolled devices.
+func (a *API) Devices(who Caller) (DeviceList, error) {
 	out := DeviceList{Devices: []EnrolledDevice{}}
+	if err := mayHaveDevices(who); err != nil {
+		return out, err
+	}
 	for _, d := range a.Store.Devices().All() {
 		if d.Party != who.Identity.Party {
 			continue
 		}
 		shown, err := a.shown(d)
 		if err != nil {
-			return answer{}, err
+			return out, err
 		}
 		out.Devices = append(out.Devices, shown)
 	}
 	slices.SortFunc(out.Devices, func(a, b EnrolledDevice) int { return strings.Compare(string(a.Device), string(b.Device)) })
-	return answer{http.StatusOK, out}, nil
+	return out, nil
 }
 
-// ownDevice finds the device of a route, the caller's own; another party's is not to be
+// deviceOfCaller finds an enrolled device, the caller's own; another party's is not to be
 // told from none.
-func (a *API) ownDevice(c *gin.Context) (store.Device, error) {
-	id := trace.DeviceID(c.Param("device"))
+func (a *API) deviceOfCaller(who Caller, id trace.DeviceID) (store.Device, error) {
 	d, found := a.Store.Devices().Get(id)
-	if !found || d.Party != callerOf(c).Identity.Party {
-		return d, trace.Errorf(store.CodeDeviceUnknown, "no device %q of yours is enrolled here", string(id))
+	if !found || d.Party != who.Identity.Party {
+		return d, unknownDevice(id)
 	}
 	return d, nil
 }
 
+func unknownDevice(id trace.DeviceID) error {
+	return trace.Errorf(store.CodeDeviceUnknown, "no device %q of yours is enrolled here", string(id))
+}
+
 func (a *API) resetCredential(c *gin.Context) (answer, error) {
-	d, err := a.ownDevice(c)
+	out, err := a.ResetCredential(callerOf(c), trace.DeviceID(c.Param("device")))
+	return answer{http.StatusOK, out}, err
+}
+
+// ResetCredential ends what a device proves itself with, and its connections. An mqtt
+// device has a new password, shown this once; a jt808 terminal registers anew.
+func (a *API) ResetCredential(who Caller, id trace.DeviceID) (out EnrolledDevice, err error) {
+	d, err := a.deviceOfCaller(who, id)
 	if err != nil {
-		return answer{}, err
+		return out, err
 	}
 	secret, digest := "", [32]byte{}
 	if d.Protocol == ProtocolMQTT {
 		if secret, digest, err = store.NewSecret(); err != nil {
-			return answer{}, err
+			return out, err
 		}
 	}
 	d, err = a.Store.Devices().Change(d.ID, func(d *store.Device) error {
@@ -280,12 +353,12 @@ func (a *API) resetCredential(c *gin.Context) (answer, error) {
 		return nil
 	})
 	if err != nil {
-		return answer{}, err
+		return out, err
 	}
 	a.disconnect(d.ID)
-	out, err := a.shown(d)
+	out, err = a.shown(d)
 	out.Secret = secret
-	return answer{http.StatusOK, out}, err
+	return out, err
 }
 
 // disconnect ends what a device does under the credential it had. The change is durable
@@ -297,10 +370,6 @@ func (a *API) disconnect(device trace.DeviceID) {
 }
 
 func (a *API) setDeviceState(c *gin.Context) (answer, error) {
-	d, err := a.ownDevice(c)
-	if err != nil {
-		return answer{}, err
-	}
 	body, err := readBody(c, a.Limits.BodyBytes)
 	if err != nil {
 		return answer{}, err
@@ -309,27 +378,41 @@ func (a *API) setDeviceState(c *gin.Context) (answer, error) {
 	if err := decodeStrict(body, &asked); err != nil {
 		return answer{}, err
 	}
+	out, err := a.DisableDevice(callerOf(c), trace.DeviceID(c.Param("device")), asked.Disabled)
+	return answer{http.StatusOK, out}, err
+}
+
+// DisableDevice takes a device out of service, or into it again.
+func (a *API) DisableDevice(who Caller, id trace.DeviceID, disabled bool) (out EnrolledDevice, err error) {
+	d, err := a.deviceOfCaller(who, id)
+	if err != nil {
+		return out, err
+	}
 	d, err = a.Store.Devices().Change(d.ID, func(d *store.Device) error {
-		d.Disabled = asked.Disabled
+		d.Disabled = disabled
 		return nil
 	})
 	if err != nil {
-		return answer{}, err
+		return out, err
 	}
 	if d.Disabled {
 		a.disconnect(d.ID)
 	}
-	out, err := a.shown(d)
-	return answer{http.StatusOK, out}, err
+	return a.shown(d)
 }
 
 func (a *API) listParked(c *gin.Context) (answer, error) {
-	who := callerOf(c)
+	out, err := a.ParkedOf(callerOf(c))
+	return answer{http.StatusOK, out}, err
+}
+
+// ParkedOf lists the parked segments of a caller's devices.
+func (a *API) ParkedOf(who Caller) (ParkedSegments, error) {
+	out := ParkedSegments{Segments: []ParkedSegment{}}
 	parked, err := a.Segments.Parked()
 	if err != nil {
-		return answer{}, err
+		return out, err
 	}
-	out := ParkedSegments{Segments: []ParkedSegment{}}
 	for _, p := range parked {
 		if d, found := a.Store.Devices().Get(p.Request.Device); !found || d.Party != who.Identity.Party {
 			continue
@@ -340,16 +423,21 @@ func (a *API) listParked(c *gin.Context) (answer, error) {
 			Code: p.Code, Detail: p.Message, DetailChinese: a.wording.Refusal(p.Code, p.Message),
 		})
 	}
-	return answer{http.StatusOK, out}, nil
+	return out, nil
 }
 
 func (a *API) retryParked(c *gin.Context) (answer, error) {
-	d, err := a.ownDevice(c)
-	if err != nil {
-		return answer{}, err
-	}
-	n, err := a.Segments.Retry(d.ID)
+	n, err := a.RetryParked(callerOf(c), trace.DeviceID(c.Param("device")))
 	return answer{http.StatusOK, RetriedSegments{n}}, err
+}
+
+// RetryParked sends a device's parked segments again, as far as its bindings allow it now.
+func (a *API) RetryParked(who Caller, id trace.DeviceID) (int, error) {
+	d, err := a.deviceOfCaller(who, id)
+	if err != nil {
+		return 0, err
+	}
+	return a.Segments.Retry(d.ID)
 }
 
 // decoded reads a record's value.

@@ -87,6 +87,10 @@ func (d *Desk) mountRole(mux *http.ServeMux, role trace.Role) {
 	at("GET", "/codes/{pack}", d.packPage)
 	at("GET", "/codes/{pack}/codes.csv", d.codesFile)
 	at("GET", "/codes/{pack}/labels", d.labels)
+	at("GET", "/devices", d.devicesPage)
+	at("POST", "/devices", d.enrolDevice)
+	at("GET", "/devices/{device}", d.devicePage)
+	at("POST", "/devices/{device}", d.changeDevice)
 	d.mountLive(role, at)
 }
 

@@ -53,7 +53,9 @@ func particularLabel(name string) (fieldLabel, bool) {
 	case "ConsignRequest.loads":
 		return label("委托的货物", "Goods", "每行填码段或物流单元之一；已写批次可不填", "codes or a logistic unit in each row; not needed where lots say it")
 	case "BindDeviceRequest.from":
-		return label("绑定开始时间", "Bound from")
+		return label("绑定开始（或结束）时间", "Bound from, or until")
+	case "BindDeviceRequest.end", "DeviceBinding.end":
+		return label("结束绑定", "Ends the binding", "此后不属于任何运单、地块或库房；上面三项和探头都不填", "from then on bound to nothing; leave those three and the probes empty")
 	case "AnchorSegmentRequest.from":
 		return label("首条读数时间", "First reading")
 	case "AnchorSegmentRequest.to":

@@ -3,6 +3,8 @@ package desk
 import (
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 
 	"traceledger/chaincode/state"
 	"traceledger/chaincode/trace"
@@ -33,6 +35,13 @@ type streamBody struct {
 	Ladders                             []ladderView
 	Verdicts                            []verdictLine
 	Transcripts                         []transcriptView
+	Claims                              []claimView
+}
+
+// claimView is what was said of a product, with what the label monitor found of it.
+type claimView struct {
+	Kind, Said, About, Host, Path string
+	Found, Mark                   string // "" where nothing was found so far
 }
 
 type ladderView struct {
@@ -90,7 +99,33 @@ func (d *Desk) stream(w http.ResponseWriter, r *http.Request, v visit) {
 			Utterances: t.Utterances, Runs: t.Runs, Faults: len(t.Missing) + len(t.Broken),
 		})
 	}
+	for _, c := range s.Claims {
+		body.Claims = append(body.Claims, d.claimView(v, s, c))
+	}
 	d.show(w, r, http.StatusOK, v, "stream", page{Title: words{"直播与阶梯处置", "A stream and its ladder"}, Body: body})
+}
+
+func (d *Desk) claimView(v visit, s *index.Stream, c index.Typed[trace.ProductClaim]) claimView {
+	r := &c.Record
+	out := claimView{Kind: chosen(v.lang, r.Kind), Said: r.Text, About: string(r.GTIN), Host: d.partyName(v.lang, r.Host), Path: recordPath(c.Provenance.Key)}
+	switch {
+	case r.Kind == trace.ClaimNetContent:
+		out.Said = strconv.FormatInt(r.Quantity.Amount, 10) + " " + string(r.Quantity.Unit)
+	case r.At != 0:
+		out.Said = clock(r.At)
+	}
+	if product, found, err := d.Index.Product(r.GTIN); err == nil && found {
+		out.About = product.Record.Name
+	}
+	for _, verdict := range s.Verdicts {
+		if slices.Contains(verdict.Record.Evidence, c.Provenance.Key) {
+			out.Found, out.Mark = verdict.Record.Text, levelMark(verdict.Record.Level)
+			if v.lang == English && verdict.Record.TextEnglish != "" {
+				out.Found = verdict.Record.TextEnglish
+			}
+		}
+	}
+	return out
 }
 
 func (d *Desk) ladderView(v visit, s *index.Stream, l index.Ladder) ladderView {

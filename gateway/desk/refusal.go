@@ -52,6 +52,10 @@ func meaningOfGateway(code trace.Code) words {
 		return words{"内容过大或过长", "Too large or too long"}
 	case store.CodeFileUnknown:
 		return words{"所引用的记录或文件不存在", "A record or file that is named does not exist"}
+	case store.CodeDeviceUnknown:
+		return words{"没有您的这台设备", "You have no such device"}
+	case store.CodeDeviceKnown:
+		return words{"这个设备编号或终端已登记过", "This device, or its terminal, is enrolled already"}
 	case store.CodeUploadQuota:
 		return words{"尚未被任何记录引用的文件太多，请先提交记录，或等候清理", "Too many files here that no record names yet; record them first, or wait until they are removed"}
 	case ledger.CodeCertificate:

@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"time"
 
 	"traceledger/chaincode/trace"
 )
@@ -38,6 +39,8 @@ func readPages() (pages, error) {
 			"style": func() string { return "/desk/" + p.styleName },
 			"dict":  func(a, b any) map[string]any { return map[string]any{"A": a, "B": b} },
 			"inc":   func(n int) int { return n + 1 },
+			"nonce": secret,
+			"now":   func() string { return time.Now().In(china).Format(swapTimeForm) },
 		}
 		if p.in[l], err = template.New("desk").Funcs(functions).ParseFS(templates, "templates/*.html"); err != nil {
 			return p, err

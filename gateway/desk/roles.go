@@ -33,7 +33,7 @@ func jobsOf(role trace.Role) []job {
 			{words{"接收交接", "Take over"}, words{"从另一承运人手中接过运单", "Take a shipment over from another carrier"}, "", "transit:Handover", ""},
 			{words{"委托下一承运人", "Appoint the next carrier"}, words{"转交运单前先委托，对方才能接收", "Before you pass a shipment on: the other takes over on your word"}, "", "transit:Consign", ""},
 			{words{"到货", "Arrive"}, words{"运单送达，记下坏品率", "Close the shipment with its share of bad goods"}, "", "transit:Arrive", ""},
-			{words{"绑定设备", "Bind a device"}, words{"哪台设备记录哪张运单", "Which device measures which shipment"}, "", "transit:BindDevice", ""},
+			{words{"设备", "Devices"}, words{"登记定位器和记录仪，绑定运单，途中换机，看最近一次上报", "Enrol trackers and loggers, bind them to shipments, swap one on the way, see when each reported last"}, "", "transit:BindDevice", "devices"},
 		}
 	case trace.RoleMerchant:
 		return []job{
@@ -81,7 +81,8 @@ func producerJobs() []job {
 		{words{"委托承运人", "Appoint a carrier"}, words{"也可写在批次登记表的“托运委托”里；没有委托，承运人不能发运", "The batch sheet can say it too; no carrier dispatches your goods without it"}, "", "transit:Consign", ""},
 		{words{"记农事或生产", "Add to the log"}, words{"用药、施肥、采收、分级……随做随记", "Sprays, fertiliser, harvest, sorting, as you go"}, "", "origin:AddLogEntry", ""},
 		{words{"开具承诺达标合格证", "Issue the compliance certificate"}, words{"每批一证，随货出示", "One for each lot"}, "", "origin:IssueCertificate", ""},
-		{words{"上传温湿度记录", "Upload sensor readings"}, words{"地里或库房设备导出的文件", "Exports of sensors in orchard or store"}, sheet.KindReadings, "transit:BindDevice", ""},
+		{words{"上传温湿度记录", "Upload sensor readings"}, words{"地里或库房设备导出的文件", "Exports of sensors in orchard or store"}, sheet.KindReadings, "", ""},
+		{words{"设备", "Devices"}, words{"登记地里和库房的传感器，绑定地块或库房，看最近一次上报", "Enrol sensors in orchard and store, bind them, see when each reported last"}, "", "transit:BindDevice", "devices"},
 		{words{"申请一级复核", "Ask for a level 1 review"}, words{"账本自动核对资质与检验报告", "The ledger checks papers by itself"}, sheet.KindReview, "inspection:Review", ""},
 	}
 }

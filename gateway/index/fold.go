@@ -28,8 +28,9 @@ type fold struct {
 	records map[string]struct{} // records in the batch, which the database does not show yet
 	// organisations are those that joined later, as far as a writer was of one.
 	organisations map[string]*organisation
-	waiting       map[string][]byte // verdicts in the batch that wait for a review, with their row
-	changed       map[string]uint64 // topics changed, each with the number of the block, plus one
+	waiting       map[string][]byte    // verdicts in the batch that wait for a review, with their row
+	grown         map[string]*grownDay // days of plots in the batch, by their row
+	changed       map[string]uint64    // topics changed, each with the number of the block, plus one
 	counts        counts
 	refused       []refusal
 }
@@ -45,7 +46,7 @@ type refusal struct {
 func (x *Index) newFold(from cursor) *fold {
 	return &fold{
 		index: x, batch: x.db.NewBatch(pebble.WithMaxRetainedSizeBytes(4 * x.batchBytes)), cursor: from,
-		records: map[string]struct{}{}, waiting: map[string][]byte{}, changed: map[string]uint64{}, organisations: map[string]*organisation{},
+		records: map[string]struct{}{}, waiting: map[string][]byte{}, grown: map[string]*grownDay{}, changed: map[string]uint64{}, organisations: map[string]*organisation{},
 	}
 }
 
@@ -187,6 +188,9 @@ func (f *fold) write(t *transaction, w *write, at place) error {
 		if err == nil {
 			err = f.queue(w, at)
 		}
+		if err == nil {
+			err = f.grow(w)
+		}
 		for _, lot := range w.links.lots {
 			set(listRow(scopeLot(lot), w.kind.name, at), []byte(w.key))
 		}
@@ -255,6 +259,7 @@ func (f *fold) commit() error {
 	f.index.folded(f)
 	clear(f.records)
 	clear(f.waiting)
+	clear(f.grown)
 	clear(f.changed)
 	f.counts, f.refused = counts{}, nil
 	f.batch.Reset()

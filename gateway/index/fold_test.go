@@ -41,7 +41,7 @@ func long(t testing.TB, more int) *chain {
 	c.add(w.segment(tracker, truck, 1), recalled)
 	for i := range more {
 		entry, _ := w.log(nil, trace.ActivityIrrigation, "")
-		c.add(w.segment(tracker, truck, int64(2+i)), entry)
+		c.add(w.segment(tracker, truck, int64(2+i)), entry, w.orchard(int64(1+i), grown(day(2026, 10, 1+i/20), 2_000+trace.CentiPercent(i), 20_000, 3)))
 	}
 	return c
 }
@@ -51,6 +51,7 @@ func TestRebuildGivesTheSameDump(t *testing.T) {
 	want := dumpOf(t, folded(t, c))
 	require.Contains(t, want, "batch/09520000100018/PJ261018-A")
 	require.Contains(t, want, "NOT_ENDORSED")
+	require.Contains(t, want, "g/farm-01")
 	require.Equal(t, want, dumpOf(t, folded(t, c)))
 }
 

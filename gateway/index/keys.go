@@ -25,12 +25,13 @@ const (
 	kindEdge    = 'e'        // e/ relation / from NUL place to → nothing
 	kindVersion = 'v'        // v/ topic → 1 + number of the last block that changed the topic
 	kindQueue   = 'q'        // q/ rank of the level (1 digit) latest → key of a verdict that waits for its review
+	kindGrown   = 'g'        // g/ party NUL plot NUL date (year-month-day) → what the plot's sensors measured that day
 	kindReject  = 'x'        // x/ place → value that was not admitted, with the reason
 )
 
 // formatVersion changes with the layout or with what the fold derives; an index of
 // another version is rebuilt.
-const formatVersion = "traceledger index 5"
+const formatVersion = "traceledger index 6"
 
 // Scopes of lists.
 const scopeAll = ""
@@ -127,6 +128,28 @@ func parseEdge(r relation, row []byte) (from, to string, err error) {
 }
 
 func versionRow(topic string) []byte { return appendRow(kindVersion, topic, 0) }
+
+func grownRows(party trace.PartyID, plot trace.PlotID) []byte {
+	row := append(appendRow(kindGrown, string(party), len(plot)+2+len(dateForm)), 0)
+	return append(append(row, plot...), 0)
+}
+
+const dateForm = "2006-01-02" // days in order
+
+func grownRow(party trace.PartyID, plot trace.PlotID, on trace.Date) []byte {
+	return append(grownRows(party, plot), on.String()...)
+}
+
+func parseGrownRow(row []byte) (trace.Date, error) {
+	if len(row) < len(dateForm) {
+		return 0, errRow
+	}
+	on, err := trace.ParseDate(string(row[len(row)-len(dateForm):]))
+	if err != nil {
+		return 0, errors.Join(errRow, err)
+	}
+	return on, nil
+}
 
 func rejectRow(at place) []byte { return at.append(appendRow(kindReject, "", placeBytes)) }
 

@@ -97,6 +97,7 @@ func anchor(t *testing.T, carrier *contracttest.Client, r trace.AnchorSegmentReq
 		readings[i] = trace.Reading{
 			At: r.From + trace.Time(i)*60_000, Temperatures: []trace.CentiCelsius{temperature, 100}, Humidity: 9_000,
 			Shock: trace.NoShock, Fix: true, Point: trace.Point{Latitude: 30_205_123, Longitude: 103_512_456}, Speed: 800,
+			SoilMoisture: trace.NoSoilMoisture, Illuminance: trace.NoIlluminance,
 		}
 	}
 	payload, err := trace.EncodeReadings(2, readings)

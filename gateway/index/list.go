@@ -305,3 +305,19 @@ func (x *Index) Rejected(cursor string, limit int) (aside []Rejected, next strin
 	}
 	return aside, next, x.failure(errors.Join(rows.Error(), rows.Close()))
 }
+
+// Last gives the newest value of the last key that begins with prefix.
+func (x *Index) Last(prefix trace.Key) (Record, bool, error) {
+	lower := recordRow(string(prefix))
+	rows, err := x.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: after(lower)})
+	if err != nil {
+		return Record{}, false, x.failure(err)
+	}
+	found := rows.Last()
+	var rec Record
+	if found {
+		rec, err = parseRecord(string(rows.Key()[2:]), rows.Value())
+	}
+	err = errors.Join(err, rows.Error(), rows.Close())
+	return rec, found && err == nil, x.failure(err)
+}

@@ -30,7 +30,7 @@ func (s *story) lot(id trace.LotID) (*Lot, error) {
 	for _, m := range batch.Record.Materials {
 		s.name(m.Supplier)
 	}
-	for _, part := range []func(*Lot) error{s.lotMade, s.lotFacts, s.lotSeason, s.lotStanding, s.lotShipments, s.lotStreams, s.lotRelatives, s.lotParties} {
+	for _, part := range []func(*Lot) error{s.lotMade, s.lotFacts, s.lotSeason, s.lotGrowth, s.lotStanding, s.lotShipments, s.lotStreams, s.lotRelatives, s.lotParties} {
 		if err := part(l); err != nil {
 			return nil, err
 		}

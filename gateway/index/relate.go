@@ -16,6 +16,9 @@ type links struct {
 	topics []string // whose pages it changes; see version.go
 	lots   []string // subject ids of lots in whose list it stands
 
+	plot trace.PlotID       // of a segment, whose sensors measured days
+	days []trace.GrowingDay // of that plot
+
 	scopes    []string           // further lists it stands in
 	addressee trace.PartyID      // who is to act on it, if somebody is
 	awaits    trace.VerdictLevel // of a verdict, which waits for its review
@@ -241,12 +244,15 @@ func relateConsignment(w *write, l *links) error {
 func relateSegment(w *write, l *links) error {
 	var v struct {
 		head
-		Shipment trace.ShipmentID `json:"shipment"`
+		Shipment trace.ShipmentID   `json:"shipment"`
+		Plot     trace.PlotID       `json:"plot"`
+		Days     []trace.GrowingDay `json:"days"`
 	}
 	if err := w.decode(&v); err != nil {
 		return err
 	}
 	l.head = v.head
+	relateGrowth(l, v.Party, v.Plot, v.Days)
 	// Not the device's topic: its segments show with the shipment they belong to, and
 	// a tracker outlives many shipments.
 	if v.Shipment != "" {

@@ -154,6 +154,8 @@ type Lot struct {
 	// the time of the step.
 	Log          []Typed[trace.LogEntry]              `json:"log,omitempty"`
 	Certificates []Typed[trace.ComplianceCertificate] `json:"certificates,omitempty"`
+	// Growth is what the plot's sensors measured while the lot grew; nil where there were none.
+	Growth *Growth `json:"growth,omitempty"`
 	// Inspections are the lot's and those of its plot and season.
 	Inspections []Inspection          `json:"inspections,omitempty"`
 	Reviews     []Typed[trace.Review] `json:"reviews,omitempty"`

@@ -317,3 +317,20 @@ func kiwifruit(c *chain) (*world, trace.LotID) {
 func day(year int, month time.Month, d int) trace.Date {
 	return trace.TimeOf(time.Date(year, month, d, 4, 0, 0, 0, time.UTC)).Date()
 }
+
+// orchard anchors what a plot's sensors measured on some days.
+func (w *world) orchard(sequence int64, days ...trace.GrowingDay) sent {
+	from := days[0].Date.Start()
+	return w.by(trace.RoleFarm, farm, w.put(state.SegmentKey("orchard-01", sequence), trace.Segment{
+		Head: w.head(trace.RoleFarm, farm, "orchard-01"), Device: "orchard-01", Sequence: sequence, Plot: plot,
+		Count: 4, From: from, To: from + 60_000, Payload: trace.DigestOf([]byte("payload")), Days: days,
+	}))
+}
+
+func grown(on trace.Date, moisture trace.CentiPercent, light trace.Lux, count int) trace.GrowingDay {
+	d := trace.GrowingDay{Date: on, SoilMoisture: &trace.MoistureSummary{Count: count, Minimum: moisture - 50, Maximum: moisture + 50, Mean: moisture}}
+	if light > 0 {
+		d.Illuminance = &trace.LightSummary{Count: count, Maximum: 2 * light, Mean: light}
+	}
+	return d
+}

@@ -74,7 +74,7 @@ func (tr *trip) segment(air ...trace.CentiCelsius) ([]byte, *trace.AnchorSegment
 	readings := make([]trace.Reading, len(air))
 	for i, value := range air {
 		tr.at += 60_000
-		readings[i] = trace.Reading{At: tr.at, Temperatures: []trace.CentiCelsius{value, 600}, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed}
+		readings[i] = trace.Reading{At: tr.at, Temperatures: []trace.CentiCelsius{value, 600}, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed, SoilMoisture: trace.NoSoilMoisture, Illuminance: trace.NoIlluminance}
 		if value < 500 {
 			readings[i].Temperatures[1] = 110
 		}

@@ -118,3 +118,27 @@ func TestNumbersAreShort(t *testing.T) {
 		require.Equal(t, want, tenths(v))
 	}
 }
+
+func TestSeasonDrawsAnything(t *testing.T) {
+	require.Empty(t, Season{}.SVG())
+	rapid.Check(t, func(t *rapid.T) {
+		s := Season{Title: `<&">`, Description: "光照"}
+		band := func(most int32) Band {
+			b := Band{Count: rapid.IntRange(0, 3).Draw(t, "count")}
+			if b.Count > 0 {
+				b.Minimum, b.Maximum = 0, rapid.Int32Range(0, most).Draw(t, "most")
+				b.Mean = b.Maximum / 2
+			}
+			return b
+		}
+		on := trace.Date(rapid.IntRange(11_000, 80_000).Draw(t, "first"))
+		for range rapid.IntRange(1, 12).Draw(t, "days") {
+			s.Days = append(s.Days, SeasonDay{Date: on, Moisture: band(10_000), Light: band(200_000)})
+			on += trace.Date(rapid.IntRange(1, 200).Draw(t, "step"))
+		}
+		svg := string(s.SVG())
+		wellFormed(t, svg)
+		require.NotContains(t, svg, `="-`, "nothing is drawn outside, to the left or above")
+		require.NotContains(t, svg, "style=")
+	})
+}

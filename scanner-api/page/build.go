@@ -39,6 +39,7 @@ func Build(l Language, s Subject) View {
 	b.producer()
 	b.origin()
 	b.log()
+	b.growth()
 	b.papers()
 	b.tests()
 	b.reviews()

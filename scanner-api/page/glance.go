@@ -77,6 +77,9 @@ func (b *builder) glanceOrigin() {
 		b.shown("生产记录", "Production log", steps, "log", "")
 		return
 	}
+	if g := lot.Growth; g != nil && steps != "" {
+		steps += b.counted(len(g.Days), " · 传感器 %d 天", " · sensors, %d day", " · sensors, %d days")
+	}
 	b.shown("生长与加工记录", "Growth log", steps, "log", "")
 }
 

@@ -137,6 +137,19 @@ func kiwifruit(t testing.TB, excursion bool) Subject {
 	correction := bookFact(b, state.FactLog, "log99", farm, trace.RoleFarm, "2026-06-06T10:00", trace.LogEntry{Head: trace.Head{CorrectionReason: "时长记错"}, Activity: trace.ActivityIrrigation, At: at(t, "2026-06-05T08:00"), Note: "滴灌 6 小时"})
 	lot.Log[3].Provenance.CorrectedBy = []trace.Key{correction.Provenance.Key}
 	lot.Log = append(lot.Log, correction)
+	lot.Growth = &index.Growth{Latest: b.provenance(state.SegmentKey("orchard-08", 40), farm, trace.RoleFarm, "2026-10-17T23:00")}
+	for i := range 46 {
+		if i == 20 || i == 21 { // the station was being charged
+			continue
+		}
+		wet, light := trace.CentiPercent(2_900-60*(i%9)), trace.Lux(9_000+i*7919%14_000)
+		lot.Growth.Days = append(lot.Growth.Days, trace.GrowingDay{
+			Date:            day(t, "2026-09-02") + trace.Date(i),
+			SoilMoisture:    &trace.MoistureSummary{Count: 24, Minimum: wet - 150, Maximum: wet + 170, Mean: wet},
+			SoilTemperature: &trace.TemperatureSummary{Count: 24, Minimum: 1_900, Maximum: 2_300, Mean: 2_150 - trace.CentiCelsius(8*i)},
+			Illuminance:     &trace.LightSummary{Count: 24, Maximum: 4 * light, Mean: light},
+		})
+	}
 	lot.Certificates = append(lot.Certificates, bookFact(b, state.FactCertificate, "cert", farm, trace.RoleFarm, "2026-10-19T17:00", trace.ComplianceCertificate{LotID: id, Basis: []trace.CertificateBasis{trace.BasisCommissioned, trace.BasisQualityControl}, IssuedOn: day(t, "2026-10-19"), Document: trace.DigestOf([]byte("certificate"))}))
 	for i, sample := range []trace.SampleKind{trace.SamplePlot, trace.SampleLot} {
 		inspection := trace.Inspection{Sample: sample, SampledAt: at(t, []string{"2026-10-08T09:00", "2026-10-19T10:00"}[i]), ReportedAt: at(t, "2026-10-20T10:00"),

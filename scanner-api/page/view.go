@@ -60,6 +60,7 @@ type View struct {
 	Log       []Step
 	LogShown  int     // entries before the fold
 	Grown     bool    // the lot comes from a plot, so its log is one of growth
+	Growth    *Growth // what the plot's sensors measured; nil where there were none
 	Papers    []Paper // compliance certificates
 	Filing    string  // filing or registration number of the product
 	Tests     []Test
@@ -254,4 +255,12 @@ type Notice struct {
 	Text    []string
 	Code    string // of the error, for support
 	Detail  string // its own words
+}
+
+// Growth is the growing season by the day.
+type Growth struct {
+	Rows       []Row
+	Chart      template.HTML // "" where only the soil's warmth was measured
+	Wet, Light bool          // what the chart shows
+	Stamp      Stamp         // of the newest segment it was taken from
 }

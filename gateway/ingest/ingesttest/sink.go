@@ -57,7 +57,7 @@ func (s *Sink) Put(ctx context.Context, device trace.DeviceID, readings []trace.
 	}
 	var key []byte
 	for i := range readings {
-		key = trace.AppendCanonical(key[:0], &readings[i])
+		key = trace.AppendCanonical(key[:0], trace.ReadingsGrowing, &readings[i])
 		if _, there := of[string(key)]; there {
 			s.repeated++
 			continue

@@ -58,7 +58,7 @@ func (r *Reader) Read(p *Position, earliest, latest trace.Time, into *trace.Read
 	if p.At < earliest || p.At > latest {
 		return arena, errClock
 	}
-	*into = trace.Reading{At: p.At, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed}
+	*into = trace.NewReading(p.At)
 	if err := r.place(p, into); err != nil {
 		return arena, err
 	}

@@ -64,7 +64,7 @@ func TestStandardModel(t *testing.T) {
 			require.Equal(t, c.code, trace.CodeOf(err), "%v", err)
 			require.Equal(t, c.implausible, r.implausible)
 			if c.code == "" {
-				require.Equal(t, trace.Reading{At: noon, Temperatures: c.want, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed}, got)
+				require.Equal(t, trace.Reading{At: noon, Temperatures: c.want, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed, SoilMoisture: trace.NoSoilMoisture, Illuminance: trace.NoIlluminance}, got)
 			}
 		})
 	}
@@ -104,7 +104,7 @@ func TestPlaces(t *testing.T) {
 			_, err := r.Read(&c.p, noon-60*minute, noon+minute, &got, []trace.CentiCelsius{})
 			require.Equal(t, c.code, trace.CodeOf(err), "%v", err)
 			if c.code == "" {
-				require.Equal(t, trace.Reading{At: noon, Temperatures: []trace.CentiCelsius{}, Humidity: trace.NoHumidity, Shock: trace.NoShock, Fix: c.fix, Point: c.point, Speed: c.speed}, got)
+				require.Equal(t, trace.Reading{At: noon, Temperatures: []trace.CentiCelsius{}, Humidity: trace.NoHumidity, Shock: trace.NoShock, Fix: c.fix, Point: c.point, Speed: c.speed, SoilMoisture: trace.NoSoilMoisture, Illuminance: trace.NoIlluminance}, got)
 				require.Equal(t, c.implausible, r.implausible)
 			}
 		})

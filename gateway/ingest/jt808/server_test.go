@@ -235,7 +235,7 @@ func TestAnswersByteByByte(t *testing.T) {
 			}
 			here := trace.Point{Latitude: 30_205_000, Longitude: 103_512_000}
 			reading := func(minutes int, fix bool, temperatures ...trace.CentiCelsius) trace.Reading {
-				r := trace.Reading{At: trace.TimeOf(quarterPast.Add(time.Duration(minutes-15) * time.Minute)), Temperatures: temperatures, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed}
+				r := trace.Reading{At: trace.TimeOf(quarterPast.Add(time.Duration(minutes-15) * time.Minute)), Temperatures: temperatures, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed, SoilMoisture: trace.NoSoilMoisture, Illuminance: trace.NoIlluminance}
 				if fix {
 					r.Fix, r.Point, r.Speed = true, here, 785
 				}

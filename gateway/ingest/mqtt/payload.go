@@ -25,7 +25,9 @@ type reading struct {
 	Humidity     jsontext.Value            `json:"humidity"`     // relative, of the air, %, 2 decimals
 	Shock        jsontext.Value            `json:"shock"`        // milli-g
 	Position     *position                 `json:"position"`
-	Speed        jsontext.Value            `json:"speed"` // km/h, 1 decimal
+	Speed        jsontext.Value            `json:"speed"`        // km/h, 1 decimal
+	SoilMoisture jsontext.Value            `json:"soilMoisture"` // volumetric water content, %, 2 decimals
+	Illuminance  jsontext.Value            `json:"illuminance"`  // lx
 }
 
 type position struct {
@@ -68,7 +70,7 @@ func (r *reading) into(out *trace.Reading, device trace.DeviceID, bindings []tra
 	if !ok {
 		return trace.Errorf(ingest.CodeNotBound, "device %s was bound to nothing at %s", device, r.At)
 	}
-	*out = trace.Reading{At: r.At, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed}
+	*out = trace.NewReading(r.At)
 	out.Temperatures = make([]trace.CentiCelsius, len(bound.Probes))
 	for i := range out.Temperatures {
 		out.Temperatures[i] = trace.NoTemperature
@@ -93,6 +95,8 @@ func (r *reading) into(out *trace.Reading, device trace.DeviceID, bindings []tra
 		{"humidity", r.Humidity, 2, func(v int32) { out.Humidity = trace.CentiPercent(v) }},
 		{"shock", r.Shock, 0, func(v int32) { out.Shock = v }},
 		{"speed", r.Speed, 1, func(v int32) { out.Speed = v }},
+		{"soilMoisture", r.SoilMoisture, 2, func(v int32) { out.SoilMoisture = trace.CentiPercent(v) }},
+		{"illuminance", r.Illuminance, 0, func(v int32) { out.Illuminance = trace.Lux(v) }},
 	} {
 		if len(f.value) == 0 {
 			continue

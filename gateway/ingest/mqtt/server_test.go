@@ -150,15 +150,19 @@ func TestAReadingIsKeptBeforeItIsAcknowledged(t *testing.T) {
 	c := h.must("any", "orchard-01")
 	token := c.Publish("t/orchard-01/readings", 1, false, payload(
 		fmt.Sprintf(`{"at":%q,"temperatures":{"soil":12.5,"air":-3.25},"humidity":80.20,"shock":12,"speed":3.5,"position":{"latitude":30.123456,"longitude":-103.5}}`, at(1)),
-		fmt.Sprintf(`{"at":%q,"temperatures":{"air":70}}`, at(2))))
+		fmt.Sprintf(`{"at":%q,"temperatures":{"air":70}}`, at(2)),
+		fmt.Sprintf(`{"at":%q,"soilMoisture":23.75,"illuminance":41200}`, at(3))))
 	require.False(t, token.WaitTimeout(300*time.Millisecond), "not durable, not acknowledged")
 	close(h.gate)
 	require.True(t, token.WaitTimeout(20*time.Second))
 	require.NoError(t, token.Error())
-	require.Equal(t, []trace.Reading{
-		{At: start + 1000, Temperatures: []trace.CentiCelsius{-325, 1250}, Humidity: 8020, Shock: 12, Speed: 35, Fix: true, Point: trace.Point{Latitude: 30_123_456, Longitude: -103_500_000}},
-		{At: start + 2000, Temperatures: []trace.CentiCelsius{7000, trace.NoTemperature}, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed},
-	}, h.of("orchard-01"))
+	want := []trace.Reading{trace.NewReading(start + 1000), trace.NewReading(start + 2000), trace.NewReading(start + 3000)}
+	want[0].Temperatures, want[0].Humidity, want[0].Shock, want[0].Speed = []trace.CentiCelsius{-325, 1250}, 8020, 12, 35
+	want[0].Fix, want[0].Point = true, trace.Point{Latitude: 30_123_456, Longitude: -103_500_000}
+	want[1].Temperatures = []trace.CentiCelsius{7000, trace.NoTemperature}
+	want[2].Temperatures = []trace.CentiCelsius{trace.NoTemperature, trace.NoTemperature}
+	want[2].SoilMoisture, want[2].Illuminance = 2375, 41_200
+	require.Equal(t, want, h.of("orchard-01"))
 }
 
 func TestOverTLS(t *testing.T) {
@@ -241,7 +245,7 @@ func TestBadPayloadsAreRefusedAndCounted(t *testing.T) {
 		{"cut off", `{"readings":[`, trace.CodeMalformed},
 		{"trailing bytes", payload(fmt.Sprintf(`{"at":%q}`, at(1))) + "x", trace.CodeMalformed},
 		{"no readings", payload(), trace.CodeTooLarge},
-		{"an unknown field", payload(fmt.Sprintf(`{"at":%q,"soilMoisture":3}`, at(1))), trace.CodeUnknownField},
+		{"an unknown field", payload(fmt.Sprintf(`{"at":%q,"soilPH":3}`, at(1))), trace.CodeUnknownField},
 		{"a field twice", payload(fmt.Sprintf(`{"at":%q,"at":%q}`, at(1), at(1))), trace.CodeDuplicateField},
 		{"a time that is none", payload(`{"at":"yesterday"}`), trace.CodeInvalid},
 		{"no time", payload(`{"humidity":3}`), trace.CodeMissing},
@@ -251,6 +255,8 @@ func TestBadPayloadsAreRefusedAndCounted(t *testing.T) {
 		{"an exponent", payload(fmt.Sprintf(`{"at":%q,"humidity":8e1}`, at(1))), trace.CodeInvalid},
 		{"more decimals than there is room for", payload(fmt.Sprintf(`{"at":%q,"humidity":80.123}`, at(1))), trace.CodeInvalid},
 		{"below nothing", payload(fmt.Sprintf(`{"at":%q,"humidity":-0.01}`, at(1))), trace.CodeOutOfRange},
+		{"soil drier than dry", payload(fmt.Sprintf(`{"at":%q,"soilMoisture":-1}`, at(1))), trace.CodeOutOfRange},
+		{"a fraction of a lux", payload(fmt.Sprintf(`{"at":%q,"illuminance":0.5}`, at(1))), trace.CodeInvalid},
 		{"half a position", payload(fmt.Sprintf(`{"at":%q,"position":{"latitude":1}}`, at(1))), trace.CodeInvalid},
 	} {
 		before := testutil.ToFloat64(h.metrics.messages.WithLabelValues(string(c.code)))

@@ -35,7 +35,7 @@ func TestCrashAtEveryWriteAndSync(t *testing.T) {
 	script.opened = true
 	script.crash("opened")
 	reading := func(second int) trace.Reading {
-		return trace.Reading{At: start + trace.Time(second)*1000, Temperatures: []trace.CentiCelsius{trace.CentiCelsius(second)}, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed}
+		return trace.Reading{At: start + trace.Time(second)*1000, Temperatures: []trace.CentiCelsius{trace.CentiCelsius(second)}, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed, SoilMoisture: trace.NoSoilMoisture, Illuminance: trace.NoIlluminance}
 	}
 	for i := range 12 {
 		batch := []trace.Reading{reading(-100 + 2*i), reading(-99 + 2*i)}

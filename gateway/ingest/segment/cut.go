@@ -158,7 +158,7 @@ func (s *Segmenter) number(batch *pebble.Batch, l *line, c *cutSegment, payload 
 	if !c.parked {
 		c.request.Sequence, c.request.Previous = l.next, l.previous
 		l.next, l.previous = l.next+1, c.request.Payload
-		s.unsent.Add(1)
+		s.owe(l, c, 1)
 	}
 	l.cutTo, l.longest = max(l.cutTo, c.request.To), max(l.longest, c.request.To-c.request.From)
 	covered := span{from: c.request.From, to: c.request.To, payload: c.request.Payload}

@@ -100,12 +100,13 @@ func (s *Segmenter) loadBin(key, row []byte) error {
 		return fmt.Errorf("bin %q: %w", key, errRow)
 	}
 	l := found.(*line)
-	b := &bin{number: binary.BigEndian.Uint64(rest), stored: true, due: trace.TimeOf(s.now().Add(s.limits.Age))}
+	b := &bin{number: binary.BigEndian.Uint64(rest), stored: true}
 	s.bins.Store(max(s.bins.Load(), b.number))
 	var err error
 	if b.bound, b.late, err = readBin(row); err != nil {
 		return fmt.Errorf("bin %d of device %s: %w", b.number, device, err)
 	}
+	b.due = trace.TimeOf(s.now().Add(s.limits.age(&b.bound)))
 	lower, upper := waitingBounds(device, b.number)
 	err = s.scan(lower, upper, func(key, row []byte) error {
 		probes, readings, err := trace.DecodeReadings(row)
@@ -165,7 +166,11 @@ func (s *Segmenter) loadSegment(key, row []byte) error {
 	if c.parked {
 		s.metrics.parked.Inc()
 	} else {
-		s.unsent.Add(1)
+		found, known := s.lines.Load(c.request.Device)
+		if !known {
+			return fmt.Errorf("segment %q of a device without a row: %w", key, errRow)
+		}
+		s.owe(found.(*line), c, 1)
 	}
 	s.opened = append(s.opened, c)
 	return nil

@@ -51,6 +51,7 @@ func TestEveryAcknowledgedReadingOnce(t *testing.T) {
 						At:           start - trace.Time(rapid.IntRange(0, 60).Draw(t, "at"))*1000,
 						Temperatures: []trace.CentiCelsius{trace.CentiCelsius(rapid.IntRange(0, 1).Draw(t, "celsius"))},
 						Humidity:     trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed,
+						SoilMoisture: rapid.SampledFrom([]trace.CentiPercent{trace.NoSoilMoisture, 2_000}).Draw(t, "moisture"), Illuminance: trace.NoIlluminance,
 					})
 				}
 				require.NoError(t, s.Put(t.Context(), device, readings))

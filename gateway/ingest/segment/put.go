@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sort"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -22,7 +23,8 @@ type line struct {
 	// outside tells that the newest reading was outside its range.
 	outside bool
 	newest  trace.Time
-	due     dueTime // when a bin is to be cut
+	due     dueTime      // when a bin is to be cut
+	unsent  atomic.Int64 // readings in segments that are neither on the chain nor parked
 	scratch []byte
 }
 
@@ -213,7 +215,7 @@ func (p *put) take(l *line, r *trace.Reading, seen *lookup) error {
 	}
 	b := l.bin(&p.bound, late)
 	if b == nil {
-		b = &bin{number: p.s.bins.Add(1), bound: p.bound, late: late, due: p.now + trace.Time(p.s.limits.Age.Milliseconds())}
+		b = &bin{number: p.s.bins.Add(1), bound: p.bound, late: late, due: p.now + trace.Time(p.s.limits.age(&p.bound).Milliseconds())}
 		l.bins = append(l.bins, b)
 	}
 	if b != p.bin {
@@ -271,7 +273,7 @@ func (p *put) repeats(r, known *trace.Reading) error {
 
 func equal(a, b *trace.Reading) bool {
 	return a.At == b.At && a.Humidity == b.Humidity && a.Shock == b.Shock && a.Fix == b.Fix && a.Point == b.Point &&
-		a.Speed == b.Speed && slices.Equal(a.Temperatures, b.Temperatures)
+		a.Speed == b.Speed && a.SoilMoisture == b.SoilMoisture && a.Illuminance == b.Illuminance && slices.Equal(a.Temperatures, b.Temperatures)
 }
 
 // flush writes the new readings of the bin at hand as a row.

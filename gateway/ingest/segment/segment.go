@@ -81,12 +81,21 @@ type Bindings interface {
 type Limits struct {
 	Readings     int           // a bin is cut when it holds so many; 1,000
 	Age          time.Duration // or when its first reading has waited so long; 60 s
+	PlotAge      time.Duration // Age of a plot's sensors, where nothing hurries and a season is long; 1 h
 	ExcursionAge time.Duration // while the newest reading is outside its range; 1 s. The first one outside cuts at once
 	Shock        int32         // a shock of so many milli-g cuts at once; 3,000. Negative: none does
 	Waiting      int64         // bytes of readings and payloads that may wait; 4 GiB. Above, Put answers ingest.CodeBusy
 	Recent       time.Duration // readings older than this are refused; 30 days
 	InFlight     int           // segments being anchored at once; 64
 	Retry        time.Duration // the longest pause before a segment is sent again; 5 s
+}
+
+// age is how long readings of a binding wait for others.
+func (l *Limits) age(bound *trace.BoundPeriod) time.Duration {
+	if bound.Plot != "" {
+		return l.PlotAge
+	}
+	return l.Age
 }
 
 // longestSpan is how much time a segment may cover.
@@ -140,6 +149,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Readings, 1_000)
 	l.Readings = min(l.Readings, trace.MaxReadings)
 	set(&l.Age, time.Minute)
+	set(&l.PlotAge, time.Hour)
 	set(&l.ExcursionAge, time.Second)
 	set(&l.Waiting, 4<<30)
 	set(&l.Recent, 30*24*time.Hour)

@@ -233,7 +233,7 @@ func (d *desk) close() {
 // reading is one a truck sends, seconds after the clock's start.
 func (d *desk) reading(seconds int, celsius trace.CentiCelsius) trace.Reading {
 	start := trace.TimeOf(newClock().Now())
-	return trace.Reading{At: start + trace.Time(seconds)*1000, Temperatures: []trace.CentiCelsius{celsius}, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed}
+	return trace.Reading{At: start + trace.Time(seconds)*1000, Temperatures: []trace.CentiCelsius{celsius}, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed, SoilMoisture: trace.NoSoilMoisture, Illuminance: trace.NoIlluminance}
 }
 
 func (d *desk) put(readings ...trace.Reading) error { return d.Put(d.t.Context(), truck, readings) }
@@ -283,6 +283,34 @@ func TestCutByCountAgeAndExcursion(t *testing.T) {
 		}
 	}
 	d.eventually("nothing waits", func() bool { return d.Waiting() == 0 })
+}
+
+// A plot's readings wait an hour for others, through a crash too; how wet and bright it was
+// is part of what a reading says.
+func TestAPlotsReadingsWaitForOthers(t *testing.T) {
+	const station trace.DeviceID = "orchard-01"
+	d := newDesk(t, Limits{})
+	d.chain.statuses[station] = &trace.DeviceStatus{Owner: "carrier", Bindings: []trace.BoundPeriod{{
+		Plot: "plot-08", Probes: []string{trace.ProbeSoil}, From: d.reading(-3600, 0).At,
+	}}}
+	wet := func(seconds int, moisture trace.CentiPercent) trace.Reading {
+		r := d.reading(seconds, 1_800)
+		r.SoilMoisture, r.Illuminance = moisture, 41_200
+		return r
+	}
+	require.NoError(t, d.Put(t.Context(), station, []trace.Reading{wet(-60, 2_375), wet(-30, 2_370)}))
+	d.close()
+	d.open()
+	require.NoError(t, d.Put(t.Context(), station, []trace.Reading{wet(-60, 2_375), wet(0, 2_360)}))
+	d.run()
+	d.clock.advance(59 * time.Minute)
+	require.NoError(t, d.Put(t.Context(), station, []trace.Reading{wet(0, 2_350)}), "the first word counts")
+	require.Never(t, func() bool { return len(d.chain.all(t, station)) > 0 }, 200*time.Millisecond, 20*time.Millisecond)
+	d.clock.advance(time.Minute)
+	d.eventually("one segment", func() bool { return len(d.chain.all(t, station)) == 3 })
+	require.Len(t, d.chain.segments[station], 1)
+	require.EqualValues(t, 2_360, d.chain.all(t, station)[wet(0, 0).At].SoilMoisture)
+	require.EqualValues(t, 41_200, d.chain.all(t, station)[wet(-30, 0).At].Illuminance)
 }
 
 func TestRepeatsAreDropped(t *testing.T) {
@@ -336,6 +364,8 @@ func TestRefusals(t *testing.T) {
 	odd.Temperatures = append(odd.Temperatures, 3)
 	placed := d.reading(-700, 0)
 	placed.Point.Latitude = 1
+	soaked, dazzled := d.reading(-700, 0), d.reading(-700, 0)
+	soaked.SoilMoisture, dazzled.Illuminance = 100_01, 200_001
 	for _, c := range []struct {
 		name   string
 		device trace.DeviceID
@@ -349,6 +379,8 @@ func TestRefusals(t *testing.T) {
 		{"a clock ahead", truck, d.reading(301, 0), trace.CodeChronology},
 		{"a clock years away", truck, d.reading(-31*24*3600, 0), CodeTooOld},
 		{"an impossible temperature", truck, d.reading(-700, 70_01), trace.CodeOutOfRange},
+		{"more water than soil", truck, soaked, trace.CodeOutOfRange},
+		{"brighter than the sun", truck, dazzled, trace.CodeOutOfRange},
 		{"more temperatures than probes", truck, odd, trace.CodeSegment},
 		{"a position without a fix", truck, placed, trace.CodeSegment},
 	} {

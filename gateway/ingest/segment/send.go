@@ -149,7 +149,7 @@ func (s *Segmenter) settle(c *cutSegment) error {
 	b := s.db.NewBatch()
 	err := errors.Join(b.Delete(numberKey(kindSegment, c.cut), nil), b.Delete(numberKey(kindPayload, c.cut), nil), s.later(b))
 	s.waiting.Add(-c.bytes)
-	s.unsent.Add(-1)
+	s.owe(s.lineOf(c), c, -1)
 	s.metrics.waitingSegments.Dec()
 	return err
 }
@@ -202,7 +202,7 @@ func (s *Segmenter) rewrite(l *line, c *cutSegment) (commit, error) {
 // drops it. If its number was the device's newest, the next segment takes it.
 func (s *Segmenter) refuse(c *cutSegment, refusal error) error {
 	l := s.lineOf(c)
-	s.unsent.Add(-1)
+	s.owe(l, c, -1)
 	l.mu.Lock()
 	if c.request.Sequence+1 == l.next {
 		l.next, l.previous = c.request.Sequence, c.request.Previous
@@ -311,7 +311,7 @@ func (s *Segmenter) resume(c *cutSegment) error {
 	}
 	write, err := s.rewrite(l, c)
 	l.mu.Unlock()
-	s.unsent.Add(1)
+	s.owe(l, c, 1)
 	s.metrics.parked.Dec()
 	return errors.Join(err, write.wait())
 }

@@ -155,6 +155,7 @@ func probes() []choice {
 		{trace.ProbeReturnAir, "回风温度", []string{"回风", "库温", "环境温度", "温度", "temperature"}},
 		{trace.ProbeSupplyAir, "出风温度", []string{"出风", "送风温度"}},
 		{trace.ProbePulp, "果心温度", []string{"果心", "货物温度", "品温", "果温", "产品温度"}},
+		{trace.ProbeSoil, "土壤温度", []string{"土温", "地温", "soil temperature"}},
 	}
 }
 

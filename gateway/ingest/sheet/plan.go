@@ -15,6 +15,9 @@ const (
 	MaxCellBytes   = 4_000
 	MaxRowErrors   = 200  // listed; Plan.ErrorsCut tells of more
 	SegmentReading = 1000 // most readings in one planned segment
+	SegmentDays    = 60   // most days it covers: the chain lists at most 100 of a plot's
+
+	segmentSpan trace.Time = SegmentDays * 24 * 60 * 60 * 1000
 )
 
 // Kind is what a file is for.

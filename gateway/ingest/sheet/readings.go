@@ -41,6 +41,8 @@ func readingsTable() table {
 	}
 	columns = append(columns,
 		column{key: "humidity", zh: "湿度", en: "Humidity", also: []string{"相对湿度", "RH"}, example: "92.5"},
+		column{key: "soil-moisture", zh: "土壤水分", en: "Soil moisture", also: []string{"土壤含水率", "土壤湿度", "土壤体积含水率", "VWC"}, hint: "体积含水率 %"},
+		column{key: "illuminance", zh: "光照", en: "Illuminance", also: []string{"照度", "光照度", "光照强度"}, hint: "lx"},
 		column{key: "shock", zh: "震动", en: "Shock", also: []string{"冲击", "加速度"}, hint: "毫 g"},
 		latitudeColumn(optional), longitudeColumn(optional),
 		column{key: "speed", zh: "速度", en: "Speed", hint: "km/h", example: "78.5"},
@@ -120,7 +122,7 @@ func probesIn(rows []*row) []string {
 
 func isProbe(key string) bool {
 	switch key {
-	case trace.ProbeReturnAir, trace.ProbeSupplyAir, trace.ProbePulp:
+	case trace.ProbeReturnAir, trace.ProbeSupplyAir, trace.ProbePulp, trace.ProbeSoil:
 		return true
 	}
 	return strings.HasPrefix(key, "probe-")
@@ -156,7 +158,7 @@ func (s *series) belongs(r *row) bool {
 
 // reading reads one row.
 func (r *row) reading(probes []string) (trace.Reading, bool) {
-	m := trace.Reading{At: r.moment("time"), Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed}
+	m := trace.NewReading(r.moment("time"))
 	if len(probes) > 0 {
 		m.Temperatures = make([]trace.CentiCelsius, len(probes))
 	}
@@ -171,6 +173,12 @@ func (r *row) reading(probes []string) (trace.Reading, bool) {
 	}
 	if v, ok := r.scaledIn("humidity", 100, 0, 100_00, "湿度应在 0 到 100 之间"); ok {
 		m.Humidity = trace.CentiPercent(v)
+	}
+	if v, ok := r.scaledIn("soil-moisture", 100, 0, 100_00, "土壤水分（体积含水率）应在 0 到 100 % 之间"); ok {
+		m.SoilMoisture = trace.CentiPercent(v)
+	}
+	if v, ok := r.scaledIn("illuminance", 1, 0, 200_000, "光照应在 0 到 200000 lx 之间"); ok {
+		m.Illuminance = trace.Lux(v)
 	}
 	if v, ok := r.scaledIn("shock", 1, 0, 100_000, "震动应在 0 到 100000 毫 g 之间"); ok {
 		m.Shock = int32(v)
@@ -231,6 +239,12 @@ func (p *parser) mergeSeries() {
 			}
 			if m.Humidity != trace.NoHumidity {
 				into.Humidity = m.Humidity
+			}
+			if m.SoilMoisture != trace.NoSoilMoisture {
+				into.SoilMoisture = m.SoilMoisture
+			}
+			if m.Illuminance != trace.NoIlluminance {
+				into.Illuminance = m.Illuminance
 			}
 			if m.Shock != trace.NoShock {
 				into.Shock = m.Shock
@@ -297,7 +311,7 @@ func (p *parser) planSegments() {
 }
 
 // cut takes the next segment's readings: those of a segment that is on the chain, or
-// up to SegmentReading new ones before the next such segment.
+// up to SegmentReading new ones of at most SegmentDays before the next such segment.
 func cut(known []AnchoredSegment, rest []placedReading) (*AnchoredSegment, []placedReading) {
 	covering := func(t trace.Time) *AnchoredSegment {
 		for i := range known {
@@ -309,7 +323,7 @@ func cut(known []AnchoredSegment, rest []placedReading) (*AnchoredSegment, []pla
 	}
 	old := covering(rest[0].At)
 	n := 1
-	for n < len(rest) && covering(rest[n].At) == old && (old != nil || n < SegmentReading) {
+	for n < len(rest) && covering(rest[n].At) == old && (old != nil || n < SegmentReading && rest[n].At-rest[0].At < segmentSpan) {
 		n++
 	}
 	return old, rest[:n]

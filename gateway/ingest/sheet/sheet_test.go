@@ -407,6 +407,7 @@ func TestMergedReadings(t *testing.T) {
 	first := trace.Reading{
 		At: readings[0].At, Temperatures: []trace.CentiCelsius{480}, Humidity: 9000, Shock: trace.NoShock,
 		Fix: true, Point: trace.Point{Latitude: 30_205_000, Longitude: 103_512_000}, Speed: 0,
+		SoilMoisture: trace.NoSoilMoisture, Illuminance: trace.NoIlluminance,
 	}
 	require.Equal(t, first, readings[0])
 	require.Equal(t, []trace.CentiCelsius{trace.NoTemperature}, readings[1].Temperatures)
@@ -425,6 +426,31 @@ func TestMergedReadings(t *testing.T) {
 	}, sheet.Options{})
 	require.NoError(t, err)
 	require.Equal(t, trace.CodeInvalid, other.Errors[0].Code, "two devices in one upload")
+}
+
+// TestAStationsFile: soil moisture, light and soil temperature of a plot, under the headers
+// that stations print.
+func TestAStationsFile(t *testing.T) {
+	head := "设备编号,os-1\n地块编号,plot-8\n时间,土壤含水率(%),光照强度(lx),土温(℃)\n"
+	p, err := sheet.Parse("station.csv", []byte(head+"2026-09-01 06:00,26.4,850,22.7\n2026-09-01 08:00,26.25,,23.1\n2026-11-01 08:00,20,33538,18\n"), sheet.Options{})
+	require.NoError(t, err)
+	require.Empty(t, p.Errors)
+	require.Len(t, p.Segments, 2, "a segment covers at most 60 days")
+	require.Equal(t, trace.PlotID("plot-8"), p.Segments[0].Request.Plot)
+	require.Equal(t, []string{trace.ProbeSoil}, p.Summary.Readings.Probes)
+	_, readings, err := trace.DecodeReadings(p.Segments[0].Payload)
+	require.NoError(t, err)
+	require.Len(t, readings, 2)
+	require.EqualValues(t, 2_640, readings[0].SoilMoisture)
+	require.EqualValues(t, 850, readings[0].Illuminance)
+	require.EqualValues(t, 2_310, readings[1].Temperatures[0])
+	require.Equal(t, trace.NoIlluminance, readings[1].Illuminance)
+	for _, row := range []string{"2026-09-01 06:00,100.1,850,22.7", "2026-09-01 06:00,26,200001,22.7", "2026-09-01 06:00,-1,850,22.7"} {
+		p, err := sheet.Parse("station.csv", []byte(head+row+"\n"), sheet.Options{})
+		require.NoError(t, err)
+		require.Len(t, p.Errors, 1, row)
+		require.Equal(t, trace.CodeOutOfRange, p.Errors[0].Code, row)
+	}
 }
 
 // neverHalf: whatever the bytes, a coded error or a plan that is whole or empty.

@@ -199,7 +199,7 @@ const start = trace.Time(1_792_483_200_000)
 func series(_, n int, air, goods trace.CentiCelsius) []trace.Reading {
 	out := make([]trace.Reading, n)
 	for i := range out {
-		out[i] = trace.Reading{Temperatures: []trace.CentiCelsius{air, goods}, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed}
+		out[i] = trace.Reading{Temperatures: []trace.CentiCelsius{air, goods}, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed, SoilMoisture: trace.NoSoilMoisture, Illuminance: trace.NoIlluminance}
 	}
 	return out
 }

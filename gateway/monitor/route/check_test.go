@@ -66,7 +66,7 @@ func drive(from trace.Time, minutes int, a, b trace.Point) []trace.Reading {
 			return x + trace.MicroDegrees(int64(y-x)*int64(i)/int64(minutes))
 		}
 		out[i] = trace.Reading{At: from + trace.Time(i)*60_000, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed,
-			Fix: true, Point: trace.Point{Latitude: step(a.Latitude, b.Latitude), Longitude: step(a.Longitude, b.Longitude)}}
+			Fix: true, Point: trace.Point{Latitude: step(a.Latitude, b.Latitude), Longitude: step(a.Longitude, b.Longitude)}, SoilMoisture: trace.NoSoilMoisture, Illuminance: trace.NoIlluminance}
 	}
 	return out
 }

@@ -37,7 +37,7 @@ func Kiwifruit(departed trace.Time, excursion bool) []trace.Reading {
 	var readings []trace.Reading
 	for second := 0; second <= 1890*60; second += 75 {
 		minute := float64(second) / 60
-		r := trace.Reading{At: departed + trace.Time(second)*1000, Temperatures: []trace.CentiCelsius{trace.NoTemperature, trace.NoTemperature}, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed}
+		r := trace.Reading{At: departed + trace.Time(second)*1000, Temperatures: []trace.CentiCelsius{trace.NoTemperature, trace.NoTemperature}, Humidity: trace.NoHumidity, Shock: trace.NoShock, Speed: trace.NoSpeed, SoilMoisture: trace.NoSoilMoisture, Illuminance: trace.NoIlluminance}
 		if !tunnel(minute) {
 			r.Fix, r.Point = true, position(minute)
 		}
