@@ -78,6 +78,7 @@ type Config struct {
 	Basis    trace.LegalBasis // of the steps; zero is DefaultBasis
 	Webhooks []Webhook
 	Limits   Limits
+	Metrics  *Metrics         // nil counts into nowhere
 	Logger   *slog.Logger     // nil is slog.Default()
 	Now      func() time.Time // nil is time.Now
 }
@@ -115,6 +116,9 @@ func New(cfg Config) (*Floor, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Metrics == nil {
+		cfg.Metrics = NewMetrics()
+	}
 	if cfg.Basis == (trace.LegalBasis{}) {
 		cfg.Basis = DefaultBasis()
 	}
@@ -129,7 +133,11 @@ func New(cfg Config) (*Floor, error) {
 		}
 		f.hooks = append(f.hooks, h)
 	}
-	return f, f.takeUp()
+	if err := f.takeUp(); err != nil {
+		return nil, err
+	}
+	cfg.Metrics.look = f.look
+	return f, nil
 }
 
 // judges tells whether utterances are judged here.
@@ -237,6 +245,12 @@ func (q *queue[T]) add(items ...T) {
 	q.items = append(q.items, items...)
 	q.mu.Unlock()
 	q.signal()
+}
+
+func (q *queue[T]) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.items)
 }
 
 func (q *queue[T]) signal() {

@@ -129,11 +129,13 @@ func (f *Floor) anchor(ctx context.Context, r *run) {
 			f.Logger.Error("the ledger refused a run of utterances", "stream", r.stream, "writer", r.writer, "sequence", q.Sequence, "error", err)
 			break
 		}
+		f.Metrics.retries.WithLabelValues("run").Inc()
 		f.Logger.Warn("a run of utterances is not on the chain yet", "stream", r.stream, "sequence", q.Sequence, "error", err)
 		if !f.pause(ctx, try) {
 			return
 		}
 	}
+	f.Metrics.runs.WithLabelValues(string(r.State)).Inc()
 	if r.State == runAnchored {
 		if err := f.Store.Files().Named(store.Hash(q.Payload)); err != nil {
 			f.Logger.Warn("a run's file is not marked; a sweep will", "error", err)
