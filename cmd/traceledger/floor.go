@@ -21,6 +21,7 @@ func (n *node) newFloor(metrics prometheus.Registerer) (*floor.Floor, error) {
 		return nil, err
 	}
 	cfg := floor.Config{Ledger: n.ledger, Index: n.index, Store: n.store, Identities: n.wallet, Metrics: counters, Logger: n.logger}
+	cfg.Keep = time.Duration(n.cfg.Floor.TranscriptDays) * 24 * time.Hour
 	cfg.Limits.RunAge = n.cfg.Floor.RunAge
 	if party := n.cfg.Floor.Monitor; party != "" {
 		lexicon, err := speech.Embedded()

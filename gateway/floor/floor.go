@@ -77,10 +77,13 @@ type Config struct {
 	Operator string
 	Basis    trace.LegalBasis // of the steps; zero is DefaultBasis
 	Webhooks []Webhook
-	Limits   Limits
-	Metrics  *Metrics         // nil counts into nowhere
-	Logger   *slog.Logger     // nil is slog.Default()
-	Now      func() time.Time // nil is time.Now
+	// Keep is how long transcripts are kept; 0 is DefaultKeep. The caller answers for what
+	// the law asks (MinKeep).
+	Keep    time.Duration
+	Limits  Limits
+	Metrics *Metrics         // nil counts into nowhere
+	Logger  *slog.Logger     // nil is slog.Default()
+	Now     func() time.Time // nil is time.Now
 }
 
 // Floor is open from New on; Run makes it work. Its methods are safe for concurrent use.
@@ -115,6 +118,9 @@ func New(cfg Config) (*Floor, error) {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Keep <= 0 {
+		cfg.Keep = DefaultKeep
 	}
 	if cfg.Metrics == nil {
 		cfg.Metrics = NewMetrics()
@@ -182,6 +188,7 @@ func (f *Floor) Run(ctx context.Context) error {
 		group.Go(func() error { f.anchors.work(ctx, f.anchor); return nil })
 	}
 	group.Go(func() error { f.cutByAge(ctx); return nil })
+	group.Go(func() error { return f.age(ctx) })
 	group.Go(func() error { return f.follow(ctx) })
 	if f.Operator != "" {
 		group.Go(func() error { return f.climb(ctx) })

@@ -21,6 +21,8 @@ type Metrics struct {
 	verdicts    *prometheus.CounterVec
 	latency     prometheus.Histogram
 	runs        *prometheus.CounterVec
+	erased      prometheus.Counter
+	held        prometheus.Gauge
 	steps       *prometheus.CounterVec
 	owed        prometheus.Gauge
 
@@ -54,9 +56,11 @@ func NewMetrics() *Metrics {
 			Name: "traceledger_floor_verdict_seconds", Help: "From an utterance kept here to a verdict on it committed.",
 			Buckets: []float64{.01, .03, .1, .3, .5, 1, 2, 3, 5, 10, 60, 600},
 		}),
-		runs:  counter("floor_runs_total", "Runs of utterances, by outcome: anchored, parked because the chain refused them.", "outcome"),
-		steps: counter("floor_steps_total", "Steps of the ladder taken here, by kind.", "kind"),
-		owed:  gauge("floor_steps_owed_streams", "Streams in which steps of the ladder may be due and are not taken yet.").WithLabelValues(),
+		runs:   counter("floor_runs_total", "Runs of utterances, by outcome: anchored, parked because the chain refused them.", "outcome"),
+		erased: counter("floor_erased_transcripts_total", "Files of runs that were removed because their time was over.").WithLabelValues(),
+		held:   gauge("floor_held_transcripts", "Files of runs past their time that are kept because a verdict on them is open.").WithLabelValues(),
+		steps:  counter("floor_steps_total", "Steps of the ladder taken here, by kind.", "kind"),
+		owed:   gauge("floor_steps_owed_streams", "Streams in which steps of the ladder may be due and are not taken yet.").WithLabelValues(),
 
 		deliveries: counter("webhook_deliveries_total", "Sendings to a subscription, by outcome: taken, again later, dead.", "name", "outcome"),
 		pending:    gauge("webhook_pending", "Deliveries that a subscription has not taken yet.", "name"),
@@ -68,7 +72,7 @@ func NewMetrics() *Metrics {
 func (m *Metrics) all() []prometheus.Collector {
 	return []prometheus.Collector{
 		m.utterances, m.refused, m.transcripts, m.connections, m.waiting, m.oldest, m.queued, m.retries, m.verdicts,
-		m.latency, m.runs, m.steps, m.owed, m.deliveries, m.pending, m.behind, m.dead,
+		m.latency, m.runs, m.erased, m.held, m.steps, m.owed, m.deliveries, m.pending, m.behind, m.dead,
 	}
 }
 
@@ -127,6 +131,10 @@ func (f *Floor) look() {
 	m.queued.WithLabelValues("judge").Set(float64(f.checks.len()))
 	m.queued.WithLabelValues("verdict").Set(float64(f.gives.len()))
 	m.queued.WithLabelValues("run").Set(float64(f.anchors.len()))
+	held := 0
+	if err := f.Store.Floor().Each(rowHeld, func(string, []byte) error { held++; return nil }); err == nil {
+		m.held.Set(float64(held))
+	}
 	for _, h := range f.hooks {
 		pending, dead, since, err := h.load()
 		if err != nil {

@@ -3,8 +3,6 @@ package floor
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +14,10 @@ import (
 	"traceledger/gateway/ledger"
 	"traceledger/gateway/store"
 )
+
+// MediaTranscript is the media type of a run's file. It holds what people said: not
+// everybody who knows its hash may read it.
+const MediaTranscript = "application/jsonl"
 
 // run is a run of utterances on its way to the chain.
 type run struct {
@@ -93,7 +95,7 @@ func (f *Floor) cutRun(l *line, said []*heard) error {
 		return err
 	}
 	q.Payload, q.Root = trace.DigestOf(file), rules.UtteranceRoot(file)
-	about := store.About{MediaType: "application/jsonl", Uploader: string(l.writer)}
+	about := store.About{MediaType: MediaTranscript, Uploader: string(l.writer)}
 	if _, err := f.Store.Files().Keep(file, about); err != nil {
 		return err
 	}
@@ -183,16 +185,8 @@ func (f *Floor) runWith(key lineKey, number int64) (out runRow, found bool, err 
 
 // runFile reads a run's utterances, nil where the file is not here.
 func (f *Floor) runFile(payload trace.Digest) (said []trace.Utterance, err error) {
-	content, err := f.Store.Files().Open(store.Hash(payload))
-	if trace.CodeOf(err) == store.CodeFileUnknown {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, content.Close()) }()
-	file, err := io.ReadAll(content)
-	if err != nil {
+	file, here, err := contentOf(f.Store.Files(), payload)
+	if err != nil || !here {
 		return nil, err
 	}
 	return trace.DecodeUtterances(file)
