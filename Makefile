@@ -11,7 +11,8 @@ BIN  := bin/traceledger
 # Without cgo no C compiler is needed. Without the MessagePack codec, which nothing here
 # speaks, a first build is a sixth shorter, and another tenth when the compiler collects
 # its garbage less often.
-BUILD := CGO_ENABLED=0 GOGC=400 $(GO) build -tags nomsgpack -ldflags "-s -w"
+BUILD := CGO_ENABLED=0 GOGC=400 $(GO) build -ldflags "-s -w"
+TAGS  := nomsgpack
 
 # Packages whose tests need neither a browser, nor a Fabric network, nor more than
 # a few seconds: what `make check` runs.
@@ -22,13 +23,15 @@ QUICK := ./chaincode/... ./network/block/... ./network/validation/... \
 
 # A first build compiles everything below it too, and a third of that time goes into
 # inlining. Whoever tries the house out waits less without; its pages are as fast, its
-# writes a fifth slower. make build makes the program to keep.
+# writes a fifth slower. Neither does it need debugging symbols, the assembler's variants
+# of compression, HTTP/2 of net/http (gRPC brings its own) and gRPC's trace pages. make
+# build makes the program to keep.
 run:
-	$(BUILD) -gcflags=all=-l -o bin/traceledger-run ./cmd/traceledger
+	$(BUILD) -tags $(TAGS),noasm,nethttpomithttp2,grpcnotrace -gcflags=all='-l -dwarf=false' -o bin/traceledger-run ./cmd/traceledger
 	bin/traceledger-run run --addr $(ADDR) --data $(DATA)
 
 build:
-	$(BUILD) -o $(BIN) ./cmd/traceledger
+	$(BUILD) -tags $(TAGS) -o $(BIN) ./cmd/traceledger
 
 # The demonstration on a real Fabric network, whose nodes go on when this ends:
 # bin/traceledger network status, … down. Needs a C compiler for the Fabric CAs.

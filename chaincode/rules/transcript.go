@@ -45,10 +45,18 @@ func MayTranscribe(r *trace.AnchorTranscriptRequest, b Broadcast, by trace.Party
 // for each line without its end. By it one utterance is shown without the others.
 func UtteranceRoot(file []byte) trace.Digest {
 	var leaves []trace.Digest
-	for line := range bytes.Lines(file) {
-		leaves = append(leaves, LeafHash(bytes.TrimSuffix(line, []byte("\n"))))
+	for _, line := range utteranceLines(file) {
+		leaves = append(leaves, LeafHash(line))
 	}
 	return MerkleRoot(leaves)
+}
+
+// utteranceLines are the lines of a run's file without their ends.
+func utteranceLines(file []byte) (lines [][]byte) {
+	for line := range bytes.Lines(file) {
+		lines = append(lines, bytes.TrimSuffix(line, []byte("\n")))
+	}
+	return lines
 }
 
 // maxClaimText is the longest text of a claim: a material, a grade, a place.

@@ -42,7 +42,7 @@ const (
 	CodeRecalled        Code = "RECALLED"         // the subject or an ancestor is recalled
 	CodeNotReady        Code = "NOT_READY"        // the channel is not initialised (epoch or guards)
 	CodeImport          Code = "IMPORT"           // an import is open and this is none of it, or the other way round
-	CodeEvidence        Code = "EVIDENCE"         // the original transaction does not show what is imported
+	CodeEvidence        Code = "EVIDENCE"         // what is shown does not prove it: an imported record by its original, judged words by their run
 
 	// What the rules refuse.
 	CodeChronology   Code = "CHRONOLOGY"     // times contradict each other or the record's order

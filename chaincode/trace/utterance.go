@@ -15,6 +15,14 @@ type Utterance struct {
 	Text string  `json:"text"`
 }
 
+// SpokenProof shows one utterance of a run without the others. It is never on the chain;
+// rules.CheckSpoken checks it against what is.
+type SpokenProof struct {
+	Number int      `json:"number"` // within the run, from 1
+	Line   string   `json:"line"`   // its line of the run's file, as it is, without the line's end
+	Path   []Digest `json:"path"`   // RFC 6962 audit path under the run's root, from the leaf upwards
+}
+
 // EncodeUtterances writes a run's file: a line of JSON for each utterance, fields in
 // their order, each line ended. Utterances begin in rising order of time.
 func EncodeUtterances(run []Utterance) ([]byte, error) {

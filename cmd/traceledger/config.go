@@ -12,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"traceledger/chaincode/trace"
+	"traceledger/gateway/floor"
 	"traceledger/gateway/store"
 )
 
@@ -85,6 +86,10 @@ type FloorConfig struct {
 	Operator trace.PartyID `yaml:"operator"`
 	// RunAge is how long an utterance waits at most until its run is anchored; 0 takes 30s.
 	RunAge time.Duration `yaml:"runAge"`
+	// TranscriptDays is how many days what was said is kept after its run was recorded; 0 is
+	// four years, fewer than three years (1,098 days) are refused: Live-streaming E-commerce
+	// Measures, art. 16. A run on which a verdict is open to review stays longer.
+	TranscriptDays int `yaml:"transcriptDays"`
 	// Webhooks are told of every action.
 	Webhooks []WebhookConfig `yaml:"webhooks"`
 }
@@ -176,6 +181,9 @@ func readConfig(name string, args []string, more func(*flag.FlagSet)) (Config, e
 	}
 	if cfg.FilesWait < time.Second || cfg.FilesWaitingMB < 0 {
 		return Config{}, fmt.Errorf("filesWait must be at least 1s, is %s; filesWaitingMB at least 0, is %d", cfg.FilesWait, cfg.FilesWaitingMB)
+	}
+	if least := int(floor.MinKeep / (24 * time.Hour)); cfg.Floor.TranscriptDays != 0 && (cfg.Floor.TranscriptDays < least || cfg.Floor.TranscriptDays > 36_500) {
+		return Config{}, fmt.Errorf("floor.transcriptDays is %d, must be %d (three years) to 36500, or 0 for four years", cfg.Floor.TranscriptDays, least)
 	}
 	if _, err := cfg.proxies(); err != nil {
 		return Config{}, err

@@ -6,6 +6,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"traceledger/chaincode/trace"
 	"traceledger/fixtures"
 	"traceledger/gateway/floor"
@@ -13,8 +15,13 @@ import (
 )
 
 // newFloor makes the live-streaming floor as it is configured.
-func (n *node) newFloor() (*floor.Floor, error) {
-	cfg := floor.Config{Ledger: n.ledger, Index: n.index, Store: n.store, Identities: n.wallet, Logger: n.logger}
+func (n *node) newFloor(metrics prometheus.Registerer) (*floor.Floor, error) {
+	counters := floor.NewMetrics()
+	if err := metrics.Register(counters); err != nil {
+		return nil, err
+	}
+	cfg := floor.Config{Ledger: n.ledger, Index: n.index, Store: n.store, Identities: n.wallet, Metrics: counters, Logger: n.logger}
+	cfg.Keep = time.Duration(n.cfg.Floor.TranscriptDays) * 24 * time.Hour
 	cfg.Limits.RunAge = n.cfg.Floor.RunAge
 	if party := n.cfg.Floor.Monitor; party != "" {
 		lexicon, err := speech.Embedded()

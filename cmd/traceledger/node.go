@@ -102,7 +102,7 @@ func openNode(cfg Config, eng engine, logger *slog.Logger) (n *node, err error) 
 	if err = n.openIngest(metrics); err != nil {
 		return n, err
 	}
-	if n.floor, err = n.newFloor(); err != nil {
+	if n.floor, err = n.newFloor(metrics); err != nil {
 		return n, err
 	}
 	limits := api.DefaultLimits()

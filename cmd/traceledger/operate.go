@@ -15,8 +15,8 @@ import (
 	"traceledger/gateway/store"
 )
 
-// runVerify walks the whole chain of a stopped house, and holds imported records to their
-// originals.
+// runVerify walks the whole chain of a stopped house, holds imported records to their
+// originals, and the words that verdicts judged to their anchored runs.
 func runVerify(ctx context.Context, args []string, out io.Writer) error {
 	cfg, err := readConfig("verify", args, nil)
 	if err != nil {
@@ -36,7 +36,10 @@ func runVerify(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(out, "verified %d blocks in %s: header chain, data hashes, signatures, endorsements, validity\n", eng.Height(), time.Since(began).Round(time.Millisecond))
-	return verifyOriginals(ctx, cfg, eng, out)
+	if err := verifyOriginals(ctx, cfg, eng, out); err != nil {
+		return err
+	}
+	return verifyWords(ctx, cfg, eng, out)
 }
 
 // runBackup copies the store of a stopped house: outbox, files, tokens, scan counts.

@@ -12,7 +12,6 @@ import (
 
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/archive"
-	"traceledger/gateway/ledger"
 	"traceledger/gateway/store"
 )
 
@@ -29,21 +28,7 @@ func verifyOriginals(ctx context.Context, cfg Config, eng *embeddedEngine, out i
 		return err
 	}
 	defer func() { err = errors.Join(err, files.Close()) }()
-	certificate, key, err := eng.Enrol(trace.PlatformMSP, readerName, map[string]string{
-		trace.AttributeRole: string(trace.RoleScanner), trace.AttributeParty: readerParty,
-	})
-	if err != nil {
-		return err
-	}
-	reader, err := ledger.NewIdentity(trace.PlatformMSP, certificate, key)
-	if err != nil {
-		return err
-	}
-	conns, err := eng.Conns()
-	if err != nil {
-		return err
-	}
-	client, err := ledger.New(ledger.Config{Conns: conns, Channel: channelName, Chaincode: chaincodeName, Outbox: files.Outbox()})
+	reader, client, err := readerOf(eng, files)
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	chain "traceledger/chaincode/state"
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/index"
 	"traceledger/gateway/store"
@@ -260,7 +261,8 @@ type named struct {
 }
 
 // foresee asks for files as records that name them come onto the chain, so that they
-// are here before the first scan. What it misses, a scan asks for.
+// are here before the first scan. What it misses, a scan asks for. What was said in a
+// stream stays with who wrote it down: no page shows it, and it is removed in its time.
 func (p *puller) foresee(ctx context.Context, x *index.Index) error {
 	if len(p.sources) == 0 {
 		return nil
@@ -287,6 +289,9 @@ func (p *puller) askSince(ctx context.Context, x *index.Index, first uint64) err
 		for i := range records {
 			if records[i].Block < first {
 				return nil
+			}
+			if records[i].Kind == chain.KindUtterances {
+				continue
 			}
 			for _, d := range filesOf(records[i].Value) {
 				if err := p.askAhead(ctx, store.Hash(d)); err != nil {

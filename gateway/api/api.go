@@ -129,6 +129,7 @@ func (a *API) Mount(r gin.IRouter) {
 	v1.POST("/streams/:stream/utterances", a.handle(a.takeUtterances))
 	v1.GET("/streams/:stream/utterances", a.handle(a.transcribed))
 	v1.GET("/streams/:stream/transcript", a.transcript)
+	v1.GET("/words", a.handle(a.words))
 	v1.GET("/events", a.events)
 	v1.POST("/self-check", a.handle(a.checkSelf))
 	v1.GET("/webhooks", a.handle(a.listWebhooks))

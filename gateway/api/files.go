@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"traceledger/chaincode/trace"
+	"traceledger/gateway/floor"
 	"traceledger/gateway/store"
 )
 
@@ -77,10 +78,10 @@ func refusedUpload(err error) error {
 // MayRead says whether a caller may have a file's bytes by its hash alone. Hashes of
 // readings stand on the chain for every member to see, and readings tell where a driver
 // was at every minute: they go to who brought them and to those whose work is to check.
-// So do leaf lists, which look alike. Papers go to every member, as the lot's page shows
+// So do leaf lists, which look alike, and transcripts: the words of people. Papers go to every member, as the lot's page shows
 // them; the hash of a sheet is on no record, and who knows it was given it.
 func MayRead(who Caller, file store.File) error {
-	if file.About.MediaType != mediaBytes || file.About.Uploader == who.Token.Party {
+	if file.About.MediaType != mediaBytes && file.About.MediaType != floor.MediaTranscript || file.About.Uploader == who.Token.Party {
 		return nil
 	}
 	switch trace.Role(who.Identity.Role) {

@@ -13,6 +13,7 @@ import (
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/api"
 	"traceledger/gateway/api/apitest"
+	"traceledger/gateway/floor"
 	"traceledger/gateway/ledger"
 	"traceledger/gateway/store"
 )
@@ -63,6 +64,28 @@ func TestReadingsAreNotForEveryMember(t *testing.T) {
 			status, _, answer = h.Call(http.MethodPost, "/v1/sheets/"+hashes["readings"]+"/confirmation?name=a.csv", reader.token, "", nil)
 			require.Equal(t, http.StatusForbidden, status, string(answer))
 		}
+	}
+}
+
+// What people said goes to its writer and to those whose work is to check, though its hash
+// stands on the chain for every member.
+func TestTranscriptsAreNotForEveryMember(t *testing.T) {
+	file := store.File{About: store.About{MediaType: floor.MediaTranscript, Uploader: "monitor-01"}}
+	as := func(role trace.Role, party string) api.Caller {
+		return api.Caller{Token: store.Token{Party: party}, Identity: ledger.Identity{Role: string(role)}}
+	}
+	for _, c := range []struct {
+		who  api.Caller
+		want trace.Code
+	}{
+		{as(trace.RoleRoomOperator, "monitor-01"), ""},
+		{as(trace.RoleReviewer, "reviewer-01"), ""},
+		{as(trace.RoleArbitrator, "arbitrator-01"), ""},
+		{as(trace.RoleMerchant, "store-01"), trace.CodeForbidden},
+		{as(trace.RoleHost, "host-01"), trace.CodeForbidden},
+		{as(trace.RoleFarm, "farm-01"), trace.CodeForbidden},
+	} {
+		require.Equal(t, c.want, trace.CodeOf(api.MayRead(c.who, file)), c.who.Identity.Role)
 	}
 }
 

@@ -137,6 +137,7 @@ func (a *API) transcript(c *gin.Context) {
 		return
 	}
 	defer leave()
+	defer f.Connected("transcript")()
 	through, err := f.Transcribed(trace.PartyID(who.Token.Party), stream)
 	if err != nil {
 		a.fail(c, err)
@@ -235,6 +236,7 @@ func (a *API) events(c *gin.Context) {
 		return
 	}
 	defer leave()
+	defer f.Connected("events")()
 	s := &eventStream{api: a, c: c, out: http.NewResponseController(c.Writer), after: after}
 	s.run(f, who)
 }

@@ -4,6 +4,7 @@ import (
 	"reflect"
 
 	"traceledger/chaincode/trace"
+	"traceledger/gateway/floor"
 )
 
 // Document is the OpenAPI 3.0 description of the interface, made from the
@@ -61,6 +62,8 @@ func Document() map[string]any {
 	add("/v1/streams/{stream}/utterances", "post", operation{id: "takeUtterances", tag: "live", summary: "上传话语 / Send utterances of a stream; acknowledged once durable", body: s.of(reflect.TypeFor[Utterances]()), status: "200", answer: s.of(reflect.TypeFor[Taken]()), parameters: []schema{stream}})
 	add("/v1/streams/{stream}/utterances", "get", operation{id: "transcribed", tag: "live", summary: "已收话语 / How far one's own transcript is here", status: "200", answer: s.of(reflect.TypeFor[Taken]()), parameters: []schema{stream}})
 	add("/v1/streams/{stream}/transcript", "get", operation{id: "transcript", tag: "live", summary: "话语连接 / A WebSocket for utterances: each message a batch, each answer how far", status: "101", answer: s.of(reflect.TypeFor[Taken]()), parameters: []schema{stream}})
+	add("/v1/words", "get", operation{id: "words", tag: "live", summary: "判定的原话及其上链证明 / The words a verdict judged, proved in their anchored run", status: "200", answer: s.of(reflect.TypeFor[floor.SpokenIn]()),
+		parameters: []schema{text("verdict", "query", "key of the verdict", true)}})
 	add("/v1/events", "get", operation{id: "events", tag: "live", summary: "处置推送 / Actions as they are recorded, as server-sent events", status: "200", answer: schema{"type": "string"}, answerType: "text/event-stream",
 		parameters: []schema{text("Last-Event-ID", "header", "id of the last event read, BLOCK-INDEX", false)}})
 	add("/v1/self-check", "post", operation{id: "selfCheck", tag: "live", summary: "话术自查 / What the speech monitor would find; nothing is recorded", body: s.of(reflect.TypeFor[SelfCheck]()), status: "200", answer: s.of(reflect.TypeFor[SelfChecked]())})

@@ -101,6 +101,7 @@ func TestSecondTrackOnTheDesk(t *testing.T) {
 	reviewer.get(address)
 	require.Contains(t, reviewer.page, "不敢说<mark>全网最低价</mark>")
 	require.Contains(t, reviewer.page, "大家好")
+	require.Contains(t, reviewer.page, "含有该判定话语的话语段尚未上链", "its run is cut after half a minute")
 	act := func(p *person, do, reason string) {
 		p.get(address)
 		p.post("/desk/reviewer/queue/item", url.Values{"csrf": {p.field("csrf")}, "verdict": {string(key)}, "do": {do}, "reason": {reason}})

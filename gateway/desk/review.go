@@ -108,6 +108,9 @@ type itemBody struct {
 	Said            []piece
 	Articles        []string
 	Readings        []measured
+	Run, RunPath    string // the anchored run that holds the words, "" where it was not found
+	Place, Of       int    // of the words within it, from 1
+	RunMissing      string // why there is none
 	Done            string // what a review says already
 	CanClaim        bool
 }
@@ -166,8 +169,32 @@ func (d *Desk) itemBody(v visit, key trace.Key) (b itemBody, err error) {
 	if err := d.spoken(&b, t.Record.Input); err != nil {
 		return b, err
 	}
+	if err := d.anchoredIn(v, &b, t.Record.Subject, key); err != nil {
+		return b, err
+	}
 	b.Readings, err = d.measuredAround(t.Record)
 	return b, err
+}
+
+// anchoredIn says in which anchored run the words of a verdict stand; the proof was checked.
+func (d *Desk) anchoredIn(v visit, b *itemBody, subject trace.Subject, key trace.Key) error {
+	if d.API.Floor == nil || subject.Kind != trace.SubjectStream {
+		return nil
+	}
+	in, err := d.API.Floor.Words(key)
+	var coded *trace.Error
+	switch {
+	case err == nil:
+		b.Run, b.RunPath, b.Place, b.Of = string(in.Run), recordPath(in.Run), in.Proof.Number, in.Count
+	case errors.As(err, &coded):
+		b.RunMissing = coded.Message
+		if said, ok := d.wording.Chinese(coded.Message); ok && v.lang == Chinese {
+			b.RunMissing = said
+		}
+	default:
+		return err
+	}
+	return nil
 }
 
 // spoken fills in what was said, where its text is kept here.

@@ -77,9 +77,13 @@ type Config struct {
 	Operator string
 	Basis    trace.LegalBasis // of the steps; zero is DefaultBasis
 	Webhooks []Webhook
-	Limits   Limits
-	Logger   *slog.Logger     // nil is slog.Default()
-	Now      func() time.Time // nil is time.Now
+	// Keep is how long transcripts are kept; 0 is DefaultKeep. The caller answers for what
+	// the law asks (MinKeep).
+	Keep    time.Duration
+	Limits  Limits
+	Metrics *Metrics         // nil counts into nowhere
+	Logger  *slog.Logger     // nil is slog.Default()
+	Now     func() time.Time // nil is time.Now
 }
 
 // Floor is open from New on; Run makes it work. Its methods are safe for concurrent use.
@@ -115,6 +119,12 @@ func New(cfg Config) (*Floor, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Keep <= 0 {
+		cfg.Keep = DefaultKeep
+	}
+	if cfg.Metrics == nil {
+		cfg.Metrics = NewMetrics()
+	}
 	if cfg.Basis == (trace.LegalBasis{}) {
 		cfg.Basis = DefaultBasis()
 	}
@@ -129,7 +139,11 @@ func New(cfg Config) (*Floor, error) {
 		}
 		f.hooks = append(f.hooks, h)
 	}
-	return f, f.takeUp()
+	if err := f.takeUp(); err != nil {
+		return nil, err
+	}
+	cfg.Metrics.look = f.look
+	return f, nil
 }
 
 // judges tells whether utterances are judged here.
@@ -174,6 +188,7 @@ func (f *Floor) Run(ctx context.Context) error {
 		group.Go(func() error { f.anchors.work(ctx, f.anchor); return nil })
 	}
 	group.Go(func() error { f.cutByAge(ctx); return nil })
+	group.Go(func() error { return f.age(ctx) })
 	group.Go(func() error { return f.follow(ctx) })
 	if f.Operator != "" {
 		group.Go(func() error { return f.climb(ctx) })
@@ -237,6 +252,12 @@ func (q *queue[T]) add(items ...T) {
 	q.items = append(q.items, items...)
 	q.mu.Unlock()
 	q.signal()
+}
+
+func (q *queue[T]) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.items)
 }
 
 func (q *queue[T]) signal() {

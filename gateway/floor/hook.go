@@ -29,6 +29,7 @@ type Webhook struct {
 type Delivery struct {
 	Name     string     `json:"name"` // of the subscription
 	Event    string     `json:"event"`
+	Since    trace.Time `json:"since,omitempty"` // when the action was recorded
 	Attempts int        `json:"attempts"`
 	Next     trace.Time `json:"next,omitempty"` // when it is tried again
 	Failed   string     `json:"failed,omitempty"`
@@ -137,7 +138,7 @@ func (h *hook) enqueue() error {
 	}
 	change := store.Change{}
 	for _, e := range events {
-		change[h.row(rowDue, e.ID)] = encode(&Delivery{Name: h.Name, Event: e.ID})
+		change[h.row(rowDue, e.ID)] = encode(&Delivery{Name: h.Name, Event: e.ID, Since: e.Recorded})
 		change[rowHook+h.Name] = []byte(e.ID)
 	}
 	return rows.Apply(change)
@@ -185,6 +186,7 @@ func (h *hook) try(ctx context.Context, d Delivery) (again time.Time, err error)
 	rows := h.floor.Store.Floor()
 	failed, forGood := h.send(ctx, d)
 	if failed == nil {
+		h.sent("taken")
 		return again, rows.Apply(store.Change{h.row(rowDue, d.Event): nil})
 	}
 	if ctx.Err() != nil {
@@ -193,15 +195,21 @@ func (h *hook) try(ctx context.Context, d Delivery) (again time.Time, err error)
 	d.Attempts++
 	d.Failed = failed.Error()
 	if forGood || d.Attempts >= maxAttempts {
+		h.sent("dead")
 		h.floor.Logger.Error("webhook: given up", "name", h.Name, "event", d.Event, "attempts", d.Attempts, "error", failed)
 		d.Next = 0
 		return again, rows.Apply(store.Change{h.row(rowDue, d.Event): nil, h.row(rowDead, d.Event): encode(&d)})
 	}
+	h.sent("again")
 	pause := min(maxPause, firstPause<<min(d.Attempts-1, 20))
 	again = h.floor.Now().Add(pause)
 	d.Next = trace.TimeOf(again)
 	h.floor.Logger.Warn("webhook: not taken", "name", h.Name, "event", d.Event, "attempts", d.Attempts, "again", pause, "error", failed)
 	return again, rows.Apply(store.Change{h.row(rowDue, d.Event): encode(&d)})
+}
+
+func (h *hook) sent(outcome string) {
+	h.floor.Metrics.deliveries.WithLabelValues(h.Name, outcome).Inc()
 }
 
 // send posts a delivery once. forGood tells that the receiver will never take it.
@@ -295,6 +303,24 @@ func (f *Floor) Subscriptions() ([]Subscription, error) {
 		out = append(out, s)
 	}
 	return out, nil
+}
+
+// load counts what waits and what was given up; since is when the oldest waiting action
+// was recorded.
+func (h *hook) load() (pending, dead int, since trace.Time, err error) {
+	rows := h.floor.Store.Floor()
+	err = rows.Each(rowDue+h.Name+"/", func(name string, row []byte) error {
+		d, err := decode[Delivery](name, row)
+		if pending++; d.Since > 0 && (since == 0 || d.Since < since) {
+			since = d.Since
+		}
+		return err
+	})
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	err = rows.Each(rowDead+h.Name+"/", func(string, []byte) error { dead++; return nil })
+	return pending, dead, since, err
 }
 
 // Redeliver sends a dead letter on its way again.

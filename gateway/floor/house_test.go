@@ -53,7 +53,9 @@ type house struct {
 	floor  *floor.Floor
 	ids    map[string]ledger.Identity
 	config floor.Config
-	down   []func()
+	// through, when set, is what the floor's calls go through on their way to the ledger.
+	through func(floor.Ledger) floor.Ledger
+	down    []func()
 }
 
 func (h *house) Identity(enrolment string) (ledger.Identity, error) {
@@ -121,6 +123,9 @@ func (h *house) start() {
 	h.caughtUp()
 	cfg := h.config
 	cfg.Ledger, cfg.Index, cfg.Store, cfg.Logger = h.client, h.index, h.store, logger
+	if h.through != nil {
+		cfg.Ledger = h.through(h.client)
+	}
 	h.floor, err = floor.New(cfg)
 	require.NoError(h.t, err)
 	ran := make(chan error, 1)

@@ -72,19 +72,24 @@ func (f *Floor) Accept(ctx context.Context, who Transcriber, stream trace.Stream
 		return 0, err
 	}
 	defer leave()
-	if err := f.mayHear(who, stream, batch); err != nil {
-		return 0, err
-	}
-	l := f.line(lineKey{stream, who.Party})
-	l.mu.Lock()
-	fresh, err := f.keep(l, who, batch)
-	through = l.row.Next - 1
-	l.mu.Unlock()
+	through, fresh, err := f.hear(who, stream, batch)
 	if err != nil {
+		f.Metrics.refused.WithLabelValues(string(trace.CodeOf(err))).Inc()
 		return 0, err
 	}
 	f.checks.add(fresh...)
 	return through, nil
+}
+
+func (f *Floor) hear(who Transcriber, stream trace.StreamID, batch []Spoken) (through int64, fresh []*heard, err error) {
+	if err := f.mayHear(who, stream, batch); err != nil {
+		return 0, nil, err
+	}
+	l := f.line(lineKey{stream, who.Party})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	fresh, err = f.keep(l, who, batch)
+	return l.row.Next - 1, fresh, err
 }
 
 // mayHear checks the batch by itself, and against the stream as the chain knows it.
@@ -237,6 +242,7 @@ func (f *Floor) keep(l *line, who Transcriber, batch []Spoken) ([]*heard, error)
 	}
 	l.row, l.waiting = next, append(l.waiting, fresh...)
 	f.waiting.Add(int64(len(fresh)))
+	f.Metrics.utterances.Add(float64(len(fresh)))
 	if !f.judges() {
 		for _, h := range fresh {
 			h.done = true

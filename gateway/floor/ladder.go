@@ -41,7 +41,9 @@ func (f *Floor) climb(ctx context.Context) error {
 			}
 			err = f.settle(ctx, owed)
 		}
+		f.Metrics.owed.Set(float64(len(owed)))
 		if err != nil {
+			f.Metrics.retries.WithLabelValues("step").Inc()
 			f.Logger.Warn("steps of the ladder are still owed", "streams", len(owed), "error", err)
 			if !f.pause(ctx, try) {
 				return nil
@@ -185,6 +187,7 @@ func (f *Floor) move(ctx context.Context, stream trace.StreamID, l index.Ladder)
 		return false, err
 	}
 	if receipt.Block > 0 {
+		f.Metrics.steps.WithLabelValues(string(r.Kind)).Inc()
 		_ = f.Index.WaitFor(ctx, receipt.Block)
 	}
 	return true, nil

@@ -16,6 +16,8 @@ import (
 //	judged/STREAM                   party whose transcript is judged
 //	evidence/INPUT                  evidenceRow of a verdict, by the hash it looked at
 //	claim/VERDICT                   Claim of a reviewer
+//	aged                            block from which on runs are not past retention yet
+//	held/RUN                        hash of a run's file that is past it and held back
 //	hook/NAME                       id of the newest event that has its delivery
 //	due/NAME/EVENT                  Delivery under way
 //	dead/NAME/EVENT                 Delivery given up
@@ -26,6 +28,8 @@ const (
 	rowJudged   = "judged/"
 	rowEvidence = "evidence/"
 	rowClaim    = "claim/"
+	rowAged     = "aged"
+	rowHeld     = "held/"
 	rowHook     = "hook/"
 	rowDue      = "due/"
 	rowDead     = "dead/"

@@ -3,8 +3,6 @@ package floor
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +14,10 @@ import (
 	"traceledger/gateway/ledger"
 	"traceledger/gateway/store"
 )
+
+// MediaTranscript is the media type of a run's file. It holds what people said: not
+// everybody who knows its hash may read it.
+const MediaTranscript = "application/jsonl"
 
 // run is a run of utterances on its way to the chain.
 type run struct {
@@ -93,7 +95,7 @@ func (f *Floor) cutRun(l *line, said []*heard) error {
 		return err
 	}
 	q.Payload, q.Root = trace.DigestOf(file), rules.UtteranceRoot(file)
-	about := store.About{MediaType: "application/jsonl", Uploader: string(l.writer)}
+	about := store.About{MediaType: MediaTranscript, Uploader: string(l.writer)}
 	if _, err := f.Store.Files().Keep(file, about); err != nil {
 		return err
 	}
@@ -129,11 +131,13 @@ func (f *Floor) anchor(ctx context.Context, r *run) {
 			f.Logger.Error("the ledger refused a run of utterances", "stream", r.stream, "writer", r.writer, "sequence", q.Sequence, "error", err)
 			break
 		}
+		f.Metrics.retries.WithLabelValues("run").Inc()
 		f.Logger.Warn("a run of utterances is not on the chain yet", "stream", r.stream, "sequence", q.Sequence, "error", err)
 		if !f.pause(ctx, try) {
 			return
 		}
 	}
+	f.Metrics.runs.WithLabelValues(string(r.State)).Inc()
 	if r.State == runAnchored {
 		if err := f.Store.Files().Named(store.Hash(q.Payload)); err != nil {
 			f.Logger.Warn("a run's file is not marked; a sweep will", "error", err)
@@ -181,16 +185,8 @@ func (f *Floor) runWith(key lineKey, number int64) (out runRow, found bool, err 
 
 // runFile reads a run's utterances, nil where the file is not here.
 func (f *Floor) runFile(payload trace.Digest) (said []trace.Utterance, err error) {
-	content, err := f.Store.Files().Open(store.Hash(payload))
-	if trace.CodeOf(err) == store.CodeFileUnknown {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, content.Close()) }()
-	file, err := io.ReadAll(content)
-	if err != nil {
+	file, here, err := contentOf(f.Store.Files(), payload)
+	if err != nil || !here {
 		return nil, err
 	}
 	return trace.DecodeUtterances(file)

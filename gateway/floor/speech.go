@@ -81,6 +81,7 @@ func (f *Floor) publishRule(ctx context.Context) error {
 			f.rule.Store(true)
 			return nil
 		}
+		f.Metrics.retries.WithLabelValues("rule").Inc()
 		level := slog.LevelInfo // a house that is being furnished has no monitor yet
 		if try > 10 {
 			level = slog.LevelWarn
@@ -234,14 +235,17 @@ func (f *Floor) give(ctx context.Context, v *verdict) {
 			v.request.Claimed = trace.TimeOf(f.Now())
 			call := ledger.Call{Contract: "verdict", Method: "Give", Arguments: encode(&v.request)}
 			call.IdempotencyKey = "verdict " + trace.DigestOf(call.Arguments).String()
-			_, err := f.submit(ctx, f.Monitor, call)
+			receipt, err := f.submit(ctx, f.Monitor, call)
 			if err == nil {
+				f.given(v, receipt)
 				break
 			}
 			if !later(err) {
+				f.Metrics.verdicts.WithLabelValues(v.request.Finding, "refused").Inc()
 				f.Logger.Error("the ledger refused a verdict", "stream", v.heard.line.stream, "finding", v.request.Finding, "error", err)
 				break
 			}
+			f.Metrics.retries.WithLabelValues("verdict").Inc()
 			f.Logger.Warn("a verdict is not on the chain yet", "stream", v.heard.line.stream, "error", err)
 		}
 		if !f.pause(ctx, try) {
@@ -256,6 +260,16 @@ func (f *Floor) give(ctx context.Context, v *verdict) {
 	if last {
 		f.judged(v.heard)
 	}
+}
+
+// given counts a verdict that is on the chain; one that was there before took no time.
+func (f *Floor) given(v *verdict, receipt ledger.Receipt) {
+	outcome := "known"
+	if receipt.Block > 0 {
+		outcome = "given"
+		f.Metrics.latency.Observe(max(0, f.Now().Sub(v.heard.said.Came.UTC()).Seconds()))
+	}
+	f.Metrics.verdicts.WithLabelValues(v.request.Finding, outcome).Inc()
 }
 
 // judged lets an utterance go into a run.

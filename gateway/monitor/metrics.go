@@ -1,10 +1,20 @@
 package monitor
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"traceledger/chaincode/trace"
+)
 
 // Metrics is what an operator sees of monitors; a prometheus.Collector. Nil counts into
 // nowhere.
 type Metrics struct {
+	mu     sync.Mutex
+	oldest map[string]trace.Time // by monitor: of the records it works on; 0 when level
+
+	running  *prometheus.GaugeVec
 	lag      *prometheus.GaugeVec
 	cursor   *prometheus.GaugeVec
 	waiting  *prometheus.GaugeVec
@@ -17,6 +27,10 @@ type Metrics struct {
 // NewMetrics makes the metrics of all monitors of a process.
 func NewMetrics() *Metrics {
 	return &Metrics{
+		oldest: map[string]trace.Time{},
+		running: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "traceledger_monitor_running", Help: "1 while a monitor runs, 0 when it stopped: the log says why.",
+		}, []string{"monitor"}),
 		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "traceledger_monitor_lag_seconds", Help: "Age of the oldest record a monitor has not judged yet; 0 when level.",
 		}, []string{"monitor"}),
@@ -43,7 +57,7 @@ func NewMetrics() *Metrics {
 }
 
 func (m *Metrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.lag, m.cursor, m.waiting, m.verdicts, m.latency, m.looks, m.failures}
+	return []prometheus.Collector{m.running, m.lag, m.cursor, m.waiting, m.verdicts, m.latency, m.looks, m.failures}
 }
 
 // Describe is prometheus.Collector's.
@@ -55,6 +69,7 @@ func (m *Metrics) Describe(out chan<- *prometheus.Desc) {
 
 // Collect is prometheus.Collector's.
 func (m *Metrics) Collect(out chan<- prometheus.Metric) {
+	m.age()
 	for _, c := range m.all() {
 		c.Collect(out)
 	}
@@ -84,10 +99,37 @@ func (m *Metrics) took(monitor string, seconds float64) {
 	}
 }
 
-func (m *Metrics) state(monitor string, next uint64, waiting int, lag float64) {
+// runs marks a monitor as running until stopped is called.
+func (m *Metrics) runs(monitor string) (stopped func()) {
+	if m == nil {
+		return func() {}
+	}
+	g := m.running.WithLabelValues(monitor)
+	g.Set(1)
+	return func() { g.Set(0) }
+}
+
+// state says where a monitor is, and when the oldest record was made that it works on;
+// 0 when it is level.
+func (m *Metrics) state(monitor string, next uint64, waiting int, oldest trace.Time) {
 	if m != nil {
 		m.cursor.WithLabelValues(monitor).Set(float64(next))
 		m.waiting.WithLabelValues(monitor).Set(float64(waiting))
-		m.lag.WithLabelValues(monitor).Set(max(lag, 0))
+		m.mu.Lock()
+		m.oldest[monitor] = oldest
+		m.mu.Unlock()
+	}
+}
+
+// age brings the lag up to date: of a monitor that stands still it grows.
+func (m *Metrics) age() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for monitor, oldest := range m.oldest {
+		lag := 0.0
+		if oldest > 0 {
+			lag = max(0, secondsSince(oldest))
+		}
+		m.lag.WithLabelValues(monitor).Set(lag)
 	}
 }

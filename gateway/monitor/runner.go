@@ -46,6 +46,7 @@ type Runner struct {
 // the cursor cannot be kept or the index fails.
 func (r *Runner) Run(ctx context.Context) error {
 	rule := r.Monitor.Rule()
+	defer r.Publisher.Metrics.runs(rule.Monitor)()
 	if err := os.MkdirAll(r.Dir, 0o700); err != nil {
 		return fmt.Errorf("monitor %s: %w", rule.Monitor, err)
 	}
@@ -106,7 +107,7 @@ func (r *Runner) step(ctx context.Context, at *cursor, records []index.Record, n
 		subjects = append(subjects, concerned...)
 	}
 	if len(records) > 0 {
-		r.Publisher.Metrics.state(name, at.Next, len(at.Waiting), secondsSince(records[0].Recorded))
+		r.Publisher.Metrics.state(name, at.Next, len(at.Waiting), records[0].Recorded)
 	}
 	waiting, err := r.look(ctx, once(subjects), newest)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"traceledger/chaincode/contract/contracttest"
@@ -253,4 +254,60 @@ func TestRuleVersionIsOneContent(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, monitor.Refused, given)
+}
+
+// gone is a ledger that cannot be reached.
+type gone struct{}
+
+func (gone) Submit(context.Context, ledger.Identity, ledger.Call) (ledger.Receipt, error) {
+	return ledger.Receipt{}, trace.Errorf(ledger.CodeLedgerUnavailable, "injected")
+}
+
+// A monitor that stands still is seen to: its lag grows with every look at it, though
+// nothing happens in it. One that stopped is no longer running.
+func TestLagOfAMonitorThatStandsStill(t *testing.T) {
+	tr := newTrip(t)
+	tr.house.Judge(tr.house.Runner(cold(t), tr.monitor, t.TempDir())) // its rule is published
+	tr.anchor(800, 820, 810)
+	tr.house.CaughtUp()
+	runner := tr.house.Runner(cold(t), tr.monitor, t.TempDir())
+	published := monitortest.Submitter{Client: tr.monitor}
+	runner.Publisher.Ledger = onceThen{&published, gone{}, &atomic.Bool{}}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(runner.Publisher.Metrics)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- runner.Run(ctx) }()
+	require.Eventually(t, func() bool { return gauge(t, registry, "traceledger_monitor_lag_seconds") > 0 }, 10*time.Second, time.Millisecond)
+	require.Equal(t, 1.0, gauge(t, registry, "traceledger_monitor_running"))
+	first := gauge(t, registry, "traceledger_monitor_lag_seconds")
+	require.Eventually(t, func() bool { return gauge(t, registry, "traceledger_monitor_lag_seconds") > first }, 10*time.Second, time.Millisecond)
+	cancel()
+	require.ErrorIs(t, <-ended, context.Canceled)
+	require.Zero(t, gauge(t, registry, "traceledger_monitor_running"))
+}
+
+// onceThen submits the first call, the rule, to one ledger and the others to another.
+type onceThen struct {
+	first, then monitor.Ledger
+	used        *atomic.Bool
+}
+
+func (o onceThen) Submit(ctx context.Context, id ledger.Identity, call ledger.Call) (ledger.Receipt, error) {
+	if o.used.CompareAndSwap(false, true) {
+		return o.first.Submit(ctx, id, call)
+	}
+	return o.then.Submit(ctx, id, call)
+}
+
+func gauge(t *testing.T, registry *prometheus.Registry, name string) float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	for _, family := range families {
+		if family.GetName() == name {
+			return family.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	return 0
 }

@@ -57,7 +57,7 @@ func Meaning(code trace.Code) Words {
 	case trace.CodeImport:
 		return Words{"账本正在迁入，或没有开放迁入", "The ledger is being imported, or no import is open"}
 	case trace.CodeEvidence:
-		return Words{"原账本的交易不能证明这条记录", "The original transaction does not show this record"}
+		return Words{"所附证明不能证明所述内容", "What is shown does not prove this"}
 	case trace.CodeChronology:
 		return Words{"时间先后有矛盾", "The times contradict each other"}
 	case trace.CodeInterval:

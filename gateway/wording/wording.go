@@ -31,13 +31,18 @@ type pattern struct {
 // New prepares the table.
 func New() *Table {
 	t := &Table{words: vocabulary()}
-	for _, list := range [][]sentence{ofForm(), ofPeople(), ofOrigin(), ofTransit(), ofJudging(), ofStreaming(), ofMoving(), ofLedger()} {
+	for _, list := range subjects() {
 		for _, s := range list {
 			t.patterns = append(t.patterns, compile(s))
 		}
 	}
 	slices.SortStableFunc(t.patterns, func(a, b pattern) int { return b.fixed - a.fixed })
 	return t
+}
+
+// subjects are all sentences there are, a list for each file.
+func subjects() [][]sentence {
+	return [][]sentence{ofForm(), ofPeople(), ofOrigin(), ofTransit(), ofJudging(), ofStreaming(), ofMoving(), ofLedger(), ofFloor(), ofDevices()}
 }
 
 // verb finds the verbs of a format.

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"traceledger/chaincode/trace"
+	"traceledger/gateway/monitor/label"
+)
+
+// TestKillMonitors kills the process of the monitors at random moments while claims come
+// onto the chain: every false claim has its verdict in the end, and each has one.
+func TestKillMonitors(t *testing.T) {
+	h := newHouse(t, trace.RoleRegulator, trace.RoleFactory, trace.RoleMonitor)
+	watch := newHouse(t)
+	h.command("enrol", "-role", string(trace.RoleMonitor), "-party", string(monitorParty), "-to", filepath.Join(watch.data, "wallet"))
+	h.start("serve", "-ledger-addr", freeAddress(t))
+	h.furnish()
+	now := trace.TimeOf(time.Now())
+	for _, party := range []trace.PartyID{"the-monitor", monitorParty} {
+		h.must(trace.RoleRegulator, "/parties", "admit-"+string(party), map[string]any{
+			"claimed": now, "party": party, "roles": []string{"monitor"}, "legalPerson": true, "name": "示范监测", "validFrom": now.Date() - 365, "validTo": now.Date() + 365,
+		})
+	}
+	config := filepath.Join(t.TempDir(), "monitor.yaml")
+	require.NoError(t, os.WriteFile(config, []byte("connection: "+filepath.Join(h.data, connectionName)+"\n"), 0o600))
+
+	claims := h.claimUntil(t)
+	watch.started = "/healthz" // it is killed whether it is level or not
+	behind := 0
+	for range 5 {
+		watch.start("monitor", "-config", config)
+		time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond) // the moment of the kill is what is random
+		watch.kill()
+		if given := len(h.verdictsOn(label.NetContentDiffers)); given > 0 && given < int(claims.made.Load()) {
+			behind++
+		}
+	}
+	claims.stop()
+	made := int(claims.made.Load())
+	t.Logf("%d claims; %d of 5 kills found verdicts still to give", made, behind)
+	require.Positive(t, behind, "a kill that finds nothing to do shows nothing")
+
+	watch.started = ""
+	watch.start("monitor", "-config", config)
+	var given []trace.Verdict
+	require.Eventually(t, func() bool {
+		given = h.verdictsOn(label.NetContentDiffers)
+		return len(given) >= made
+	}, 30*time.Second, 20*time.Millisecond, "verdicts are missing")
+	watch.stop()
+	require.Len(t, given, made)
+	judged := map[trace.Key]int{}
+	for _, v := range given {
+		for _, key := range v.Evidence {
+			if strings.Contains(string(key), "/claim/") {
+				judged[key]++
+			}
+		}
+	}
+	require.Len(t, judged, made)
+	for key, times := range judged {
+		require.Equal(t, 1, times, key)
+	}
+}
+
+// claiming is what records claims of a net content that the label does not have.
+type claiming struct {
+	made  atomic.Int64
+	ended atomic.Bool
+	group sync.WaitGroup
+}
+
+func (c *claiming) stop() {
+	c.ended.Store(true)
+	c.group.Wait()
+}
+
+func (h *house) claimUntil(t *testing.T) *claiming {
+	c := &claiming{}
+	t.Cleanup(c.stop)
+	for writer := range 4 {
+		c.group.Go(func() {
+			for n := 0; !c.ended.Load(); n++ {
+				name := fmt.Sprintf("claim-%d-%d", writer, n)
+				_, refusal, err := h.post(t.Context(), trace.RoleMonitor, "/claims", name, map[string]any{
+					"claimed": trace.TimeOf(time.Now()), "gtin": "09520000200015", "kind": trace.ClaimNetContent,
+					"page": trace.Digest(sha256.Sum256([]byte(name))), "quantity": map[string]any{"amount": 2, "unit": "piece"},
+				})
+				if err != nil || refusal != nil {
+					t.Errorf("%s: %+v %v", name, refusal, err)
+					return
+				}
+				c.made.Add(1)
+			}
+		})
+	}
+	return c
+}
+
+// verdictsOn lists the verdicts with a finding, page by page.
+func (h *house) verdictsOn(finding string) (out []trace.Verdict) {
+	cursor := ""
+	for {
+		var page struct {
+			Records []struct {
+				Value trace.Verdict `json:"value"`
+			} `json:"records"`
+			Next string `json:"next"`
+		}
+		require.Equal(h.t, http.StatusOK, h.get(trace.RoleRegulator, "/v1/records?kind=verdict&limit=200&cursor="+cursor, &page))
+		for _, r := range page.Records {
+			if r.Value.Finding == finding {
+				out = append(out, r.Value)
+			}
+		}
+		if cursor = page.Next; cursor == "" {
+			return out
+		}
+	}
+}
