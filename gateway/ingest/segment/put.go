@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sort"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -22,7 +23,8 @@ type line struct {
 	// outside tells that the newest reading was outside its range.
 	outside bool
 	newest  trace.Time
-	due     dueTime // when a bin is to be cut
+	due     dueTime     // when a bin is to be cut
+	growing atomic.Bool // a bin grows
 	scratch []byte
 }
 
@@ -39,6 +41,7 @@ type bin struct {
 	bytes  int64      // of its rows
 	due    trace.Time // when it is to be cut
 	stored bool       // its row is on disk
+	grows  bool       // it is full and waits for its turn (mayGrow)
 }
 
 // find is where a reading of this time is, or belongs.
@@ -226,7 +229,7 @@ func (p *put) take(l *line, r *trace.Reading, seen *lookup) error {
 	p.fresh = append(p.fresh, own)
 	p.kept++
 	p.hurry(l, b, r)
-	if len(b.readings) >= p.s.limits.Readings {
+	if len(b.readings) >= p.s.limits.Readings && !p.s.mayGrow(b) {
 		return p.cutBin(l, b, "count")
 	}
 	return nil
