@@ -43,6 +43,7 @@ func netBenchmarks() []netBenchmark {
 		}, run: benchNetOrigin(64)},
 		{names: []string{"net-segments"}, run: benchNetSegments},
 		{names: []string{"jt808-net"}, run: benchNetJT808},
+		{names: []string{"speech-latency-net", "speech-latency-net-p50"}, run: benchNetSpeech},
 		{names: []string{"net-caliper"}, run: benchNetCaliper},
 		{names: []string{"net-scan", "net-scan-p99", "net-scan-cpu"}, run: benchNetScan},
 		{names: []string{
