@@ -41,7 +41,7 @@ func benchmarks() []benchmark {
 		{[]string{"submit-256"}, benchSubmit(256)},
 		{[]string{"segments"}, benchSegments},
 		{[]string{"jt808-decode"}, benchJT808Decode},
-		{[]string{"jt808"}, benchJT808},
+		{[]string{"jt808", "jt808-cpu", "jt808-tracker-cpu"}, benchJT808},
 		{[]string{"reindex"}, benchReindex},
 		{[]string{"codes-prove"}, benchCodesProve},
 		{[]string{"scan", "scan-p99"}, benchScan},
@@ -57,12 +57,16 @@ func runBench(ctx context.Context, args []string, out io.Writer) error {
 	only := flags.String("only", "", "one figure, or all that begin with the word: net")
 	runs := flags.Int("runs", 3, "runs of each, of which the median is printed")
 	profile := flags.String("cpuprofile", "", "file for a profile of the processor time, as go tool pprof reads it")
+	trackers := flags.String("trackers", "", "for this program itself: be the trackers of jt808, which send what this says")
 	var network netConfig
 	flags.StringVar(&network.tracecc, "chaincode", "", "program of the contracts (default tracecc beside this program)")
 	flags.StringVar(&network.putcc, "put", "", "program of the bare chaincode (default putcc beside this program)")
 	flags.StringVar(&network.caliper, "caliper", filepath.Join("docs", "samples", "caliper"), "folder of Caliper's workload")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *trackers != "" {
+		return runTrackers(ctx, *trackers, os.Stdin, out)
 	}
 	if *runs < 1 {
 		return fmt.Errorf("-runs must be at least 1, is %d", *runs)

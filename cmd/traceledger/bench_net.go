@@ -42,7 +42,8 @@ func netBenchmarks() []netBenchmark {
 			"net-cpu", "net-cpu-channel-policy", "net-cpu-peer", "net-cpu-orderer", "net-cpu-chaincode", "net-cpu-gateway",
 		}, run: benchNetOrigin(64)},
 		{names: []string{"net-segments"}, run: benchNetSegments},
-		{names: []string{"jt808-net"}, run: benchNetJT808},
+		{names: []string{"jt808-net", "jt808-net-cpu"}, run: benchNetJT808},
+		{names: []string{"speech-latency-net", "speech-latency-net-p50"}, run: benchNetSpeech},
 		{names: []string{"net-caliper"}, run: benchNetCaliper},
 		{names: []string{"net-scan", "net-scan-p99", "net-scan-cpu"}, run: benchNetScan},
 		{names: []string{

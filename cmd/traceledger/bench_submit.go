@@ -31,6 +31,7 @@ type benchLedger struct {
 	store  *store.Store
 	client *ledger.Client
 	users  map[trace.Role]ledger.Identity
+	issue  issuer
 }
 
 // openBenchLedger founds an embedded ledger.
@@ -68,7 +69,7 @@ func (b *benchLedger) open(ctx context.Context, dir string, conns []grpc.ClientC
 	if b.store, err = store.Open(store.Config{Dir: filepath.Join(dir, "store"), Logger: logger}); err != nil {
 		return err
 	}
-	b.users = map[trace.Role]ledger.Identity{}
+	b.users, b.issue = map[trace.Role]ledger.Identity{}, enrol
 	for _, role := range []trace.Role{trace.RoleRegulator, trace.RoleFactory, trace.RoleCarrier, trace.RoleMerchant, trace.RoleScanner} {
 		party := "bench-" + string(role)
 		certificate, key, err := enrol(trace.MSPOf(role), party, map[string]string{trace.AttributeRole: string(role), trace.AttributeParty: party})

@@ -33,7 +33,8 @@ type Ingest struct {
 	MQTT string `yaml:"mqtt"`
 	// MQTTTLS lets the broker speak TLS with tlsCertificate.
 	MQTTTLS bool `yaml:"mqttTLS"`
-	// SegmentReadings is how many readings make a segment; 1000, at most 5000.
+	// SegmentReadings is how many readings make a segment; 1000, at most 5000. While
+	// segments wait to be sent, larger ones are made.
 	SegmentReadings int `yaml:"segmentReadings"`
 	// SegmentAge is how long a reading waits for others, "60s".
 	SegmentAge time.Duration `yaml:"segmentAge"`

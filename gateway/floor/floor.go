@@ -35,7 +35,7 @@ type Limits struct {
 	Burst         int           // and at once; 400
 	Waiting       int           // utterances of one transcript that may wait for the chain; 5,000
 	AllWaiting    int           // and of all; 200,000
-	InFlight      int           // verdicts, and runs, being committed at once; 64 each
+	InFlight      int           // verdicts being committed at once; 64. Of runs, which can wait, a quarter
 	Retry         time.Duration // the longest pause before something is sent again; 5 s
 	Step          time.Duration // how long after a verdict the ladder is looked at again if nothing moves; 1 s
 }
@@ -55,6 +55,15 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Step, time.Second)
 	return l
 }
+
+// runsInFlight is few enough that a verdict, which has three seconds, does not queue at
+// the ledger behind runs, which have RunAge.
+func (l Limits) runsInFlight() int { return max(1, l.InFlight/4) }
+
+// checksAtOnce is how many utterances are judged at once. Most of the time they wait for
+// a disk: what is found, who is judged and what is cut is made durable, and those who wait
+// together share a sync.
+const checksAtOnce = 32
 
 func set[T ~int | ~int64](field *T, value T) {
 	if *field <= 0 {
@@ -93,6 +102,8 @@ type Floor struct {
 
 	mu    sync.Mutex
 	lines map[lineKey]*line
+
+	judging [64]sync.Mutex // by stream: who is judged is asked and kept by one at a time
 
 	waiting atomic.Int64 // utterances not in an anchored run, all transcripts
 	checks  *queue[*heard]
@@ -177,14 +188,14 @@ func (f *Floor) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	if f.judges() {
 		group.Go(func() error { return f.publishRule(ctx) })
-		for range 2 {
+		for range checksAtOnce {
 			group.Go(func() error { f.checks.work(ctx, f.check); return nil })
 		}
 		for range f.limits.InFlight {
 			group.Go(func() error { f.gives.work(ctx, f.give); return nil })
 		}
 	}
-	for range f.limits.InFlight {
+	for range f.limits.runsInFlight() {
 		group.Go(func() error { f.anchors.work(ctx, f.anchor); return nil })
 	}
 	group.Go(func() error { f.cutByAge(ctx); return nil })

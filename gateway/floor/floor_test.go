@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -119,6 +120,25 @@ func TestUtterancesThatAreRefused(t *testing.T) {
 	h.say(1, "一", "二") // also when it is in a run
 	_, err := h.floor.Accept(t.Context(), h.monitor(), h.Stream, h.spoken(2, "改了"))
 	require.Equal(t, trace.CodeAlreadyExists, trace.CodeOf(err), "%v", err)
+}
+
+// While the ledger is slow to take runs, words gather in longer ones, and verdicts pass by.
+func TestRunsGrowWhileOthersWait(t *testing.T) {
+	h := newHouse(t, func(c *floor.Config) {
+		c.Limits = floor.Limits{InFlight: 1, RunAge: time.Millisecond, Retry: 50 * time.Millisecond}
+	})
+	h.stop()
+	h.hold = make(chan struct{})
+	h.start()
+	for n := range int64(40) {
+		h.say(n+1, "大家好")
+	}
+	h.say(41, lowestTerm)
+	s := h.eventually("the verdict", func(s *index.Stream) bool { return len(s.Verdicts) == 1 })
+	require.Empty(t, s.Transcripts)
+	close(h.hold)
+	s = h.eventually("all said", func(s *index.Stream) bool { return len(s.Transcripts) == 1 && s.Transcripts[0].Utterances == 41 })
+	require.LessOrEqual(t, s.Transcripts[0].Runs, 5, "one under way, one waiting, the rest, and what was judged last")
 }
 
 // However often the power fails, what was acknowledged is on the chain once: each

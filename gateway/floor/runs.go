@@ -27,10 +27,13 @@ type run struct {
 
 func parseNumber(text string) (int64, error) { return strconv.ParseInt(text, 10, 64) }
 
+// cutEvery is how often transcripts are looked at.
+const cutEvery = 250 * time.Millisecond
+
 // cutByAge cuts runs whose first utterance has waited long enough, and forgets
 // transcripts that are quiet.
 func (f *Floor) cutByAge(ctx context.Context) {
-	ticker := time.NewTicker(min(time.Second, f.limits.RunAge))
+	ticker := time.NewTicker(min(cutEvery, f.limits.RunAge))
 	defer ticker.Stop()
 	for {
 		select {
@@ -59,15 +62,24 @@ func (f *Floor) cutByAge(ctx context.Context) {
 	}
 }
 
-// cut makes runs of what is judged, as far as they are full or old. A run's number, bytes
-// and previous hash are durable before it is sent, and never change. Call it under l.mu.
+// crowded tells that runs wait for their turn to be sent: one more would not get onto the
+// chain any sooner for being cut now, and a longer one costs the ledger the same.
+func (f *Floor) crowded() bool { return f.anchors.len() >= f.limits.InFlight }
+
+// cut makes runs of what is judged, as far as they are full, or old and there is room. A
+// run's number, bytes and previous hash are durable before it is sent, and never change.
+// Call it under l.mu.
 func (f *Floor) cut(l *line, now time.Time) {
 	for {
 		ready := 0
 		for ready < len(l.waiting) && ready < f.limits.RunUtterances && l.waiting[ready].done {
 			ready++
 		}
-		if ready == 0 || ready < f.limits.RunUtterances && now.Sub(l.waiting[0].said.Came.UTC()) < f.limits.RunAge {
+		if ready == 0 {
+			return
+		}
+		young := now.Sub(l.waiting[0].said.Came.UTC()) < f.limits.RunAge
+		if ready < f.limits.RunUtterances && (young || f.crowded()) {
 			return
 		}
 		if err := f.cutRun(l, l.waiting[:ready]); err != nil {

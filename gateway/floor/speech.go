@@ -2,6 +2,7 @@ package floor
 
 import (
 	"context"
+	"hash/crc32"
 	"log/slog"
 	"slices"
 	"strings"
@@ -196,8 +197,9 @@ func (f *Floor) saidIn(stream *trace.Stream, text string) (Said, error) {
 // whose writer has an interest; of several monitors' it is the first.
 func (f *Floor) judgedHere(l *line) (bool, error) {
 	name := rowJudged + string(l.stream)
-	f.mu.Lock()
-	defer f.mu.Unlock()
+	turn := &f.judging[crc32.ChecksumIEEE([]byte(l.stream))%uint32(len(f.judging))]
+	turn.Lock() // not f.mu, which all streams would wait for while the disk syncs
+	defer turn.Unlock()
 	row, found, err := f.Store.Floor().Get(name)
 	if err != nil {
 		return false, err

@@ -27,8 +27,8 @@ const (
 // payloadLimit is the size up to which Keep puts bytes into the rows instead of
 // into a file of their own. A file costs two syncs that share nothing with other
 // writers; rows of many writers share one. Hundreds of segment payloads a second
-// (about 24 KB each) are only possible that way.
-const payloadLimit = 64 << 10
+// (24 KB each, 120 KB while a backlog goes by) are only possible that way.
+const payloadLimit = 192 << 10
 
 // Hash is the SHA-256 of a file's bytes.
 type Hash [sha256.Size]byte

@@ -19,12 +19,49 @@ type dueTime struct{ at atomic.Int64 }
 // plan notes when the next bin of the line is due.
 func (l *line) plan() {
 	var next trace.Time
+	growing := false
 	for _, b := range l.bins {
 		if next == 0 || b.due < next {
 			next = b.due
 		}
+		growing = growing || b.grows
 	}
 	l.due.at.Store(int64(next))
+	l.growing.Store(growing)
+}
+
+// crowded tells that more segments wait than are being sent. Another one would not get
+// onto the chain any sooner for being cut now.
+func (s *Segmenter) crowded() bool { return s.unsent.Load() >= 2*int64(s.limits.InFlight) }
+
+// growingBins is how many bins may grow at once, as a multiple of Limits.InFlight: with
+// the defaults they hold some 100 MB at most.
+const growingBins = 4
+
+// mayGrow tells whether a full bin takes more readings instead of being cut. A segment
+// costs a network about the same whatever is in it, so while others wait to be sent, bins
+// grow to the largest segment there is, and a backlog goes by faster. They are cut once
+// there is room, or by their age as ever. The line is locked.
+func (s *Segmenter) mayGrow(b *bin) bool {
+	if len(b.readings) >= trace.MaxReadings || !s.crowded() {
+		return false
+	}
+	if !b.grows {
+		if s.growing.Add(1) > growingBins*int64(s.limits.InFlight) {
+			s.growing.Add(-1)
+			return false
+		}
+		b.grows = true
+	}
+	return true
+}
+
+// grown is for a bin that leaves its line.
+func (s *Segmenter) grown(b *bin) {
+	if b.grows {
+		b.grows = false
+		s.growing.Add(-1)
+	}
 }
 
 func (l *line) isDue(now trace.Time) bool {
@@ -64,6 +101,7 @@ func (s *Segmenter) cutBin(batch *pebble.Batch, l *line, b *bin, bindings []trac
 		}
 	}
 	s.waiting.Add(-b.bytes)
+	s.grown(b)
 	l.bins = slices.DeleteFunc(l.bins, func(other *bin) bool { return other == b })
 	return cut, batch.Set(deviceKey(l.device), l.counter.row(), nil)
 }
@@ -171,9 +209,15 @@ func (s *Segmenter) number(batch *pebble.Batch, l *line, c *cutSegment, payload 
 	)
 }
 
-// cutDue cuts every bin whose time has come.
+// cutDue cuts every bin whose time has come, and full ones as far as there is room.
 func (s *Segmenter) cutDue(ctx context.Context) error {
-	return s.cutWhere(ctx, func(l *line, now trace.Time) bool { return l.isDue(now) }, func(b *bin, now trace.Time) bool { return b.due <= now }, "age")
+	err := s.cutWhere(ctx, func(l *line, now trace.Time) bool { return l.isDue(now) }, func(b *bin, now trace.Time) bool { return b.due <= now }, "age")
+	if err != nil || s.growing.Load() == 0 {
+		return err
+	}
+	return s.cutWhere(ctx,
+		func(l *line, _ trace.Time) bool { return l.growing.Load() && !s.crowded() },
+		func(b *bin, _ trace.Time) bool { return b.grows }, "count")
 }
 
 // commitsAtOnce bounds the writes that wait for one sync together.

@@ -139,6 +139,7 @@ func (s *Segmenter) loadBin(key, row []byte) error {
 func (s *Segmenter) reload(l *line) error {
 	for _, b := range l.bins {
 		s.waiting.Add(-b.bytes)
+		s.grown(b)
 	}
 	l.bins = nil
 	row, closer, err := s.db.Get(deviceKey(l.device))

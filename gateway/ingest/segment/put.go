@@ -25,6 +25,7 @@ type line struct {
 	newest  trace.Time
 	due     dueTime      // when a bin is to be cut
 	unsent  atomic.Int64 // readings in segments that are neither on the chain nor parked
+	growing atomic.Bool  // a bin grows
 	scratch []byte
 }
 
@@ -41,6 +42,7 @@ type bin struct {
 	bytes  int64      // of its rows
 	due    trace.Time // when it is to be cut
 	stored bool       // its row is on disk
+	grows  bool       // it is full and waits for its turn (mayGrow)
 }
 
 // find is where a reading of this time is, or belongs.
@@ -228,7 +230,7 @@ func (p *put) take(l *line, r *trace.Reading, seen *lookup) error {
 	p.fresh = append(p.fresh, own)
 	p.kept++
 	p.hurry(l, b, r)
-	if len(b.readings) >= p.s.limits.Readings {
+	if len(b.readings) >= p.s.limits.Readings && !p.s.mayGrow(b) {
 		return p.cutBin(l, b, "count")
 	}
 	return nil

@@ -79,7 +79,7 @@ type Bindings interface {
 
 // Limits are when bins are cut and how much may wait. Zero values are the defaults.
 type Limits struct {
-	Readings     int           // a bin is cut when it holds so many; 1,000
+	Readings     int           // a bin is cut when it holds so many; 1,000. While more segments wait than are sent, it may grow to trace.MaxReadings
 	Age          time.Duration // or when its first reading has waited so long; 60 s
 	PlotAge      time.Duration // Age of a plot's sensors, where nothing hurries and a season is long; 1 h
 	ExcursionAge time.Duration // while the newest reading is outside its range; 1 s. The first one outside cuts at once
@@ -131,6 +131,7 @@ type Segmenter struct {
 	bins    atomic.Uint64
 	waiting atomic.Int64 // bytes
 	unsent  atomic.Int64 // segments that are neither on the chain nor parked
+	growing atomic.Int64 // bins that grow
 	queue   *queue
 	decoded *decodedPayloads
 

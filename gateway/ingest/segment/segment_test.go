@@ -440,6 +440,7 @@ func TestOldestFirst(t *testing.T) {
 	for i := range 30 {
 		device := []trace.DeviceID{truck, "truck-02", "truck-03"}[i%3]
 		require.NoError(t, d.Put(t.Context(), device, d.series(-1000+10*i, -990+10*i)))
+		require.NoError(t, d.Flush(device)) // it would grow
 	}
 	require.NoError(t, d.visitCut(func(c *cutSegment) error { want = append(want, c.request.Payload); return nil }))
 	require.Len(t, want, 30)
