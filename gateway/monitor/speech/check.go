@@ -104,6 +104,7 @@ func (c *Checker) Check(u Utterance) ([]Finding, error) {
 	s := c.pool.Get().(*scratch)
 	defer c.pool.Put(s)
 	c.candidates(s, u)
+	c.listen(s, u)
 	return c.report(s, u), nil
 }
 
@@ -124,11 +125,12 @@ func (c *Checker) candidates(s *scratch, u Utterance) {
 	}
 	c.voiced(s)
 	c.numbers(s)
+	c.initials(s)
 	slices.SortFunc(s.hits, func(a, b hit) int { return cmp.Compare(a.order(), b.order()) })
 	s.shadow(l)
 	for _, h := range s.hits {
 		if h.term >= 0 && h.class == l.termClass {
-			if t := &l.Terms[h.term]; concerns(t.Products, u.Category) && t.Condition == Always {
+			if t := &l.Terms[h.term]; concerns(t.Products, u.Category) && (t.Condition == Always || t.Condition == Tone) {
 				s.all = append(s.all, candidate{h.start, h.end, h.term, -1, h.how, ""})
 			}
 		}
@@ -260,6 +262,17 @@ func (c *Checker) numbers(s *scratch) {
 			class = amount
 		}
 		s.hits = append(s.hits, hit{start, h.end, class, -1, 0})
+	}
+}
+
+// initials adds runs of Latin letters that may stand for words by their first letters:
+// three to six that are no pinyin.
+func (c *Checker) initials(s *scratch) {
+	for i, sound := range s.stream.sound {
+		from, to := s.stream.first[i], s.stream.top[i]
+		if n := to - from; sound == 0 && n >= 3 && n <= 6 && latin(s.stream.text[from]) {
+			s.hits = append(s.hits, hit{from, to, c.lexicon.class["initials"], -1, 0})
+		}
 	}
 }
 

@@ -2,6 +2,6 @@ package speech
 
 // The version and digest of the embedded lexicon.
 const (
-	pinnedVersion = "2026.11.1"
-	pinnedDigest  = "6e6cc355e2477856fbb862f376401046b39ec904876d3743d1754aee21b031fb"
+	pinnedVersion = "2026.11.2"
+	pinnedDigest  = "f73ffa792c9f22d0e80b1e1fe5c095b33bcbd4dfb800e78ef41d4f25ccb7e001"
 )
