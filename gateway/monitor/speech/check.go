@@ -304,7 +304,7 @@ func (s *stream) broken(start, end int32) bool {
 // stopped says that a sentence ends between two places.
 func (s *stream) stopped(from, to int32) bool {
 	for i := from; i <= to && int(i) < len(s.gap); i++ {
-		if s.gap[i] == gapStop {
+		if s.gap[i] >= gapStop {
 			return true
 		}
 	}

@@ -2,6 +2,6 @@ package speech
 
 // The version and digest of the embedded lexicon.
 const (
-	pinnedVersion = "2026.11.2"
-	pinnedDigest  = "f73ffa792c9f22d0e80b1e1fe5c095b33bcbd4dfb800e78ef41d4f25ccb7e001"
+	pinnedVersion = "2026.11.3"
+	pinnedDigest  = "20a8d07dc67fd55f5bcbf0155f88645bd83b7de4af3c16ea9d7e53dbe4d2c47f"
 )

@@ -12,10 +12,10 @@ import (
 // finds is dropped where the tone is plainly not that of a claim; what is too broad to
 // be found by itself, or what the context exempts, counts where it plainly is one.
 const (
-	toneLone = -250 // below it one term or rule alone is no finding
+	toneLone = -300 // below it one term or rule alone is no finding
 	toneFirm = -600 // below it several are none either
-	toneSoft = 200  // above it soft rules and terms count too
-	toneOwn  = 350  // above it a context that exempts is not believed, but for a denial
+	toneSoft = 300  // above it soft rules and terms count too
+	toneOwn  = 500  // above it a context that exempts is not believed, but for a denial
 
 	toneRun    = 3  // longest run that has a weight
 	toneWindow = 64 // symbols on each side of a claim that are listened to
@@ -102,7 +102,7 @@ func (c *Checker) listen(s *scratch, u Utterance) {
 		}
 		need, soft := toneLone, l.soft(k)
 		switch {
-		case k.exempt == "negation" && !soft:
+		case k.exempt == "negation":
 			continue
 		case k.exempt != "":
 			need = toneOwn
