@@ -125,7 +125,7 @@ func (x *context) exempt(k *candidate, finding string) string {
 		return "question"
 	}
 	if k.rule >= 0 && x.rules[k.rule].named && len(x.by[classCaution])+len(x.by[classDoctor])+len(x.by[classRebut])+len(x.by[classNeg])+len(x.by[classQuestion]) > 0 {
-		return "education"
+		return "caution"
 	}
 	switch finding {
 	case "absolute":

@@ -84,13 +84,16 @@ func exempted(u labelled) bool {
 	})
 }
 
-// measure counts a set. A violation is found if there is a finding at all; kinds is
+// measured are counts of all, of each category, of evasions and of exemptions.
+type measured map[string]*counts
+
+// measure counts utterances. A violation is found if there is a finding at all; kinds is
 // the share of found violations of which one finding has a labelled kind.
-func measure(t testing.TB, c *Checker, set string, miss func(labelled, []Finding)) (by map[string]*counts, kinds float64) {
+func measure(t testing.TB, c *Checker, us []labelled, miss func(labelled, []Finding)) (by measured, kinds float64) {
 	t.Helper()
-	by = map[string]*counts{"all": {}, "evasions": {}, "exemptions": {}}
+	by = measured{"all": {}, "evasions": {}, "exemptions": {}}
 	right := 0
-	for _, u := range utterances(t, set) {
+	for _, u := range us {
 		// The record that decides a row tagged so is outside its words.
 		if slices.Contains(u.tags, "fact") {
 			continue
@@ -120,34 +123,50 @@ func measure(t testing.TB, c *Checker, set string, miss func(labelled, []Finding
 	return by, float64(right) / float64(max(1, by["all"].hit))
 }
 
+// table is what the documentation quotes.
+func (by measured) table(set string, kinds float64) string {
+	table := fmt.Sprintf("%s\n| set | utterances | precision | recall |\n|---|---|---|---|\n", set)
+	for _, key := range append([]string{"all"}, append(slices.Clone(Categories), "evasions")...) {
+		if k := by[key]; k != nil {
+			table += fmt.Sprintf("| %s | %d | %.3f | %.3f |\n", key, k.hit+k.false+k.missed+k.clear, k.precision(), k.recall())
+		}
+	}
+	x := by["exemptions"]
+	table += fmt.Sprintf("exemptions: %d, false positives %.1f %%", x.false+x.clear, 100*x.falseShare())
+	if kinds > 0 {
+		table += fmt.Sprintf("; a labelled kind on %.1f %% of the violations found", 100*kinds)
+	}
+	return table
+}
+
+// require holds the bars.
+func (by measured) require(t testing.TB, set string) {
+	t.Helper()
+	require.GreaterOrEqual(t, by["all"].precision(), 0.92, set)
+	require.GreaterOrEqual(t, by["all"].recall(), 0.85, set)
+	for _, category := range Categories {
+		require.GreaterOrEqual(t, by[category].precision(), 0.75, "%s %s", set, category)
+		require.GreaterOrEqual(t, by[category].recall(), 0.75, "%s %s", set, category)
+	}
+	require.GreaterOrEqual(t, by["evasions"].recall(), 0.8, set)
+	require.LessOrEqual(t, by["exemptions"].falseShare(), 0.05, set)
+}
+
 // The bars of the labelled sets, on what the lexicon was made with and on what was held
 // back. Of the held part only numbers are printed: whoever tunes must not see its rows.
 func TestLabelledUtterances(t *testing.T) {
 	c := embedded(t)
 	for _, set := range []string{"tune", "held"} {
-		if len(utterances(t, set)) == 0 {
+		us := utterances(t, set)
+		if len(us) == 0 {
 			continue
 		}
 		var miss func(labelled, []Finding)
 		if set == "tune" {
 			miss = func(u labelled, found []Finding) { t.Log(u.id, u.text, found) }
 		}
-		by, kinds := measure(t, c, set, miss)
-		table := fmt.Sprintf("%s\n| set | utterances | precision | recall |\n|---|---|---|---|\n", set)
-		for _, key := range append([]string{"all"}, append(slices.Clone(Categories), "evasions")...) {
-			k := by[key]
-			table += fmt.Sprintf("| %s | %d | %.3f | %.3f |\n", key, k.hit+k.false+k.missed+k.clear, k.precision(), k.recall())
-		}
-		x := by["exemptions"]
-		table += fmt.Sprintf("exemptions: %d, false positives %.1f %%; a labelled kind on %.1f %% of the violations found", x.false+x.clear, 100*x.falseShare(), 100*kinds)
-		t.Log(table)
-		require.GreaterOrEqual(t, by["all"].precision(), 0.92, set)
-		require.GreaterOrEqual(t, by["all"].recall(), 0.85, set)
-		for _, category := range Categories {
-			require.GreaterOrEqual(t, by[category].precision(), 0.75, "%s %s", set, category)
-			require.GreaterOrEqual(t, by[category].recall(), 0.75, "%s %s", set, category)
-		}
-		require.GreaterOrEqual(t, by["evasions"].recall(), 0.8, set)
-		require.LessOrEqual(t, x.falseShare(), 0.05, set)
+		by, kinds := measure(t, c, us, miss)
+		t.Log(by.table(set, kinds))
+		by.require(t, set)
 	}
 }

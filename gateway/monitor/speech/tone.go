@@ -15,7 +15,7 @@ const (
 	toneLone = -300 // below it one term or rule alone is no finding
 	toneFirm = -600 // below it several are none either
 	toneSoft = 300  // above it soft rules and terms count too
-	toneOwn  = 500  // above it a context that exempts is not believed, but for a denial
+	toneOwn  = 500  // above it a context that exempts is not believed, but for denial and caution
 
 	toneRun    = 3  // longest run that has a weight
 	toneWindow = 64 // symbols on each side of a claim that are listened to
@@ -102,7 +102,7 @@ func (c *Checker) listen(s *scratch, u Utterance) {
 		}
 		need, soft := toneLone, l.soft(k)
 		switch {
-		case k.exempt == "negation":
+		case k.exempt == "negation" || k.exempt == "caution":
 			continue
 		case k.exempt != "":
 			need = toneOwn

@@ -142,6 +142,36 @@ func TestToneIsTrained(t *testing.T) {
 	require.Equal(t, want, string(got))
 }
 
+// The tone by itself does not remember: each eighth of the utterances is judged with
+// weights that were learnt without it. Rules and words have seen them all.
+func TestToneOfUtterancesItHasNotSeen(t *testing.T) {
+	const parts = 8
+	c := embedded(t)
+	us := utterances(t, "tune")
+	sum := measured{}
+	for part := range parts {
+		train, test := practice(t), []labelled{}
+		for i, u := range us {
+			if i%parts == part {
+				test = append(test, u)
+			} else {
+				train = append(train, u)
+			}
+		}
+		c.lexicon.tone = newToneTable(trainTone(c.lexicon, train))
+		by, _ := measure(t, c, test, nil)
+		for key, k := range by {
+			if sum[key] == nil {
+				sum[key] = &counts{}
+			}
+			sum[key].hit, sum[key].false = sum[key].hit+k.hit, sum[key].false+k.false
+			sum[key].missed, sum[key].clear = sum[key].missed+k.missed, sum[key].clear+k.clear
+		}
+	}
+	t.Log(sum.table("learnt without", 0))
+	sum.require(t, "learnt without")
+}
+
 // toneSet is all that may be tuned on.
 func toneSet(t testing.TB) []labelled {
 	return append(utterances(t, "tune"), practice(t)...)
