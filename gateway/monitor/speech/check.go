@@ -142,6 +142,13 @@ func (c *Checker) candidates(s *scratch, u Utterance) {
 			}
 		}
 	}
+	if n := int32(len(s.stream.text)); len(s.all) == 0 && n >= toneShort && n <= 2*toneWindow {
+		for _, r := range l.rules[l.class["whole"]] {
+			if concerns(l.Rules[r].Products, u.Category) {
+				s.all = append(s.all, candidate{0, n, -1, r, 0, ""})
+			}
+		}
+	}
 	x := s.weigh(l)
 	safety := false
 	for i := range s.all {

@@ -109,7 +109,7 @@ func Load(files fs.FS) (*Lexicon, error) {
 }
 
 // builtInClasses exist in every lexicon: words of terms, and what numbers make.
-var builtInClasses = []string{"term", "ill", "peak", "scope", "unit", "measure", "time", "amount", "core", "disease", "initials"}
+var builtInClasses = []string{"term", "ill", "peak", "scope", "unit", "measure", "time", "amount", "core", "disease", "initials", "whole"}
 
 type builder struct {
 	*Lexicon

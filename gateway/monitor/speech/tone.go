@@ -16,7 +16,9 @@ const (
 	toneFirm = -600 // below it several are none either
 	toneSoft = 300  // above it soft rules and terms count too
 	toneOwn  = 500  // above it a context that exempts is not believed, but for denial and caution
+	toneAll  = 500  // above it an utterance of which the lexicon knows no word counts whole
 
+	toneShort  = 6  // symbols of the shortest utterance that may count whole
 	toneRun    = 3  // longest run that has a weight
 	toneWindow = 64 // symbols on each side of a claim that are listened to
 )
@@ -106,6 +108,8 @@ func (c *Checker) listen(s *scratch, u Utterance) {
 			continue
 		case k.exempt != "":
 			need = toneOwn
+		case k.rule >= 0 && l.Rules[k.rule].parts[0].class == l.class["whole"]:
+			need = toneAll
 		case soft:
 			need = toneSoft
 		case several:
