@@ -142,7 +142,7 @@ func (c *Checker) candidates(s *scratch, u Utterance) {
 			}
 		}
 	}
-	if n := int32(len(s.stream.text)); len(s.all) == 0 && n >= toneShort && n <= 2*toneWindow {
+	if n := int32(len(s.stream.text)); len(s.all) == 0 && n >= toneShort && n <= 2*toneWindow && !s.labelled(l) {
 		for _, r := range l.rules[l.class["whole"]] {
 			if concerns(l.Rules[r].Products, u.Category) {
 				s.all = append(s.all, candidate{0, n, -1, r, 0, ""})
@@ -165,6 +165,13 @@ func (c *Checker) candidates(s *scratch, u Utterance) {
 			s.all = append(s.all, k)
 		}
 	}
+}
+
+// labelled says that there is a term that the label or the inspection decides.
+func (s *scratch) labelled(l *Lexicon) bool {
+	return slices.ContainsFunc(s.hits, func(h hit) bool {
+		return h.term >= 0 && h.class == l.termClass && l.Terms[h.term].Condition == Label
+	})
 }
 
 // follow looks for the rule's parts from the given one on, behind hit i.
