@@ -104,6 +104,7 @@ func (c *Checker) Check(u Utterance) ([]Finding, error) {
 	s := c.pool.Get().(*scratch)
 	defer c.pool.Put(s)
 	c.candidates(s, u)
+	c.listen(s, u)
 	return c.report(s, u), nil
 }
 
@@ -124,11 +125,12 @@ func (c *Checker) candidates(s *scratch, u Utterance) {
 	}
 	c.voiced(s)
 	c.numbers(s)
+	c.initials(s)
 	slices.SortFunc(s.hits, func(a, b hit) int { return cmp.Compare(a.order(), b.order()) })
 	s.shadow(l)
 	for _, h := range s.hits {
 		if h.term >= 0 && h.class == l.termClass {
-			if t := &l.Terms[h.term]; concerns(t.Products, u.Category) && t.Condition == Always {
+			if t := &l.Terms[h.term]; concerns(t.Products, u.Category) && (t.Condition == Always || t.Condition == Tone) {
 				s.all = append(s.all, candidate{h.start, h.end, h.term, -1, h.how, ""})
 			}
 		}
@@ -137,6 +139,13 @@ func (c *Checker) candidates(s *scratch, u Utterance) {
 		for _, r := range l.rules[s.hits[i].class] {
 			if rule := &l.Rules[r]; concerns(rule.Products, u.Category) {
 				c.follow(s, u, r, 1, i, candidate{s.hits[i].start, s.hits[i].end, s.hits[i].term, r, s.hits[i].how, ""})
+			}
+		}
+	}
+	if n := int32(len(s.stream.text)); len(s.all) == 0 && n >= toneShort && n <= 2*toneWindow && !s.labelled(l) {
+		for _, r := range l.rules[l.class["whole"]] {
+			if concerns(l.Rules[r].Products, u.Category) {
+				s.all = append(s.all, candidate{0, n, -1, r, 0, ""})
 			}
 		}
 	}
@@ -156,6 +165,13 @@ func (c *Checker) candidates(s *scratch, u Utterance) {
 			s.all = append(s.all, k)
 		}
 	}
+}
+
+// labelled says that there is a term that the label or the inspection decides.
+func (s *scratch) labelled(l *Lexicon) bool {
+	return slices.ContainsFunc(s.hits, func(h hit) bool {
+		return h.term >= 0 && h.class == l.termClass && l.Terms[h.term].Condition == Label
+	})
 }
 
 // follow looks for the rule's parts from the given one on, behind hit i.
@@ -263,6 +279,17 @@ func (c *Checker) numbers(s *scratch) {
 	}
 }
 
+// initials adds runs of Latin letters that may stand for words by their first letters:
+// three to six that are no pinyin.
+func (c *Checker) initials(s *scratch) {
+	for i, sound := range s.stream.sound {
+		from, to := s.stream.first[i], s.stream.top[i]
+		if n := to - from; sound == 0 && n >= 3 && n <= 6 && latin(s.stream.text[from]) {
+			s.hits = append(s.hits, hit{from, to, c.lexicon.class["initials"], -1, 0})
+		}
+	}
+}
+
 func numeral(c uint16) bool {
 	if digit(c) {
 		return true
@@ -291,7 +318,7 @@ func (s *stream) broken(start, end int32) bool {
 // stopped says that a sentence ends between two places.
 func (s *stream) stopped(from, to int32) bool {
 	for i := from; i <= to && int(i) < len(s.gap); i++ {
-		if s.gap[i] == gapStop {
+		if s.gap[i] >= gapStop {
 			return true
 		}
 	}

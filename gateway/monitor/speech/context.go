@@ -1,5 +1,7 @@
 package speech
 
+import "strings"
+
 // contextClasses are the word classes that weigh for or against a claim; no rule uses
 // them and nobody disguises them.
 var contextClasses = []string{
@@ -109,7 +111,7 @@ func (s *scratch) weigh(l *Lexicon) *context {
 func (x *context) exempt(k *candidate, finding string) string {
 	from, to := x.segment(k)
 	endorsed := len(x.by[classEndorse]) > 0
-	if x.near(classNeg, k, from, to, reachNeg, 0) {
+	if x.near(classNeg, k, from, to, reachNeg, 0) || x.denied(k, finding) || !endorsed && x.asked(k) {
 		return "negation"
 	}
 	rebuttable := finding != "harm-comparison" && finding != "price"
@@ -123,7 +125,7 @@ func (x *context) exempt(k *candidate, finding string) string {
 		return "question"
 	}
 	if k.rule >= 0 && x.rules[k.rule].named && len(x.by[classCaution])+len(x.by[classDoctor])+len(x.by[classRebut])+len(x.by[classNeg])+len(x.by[classQuestion]) > 0 {
-		return "education"
+		return "caution"
 	}
 	switch finding {
 	case "absolute":
@@ -151,6 +153,34 @@ func (x *context) exempt(k *candidate, finding string) string {
 		}
 	}
 	return ""
+}
+
+// denied says that 不 stands right before an effect: 不降血压, but not 没有不降血压的.
+func (x *context) denied(k *candidate, finding string) bool {
+	text := x.s.stream.text
+	if finding != "medical" && finding != "false-effect" || k.start == 0 || rune(text[k.start-1]) != '不' {
+		return false
+	}
+	return k.start == 1 || !strings.ContainsRune("没无谁哪莫非", rune(text[k.start-2]))
+}
+
+// asked says that a question mark follows at once: 最好的? 吗 may stand between.
+func (x *context) asked(k *candidate) bool {
+	s := &x.s.stream
+	if k.rule >= 0 && x.rules[k.rule].denies {
+		return false
+	}
+	for i := k.end; i <= k.end+1; i++ {
+		switch n := int32(len(s.gap)); {
+		case i == n:
+			return s.tail == gapAsk
+		case i > n:
+			return false
+		case s.gap[i] == gapAsk:
+			return true
+		}
+	}
+	return false
 }
 
 // segment is what a denial at its place can cover: between words of contrast.

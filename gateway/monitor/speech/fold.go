@@ -64,6 +64,7 @@ const (
 	gapSpace
 	gapComma
 	gapStop
+	gapAsk // a stop that asks
 )
 
 // fold rewrites a run of symbols: components of a character, initials, digits.
@@ -131,7 +132,9 @@ func foldRune(r rune, simple, alike map[rune]rune) folded {
 	switch r {
 	case ',', '，', '、', ':', '：':
 		return folded{gap: gapComma}
-	case '。', '！', '？', '!', '?', ';', '；', '\n', '…':
+	case '？', '?':
+		return folded{gap: gapAsk}
+	case '。', '！', '!', ';', '；', '\n', '…':
 		return folded{gap: gapStop}
 	case '%', '％':
 		return folded{symbol: '%'}
@@ -172,6 +175,7 @@ type stream struct {
 	start, end []int32 // bytes of the utterance
 	how        []Evasion
 	gap        []uint8 // what stood before the symbol
+	tail       uint8   // what stands behind the last
 
 	sound      []uint16 // the second stream: syllables
 	first, top []int32  // symbols of text that a syllable covers
@@ -213,6 +217,7 @@ func (f *folder) fold(s *stream, utterance string) {
 		gap = gapNone
 		some = some || e.fold
 	}
+	s.tail = gap
 	if some {
 		f.refold(s)
 	}

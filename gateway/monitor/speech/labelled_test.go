@@ -2,6 +2,7 @@ package speech
 
 import (
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -11,25 +12,36 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// labelled is a row of fixtures/speech/utterances.csv.
+// labelled is a row of a labelled set, see fixtures/speech/README.md.
 type labelled struct {
-	id, category, text, split string
-	violation                 bool
-	findings, tags            []string
+	id, category, text string
+	violation          bool
+	findings, tags     []string
 }
 
-func utterances(t testing.TB, split string) []labelled {
+// The labelled sets: tune is what rules, words and weights were made with, held is
+// another hand's and never looked at.
+var labelledFiles = map[string][]string{
+	"tune": {"utterances.csv", "more.csv"},
+	"held": {"held.csv"},
+}
+
+// utterances reads a set; files that are not there yet are none of it.
+func utterances(t testing.TB, set string) []labelled {
 	t.Helper()
-	f, err := os.Open("../../../fixtures/speech/utterances.csv")
-	require.NoError(t, err)
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	require.NoError(t, err)
 	var us []labelled
-	for _, r := range rows[1:] {
-		if r[10] == split {
+	for _, name := range labelledFiles[set] {
+		f, err := os.Open("../../../fixtures/speech/" + name)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		require.NoError(t, err)
+		rows, err := csv.NewReader(f).ReadAll()
+		require.NoError(t, err)
+		require.NoError(t, f.Close())
+		for _, r := range rows[1:] {
 			us = append(us, labelled{
-				id: r[0], category: r[1], text: r[3], split: r[10], violation: r[4] == "violation",
+				id: r[0], category: r[1], text: r[3], violation: r[4] == "violation",
 				findings: strings.Split(r[5], "|"), tags: strings.Split(r[8], "|"),
 			})
 		}
@@ -72,13 +84,16 @@ func exempted(u labelled) bool {
 	})
 }
 
-// measure counts a split. A violation is found if there is a finding at all; kinds is
+// measured are counts of all, of each category, of evasions and of exemptions.
+type measured map[string]*counts
+
+// measure counts utterances. A violation is found if there is a finding at all; kinds is
 // the share of found violations of which one finding has a labelled kind.
-func measure(t testing.TB, c *Checker, split string, miss func(labelled, []Finding)) (by map[string]*counts, kinds float64) {
+func measure(t testing.TB, c *Checker, us []labelled, miss func(labelled, []Finding)) (by measured, kinds float64) {
 	t.Helper()
-	by = map[string]*counts{"all": {}, "evasions": {}, "exemptions": {}}
+	by = measured{"all": {}, "evasions": {}, "exemptions": {}}
 	right := 0
-	for _, u := range utterances(t, split) {
+	for _, u := range us {
 		// The record that decides a row tagged so is outside its words.
 		if slices.Contains(u.tags, "fact") {
 			continue
@@ -108,41 +123,50 @@ func measure(t testing.TB, c *Checker, split string, miss func(labelled, []Findi
 	return by, float64(right) / float64(max(1, by["all"].hit))
 }
 
-// The bars of the labelled set, on the part that the lexicon was made with and on the
-// part that was held back. Of the held part only numbers are printed: whoever tunes
-// must not see its rows.
-func TestLabelledUtterances(t *testing.T) {
-	c := embedded(t)
-	for _, split := range []string{"tune", "held"} {
-		var miss func(labelled, []Finding)
-		if split == "tune" {
-			miss = func(u labelled, found []Finding) { t.Log(u.id, u.text, found) }
-		}
-		by, kinds := measure(t, c, split, miss)
-		table := fmt.Sprintf("%s\n| set | utterances | precision | recall |\n|---|---|---|---|\n", split)
-		for _, key := range append([]string{"all"}, append(slices.Clone(Categories), "evasions")...) {
-			k := by[key]
+// table is what the documentation quotes.
+func (by measured) table(set string, kinds float64) string {
+	table := fmt.Sprintf("%s\n| set | utterances | precision | recall |\n|---|---|---|---|\n", set)
+	for _, key := range append([]string{"all"}, append(slices.Clone(Categories), "evasions")...) {
+		if k := by[key]; k != nil {
 			table += fmt.Sprintf("| %s | %d | %.3f | %.3f |\n", key, k.hit+k.false+k.missed+k.clear, k.precision(), k.recall())
 		}
-		x := by["exemptions"]
-		table += fmt.Sprintf("exemptions: %d, false positives %.1f %%; a labelled kind on %.1f %% of the violations found", x.false+x.clear, 100*x.falseShare(), 100*kinds)
-		t.Log(table)
-		want := bars[split]
-		require.GreaterOrEqual(t, by["all"].precision(), want.precision, split)
-		require.GreaterOrEqual(t, by["all"].recall(), want.recall, split)
-		for _, category := range Categories {
-			require.GreaterOrEqual(t, by[category].precision(), want.category, "%s %s", split, category)
-			require.GreaterOrEqual(t, by[category].recall(), want.category, "%s %s", split, category)
-		}
-		require.GreaterOrEqual(t, by["evasions"].recall(), want.evasions, split)
-		require.LessOrEqual(t, x.falseShare(), want.exemptions, split)
 	}
+	x := by["exemptions"]
+	table += fmt.Sprintf("exemptions: %d, false positives %.1f %%", x.false+x.clear, 100*x.falseShare())
+	if kinds > 0 {
+		table += fmt.Sprintf("; a labelled kind on %.1f %% of the violations found", 100*kinds)
+	}
+	return table
 }
 
-// bars are what each split must reach. The project's goal is the row of tune for both;
-// the held part has not reached it (docs/speech.md), so its row only keeps what there
-// is from being lost.
-var bars = map[string]struct{ precision, recall, category, evasions, exemptions float64 }{
-	"tune": {0.92, 0.85, 0.75, 0.8, 0.05},
-	"held": {0.80, 0.75, 0.70, 0.7, 0.18},
+// require holds the bars.
+func (by measured) require(t testing.TB, set string) {
+	t.Helper()
+	require.GreaterOrEqual(t, by["all"].precision(), 0.92, set)
+	require.GreaterOrEqual(t, by["all"].recall(), 0.85, set)
+	for _, category := range Categories {
+		require.GreaterOrEqual(t, by[category].precision(), 0.75, "%s %s", set, category)
+		require.GreaterOrEqual(t, by[category].recall(), 0.75, "%s %s", set, category)
+	}
+	require.GreaterOrEqual(t, by["evasions"].recall(), 0.8, set)
+	require.LessOrEqual(t, by["exemptions"].falseShare(), 0.05, set)
+}
+
+// The bars of the labelled sets, on what the lexicon was made with and on what was held
+// back. Of the held part only numbers are printed: whoever tunes must not see its rows.
+func TestLabelledUtterances(t *testing.T) {
+	c := embedded(t)
+	for _, set := range []string{"tune", "held"} {
+		us := utterances(t, set)
+		if len(us) == 0 {
+			continue
+		}
+		var miss func(labelled, []Finding)
+		if set == "tune" {
+			miss = func(u labelled, found []Finding) { t.Log(u.id, u.text, found) }
+		}
+		by, kinds := measure(t, c, us, miss)
+		t.Log(by.table(set, kinds))
+		by.require(t, set)
+	}
 }

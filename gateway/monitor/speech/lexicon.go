@@ -27,6 +27,7 @@ const (
 	Cure   Condition = "cure"  // with a word of healing or of an effect near it
 	Scope  Condition = "scope" // with a market, a rank's realm, near it
 	Label  Condition = "label" // against the label, or with a promise of safety
+	Tone   Condition = "tone"  // in an utterance that sounds like a claim
 )
 
 // Term is an entry of the lexicon.
@@ -43,16 +44,17 @@ type Term struct {
 
 // Rule is a sequence of words and word classes with gaps that together make a claim.
 type Rule struct {
-	ID       string
-	Article  string
-	Finding  string
-	Products []string
-	Level    Level
-	Example  string
-	parts    []part
-	note     string
-	denies   bool // a denial is part of the claim
-	named    bool // a disease and a use, no cure said: any word of caution exempts
+	ID        string
+	Article   string
+	Finding   string
+	Products  []string
+	Level     Level
+	Condition Condition // Always or Tone
+	Example   string
+	parts     []part
+	note      string
+	denies    bool // words of denial are part of the claim
+	named     bool // a disease and a use, no cure said: any word of caution exempts
 }
 
 // part is one place of a rule: a hit of the class, at most gap symbols after the
@@ -85,6 +87,7 @@ type Lexicon struct {
 	sounded []bool     // by word: may be found by sound with one of two characters changed
 	rules   [][]int32  // by class: rules that begin with it
 	class   map[string]int32
+	tone    *toneTable
 
 	termClass, market int32
 }
@@ -106,7 +109,7 @@ func Load(files fs.FS) (*Lexicon, error) {
 }
 
 // builtInClasses exist in every lexicon: words of terms, and what numbers make.
-var builtInClasses = []string{"term", "ill", "peak", "scope", "unit", "measure", "time", "amount", "core", "disease"}
+var builtInClasses = []string{"term", "ill", "peak", "scope", "unit", "measure", "time", "amount", "core", "disease", "initials", "whole"}
 
 type builder struct {
 	*Lexicon
@@ -202,6 +205,15 @@ func build(src *source) (*Lexicon, error) {
 		}
 		b.add(word, member{class, -1})
 	}
+	weights := map[uint64]int32{}
+	for _, t := range src.tones {
+		key := toneKey(t.run)
+		if key == 0 {
+			return nil, t.row.refuse(trace.CodeInvalid, 0, "%q 应为 1 至 %d 个字", "%q must be 1 to %d characters", t.run, toneRun)
+		}
+		weights[key] = t.weight
+	}
+	l.tone = newToneTable(weights, src.bias)
 	known := len(l.class)
 	l.Rules = src.rules
 	for i := range l.Rules {
@@ -210,13 +222,40 @@ func build(src *source) (*Lexicon, error) {
 		}
 	}
 	l.rules = make([][]int32, len(l.class))
+	denials := b.denials()
 	for i := range l.Rules {
+		for _, p := range l.Rules[i].parts {
+			l.Rules[i].denies = l.Rules[i].denies || denials[p.class]
+		}
 		c := l.Rules[i].parts[0].class
 		l.rules[c] = append(l.rules[c], int32(i))
 	}
 	l.words = newAutomaton(l.written)
 	b.voice(src)
 	return l, nil
+}
+
+// denials says of which classes a word contains one that denies or warns.
+func (b *builder) denials() map[int32]bool {
+	var words []string
+	for i, word := range b.written {
+		if slices.ContainsFunc(b.members[i], func(m member) bool { return m.class == classNeg || m.class == classRebut || m.class == classQuestion }) {
+			words = append(words, string(utf(word)))
+		}
+	}
+	classes := map[int32]bool{}
+	for i, word := range b.written {
+		text := string(utf(word))
+		if !slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) }) {
+			continue
+		}
+		for _, m := range b.members[i] {
+			if m.term < 0 && m.class > classShield {
+				classes[m.class] = true
+			}
+		}
+	}
+	return classes
 }
 
 // compile reads a pattern: parts apart by spaces, a part {class} or words apart by |,
@@ -257,9 +296,6 @@ func (b *builder) compile(r *Rule, p pattern, known int) error {
 		}
 		r.parts = append(r.parts, part{class, gap})
 		gap = 0
-	}
-	for _, name := range []string{"{nobody}", "{hint}", "{knows}", "{without}", "{swap}", "没有比", "不", "再也不用", "没有", "就我们", "绝不"} {
-		r.denies = r.denies || strings.HasPrefix(p.text, name) || strings.Contains(p.text, name) && name[0] == '{'
 	}
 	r.note = "rule " + r.ID
 	r.named = (strings.Contains(p.text, "{disease}") || strings.HasPrefix(p.text, "{ill}")) && strings.Contains(p.text, "{usev}")

@@ -82,7 +82,8 @@ func small() fstest.MapFS {
 		"sounds.csv":      file("character,syllable\n咀,zui\n"),
 		"folds.csv":       file("from,to,evasion\n氵台,治,split\n"),
 		"words.csv":       file("class,word\nheal,治 治疗\n"),
-		"rules.csv":       file("id,pattern,article,finding,product,level,example\nheal,{heal} ~4 {ill},广告法第十七条,medical,any,serious,治湿疹\n"),
+		"rules.csv":       file("id,pattern,article,finding,product,level,condition,example\nheal,{heal} ~4 {ill},广告法第十七条,medical,any,serious,,治湿疹\n"),
+		"tone.csv":        file("run,weight\nbias,-50\n治湿,300\n"),
 		"terms-a.csv":     file("term,article,finding,product,level,condition,example\n湿疹,广告法第十七条,medical,any,serious,cure,治湿疹\n最好吃,广告法第九条第（三）项,absolute,food,minor,,最好吃\n"),
 	}
 }
@@ -109,7 +110,7 @@ func TestLoadRefusesABadRow(t *testing.T) {
 		"cells":        {"terms-a.csv", "minor,,最好吃", "minor,最好吃", trace.CodeMalformed, "terms-a.csv"},
 		"header":       {"terms-a.csv", "term,article", "word,article", trace.CodeMalformed, "terms-a.csv"},
 		"UTF-8":        {"terms-a.csv", "最好吃", "\xff", trace.CodeMalformed, "terms-a.csv"},
-		"long cell":    {"terms-a.csv", "minor,,最好吃", "minor,," + strings.Repeat("最", 200), trace.CodeTooLarge, "line 3 column example"},
+		"long cell":    {"terms-a.csv", "minor,,最好吃", "minor,," + strings.Repeat("最", 500), trace.CodeTooLarge, "line 3 column example"},
 		"class":        {"rules.csv", "{ill}", "{sick}", trace.CodeInvalid, "rules.csv line 2 column id"},
 		"gap":          {"rules.csv", "~4", "~x", trace.CodeInvalid, "rules.csv line 2"},
 		"pattern":      {"rules.csv", "{heal} ~4 {ill}", "", trace.CodeMissing, "rules.csv line 2"},
@@ -117,6 +118,8 @@ func TestLoadRefusesABadRow(t *testing.T) {
 		"fold grows":   {"folds.csv", "治", "治治治", trace.CodeInvalid, "folds.csv line 2"},
 		"two for one":  {"lookalike.csv", "朂", "朂朂", trace.CodeInvalid, "lookalike.csv line 2 column lookalike"},
 		"syllable":     {"sounds.csv", "zui", "zuì", trace.CodeInvalid, "sounds.csv line 2 column syllable"},
+		"run":          {"tone.csv", "治湿", "治湿疹的", trace.CodeInvalid, "tone.csv line 3 column run"},
+		"weight":       {"tone.csv", "300", "3e2", trace.CodeInvalid, "tone.csv line 3 column weight"},
 		"word":         {"words.csv", "治 治疗", "", trace.CodeMissing, "words.csv line 2 column word"},
 		"version":      {"VERSION", "1.0", "", trace.CodeInvalid, "VERSION"},
 	} {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -19,7 +20,7 @@ import (
 const (
 	maxFileSize = 4 << 20
 	maxRows     = 50_000
-	maxCell     = 400 // bytes
+	maxCell     = 1200 // bytes
 )
 
 // row says where a record stands.
@@ -57,6 +58,12 @@ type sourceFold struct {
 	how      Evasion
 }
 
+type sourceTone struct {
+	row    row
+	run    string // symbols as the folder writes them
+	weight int32
+}
+
 type pattern struct {
 	row  row
 	text string
@@ -75,6 +82,8 @@ type source struct {
 	terms    []sourceTerm
 	rules    []Rule
 	patterns []pattern
+	tones    []sourceTone
+	bias     int32
 }
 
 // tables are the files of a lexicon beside terms-*.csv, with their columns.
@@ -88,7 +97,8 @@ var tables = []struct {
 	{"sounds.csv", []string{"character", "syllable"}, (*source).addSound},
 	{"folds.csv", []string{"from", "to", "evasion"}, (*source).addFold},
 	{"words.csv", []string{"class", "word"}, (*source).addWord},
-	{"rules.csv", []string{"id", "pattern", "article", "finding", "product", "level", "example"}, (*source).addRule},
+	{"rules.csv", []string{"id", "pattern", "article", "finding", "product", "level", "condition", "example"}, (*source).addRule},
+	{"tone.csv", []string{"run", "weight"}, (*source).addTone},
 }
 
 var termColumns = []string{"term", "article", "finding", "product", "level", "condition", "example"}
@@ -268,9 +278,12 @@ func (s *source) addWord(r row, cells []string) error {
 }
 
 func (s *source) addRule(r row, c []string) error {
-	products, err := legal(r, c, 2, 3, 4, 5, 6)
+	products, err := legal(r, c, 2, 3, 4, 5, 7)
 	if err != nil {
 		return err
+	}
+	if Condition(c[6]) != Always && Condition(c[6]) != Tone {
+		return r.refuse(trace.CodeInvalid, 6, "没有条件 %q", "no condition %q", c[6])
 	}
 	for _, other := range s.rules {
 		if other.ID == c[0] {
@@ -280,8 +293,24 @@ func (s *source) addRule(r row, c []string) error {
 	if c[0] == "" {
 		return r.refuse(trace.CodeMissing, 0, "不能为空", "may not be empty")
 	}
-	s.rules = append(s.rules, Rule{ID: c[0], Article: c[2], Finding: c[3], Products: products, Level: Level(c[5]), Example: c[6]})
+	s.rules = append(s.rules, Rule{ID: c[0], Article: c[2], Finding: c[3], Products: products, Level: Level(c[5]), Condition: Condition(c[6]), Example: c[7]})
 	s.patterns = append(s.patterns, pattern{r, c[1]})
+	return nil
+}
+
+// toneBias is the run that stands for what every utterance has.
+const toneBias = "bias"
+
+func (s *source) addTone(r row, cells []string) error {
+	weight, err := strconv.ParseInt(cells[1], 10, 32)
+	if err != nil || weight < -1e6 || weight > 1e6 {
+		return r.refuse(trace.CodeInvalid, 1, "权重 %q 应为整数", "weight %q must be a whole number", cells[1])
+	}
+	if cells[0] == toneBias {
+		s.bias = int32(weight)
+		return nil
+	}
+	s.tones = append(s.tones, sourceTone{r, cells[0], int32(weight)})
 	return nil
 }
 
@@ -294,7 +323,7 @@ func (s *source) addTerm(r row, c []string) error {
 		return r.refuse(trace.CodeMissing, 0, "不能为空", "may not be empty")
 	}
 	switch Condition(c[5]) {
-	case Always, Cure, Scope, Label:
+	case Always, Cure, Scope, Label, Tone:
 	default:
 		return r.refuse(trace.CodeInvalid, 5, "没有条件 %q", "no condition %q", c[5])
 	}
