@@ -45,6 +45,16 @@ func labelOfRecords(name string) (fieldLabel, bool) {
 		return label("均值", "Mean")
 	case "humidity":
 		return label("相对湿度", "Relative humidity")
+	case "soilMoisture":
+		return label("土壤水分（体积含水率）", "Soil moisture, by volume")
+	case "soilTemperature":
+		return label("土壤温度", "Soil temperature")
+	case "illuminance":
+		return label("光照", "Illuminance")
+	case "days":
+		return label("按日", "By the day")
+	case "date":
+		return label("日期", "Date")
 	case "shock":
 		return label("最大冲击（毫 g）", "Largest shock, milli-g")
 	case "breaches":

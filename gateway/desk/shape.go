@@ -131,6 +131,8 @@ func (m member) scale() scale {
 		return scale{100, words{"°C", "°C"}}
 	case reflect.TypeFor[trace.CentiPercent]():
 		return scale{100, words{"%", "%"}}
+	case reflect.TypeFor[trace.Lux]():
+		return scale{1, words{"lx", "lx"}}
 	case reflect.TypeFor[trace.MicroDegrees]():
 		return scale{1_000_000, words{"°", "°"}}
 	case reflect.TypeFor[trace.BasisPoints]():

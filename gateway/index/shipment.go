@@ -166,3 +166,17 @@ func boundTimes(of facts) ([]trace.Time, error) {
 	}
 	return times, nil
 }
+
+// DeviceBindings gives everything a device was bound to, in chain order.
+func (x *Index) DeviceBindings(device trace.DeviceID) ([]Typed[trace.DeviceBinding], error) {
+	var out []Typed[trace.DeviceBinding]
+	err := x.read(func(s *story) error {
+		of, err := s.factsOf(state.DeviceSubject(device))
+		if err != nil {
+			return err
+		}
+		out, err = typedAll[trace.DeviceBinding](s, of[state.FactBinding])
+		return err
+	})
+	return out, err
+}

@@ -16,10 +16,12 @@ import (
 	"traceledger/chaincode/contract/contracttest"
 	"traceledger/chaincode/state"
 	"traceledger/chaincode/trace"
+	"traceledger/gateway/index"
 	"traceledger/gateway/ledger"
 	"traceledger/gateway/monitor"
 	"traceledger/gateway/monitor/coldchain"
 	"traceledger/gateway/monitor/monitortest"
+	"traceledger/gateway/monitor/route"
 )
 
 // trip is a truck on a real embedded ledger.
@@ -115,6 +117,32 @@ func (tr *trip) findings() map[string]int {
 		out[v.Finding]++
 	}
 	return out
+}
+
+// A binding recorded later, for a time whose readings stand under a shipment already, has
+// the route monitor look at that shipment again.
+func TestABindingOfLaterTellsOfReadingsBefore(t *testing.T) {
+	tr := newTrip(t)
+	tr.anchor(make([]trace.CentiCelsius, 60)...)
+	m, err := route.New()
+	require.NoError(t, err)
+	bind := &trace.BindDeviceRequest{Write: tr.Write(), Device: "tl-01", End: true, From: tr.at - 30*60_000}
+	bind.Claimed = bind.From
+	tr.carrier.Must("transit:BindDevice", bind)
+	tr.house.CaughtUp()
+	records, _, err := tr.house.Index.List(index.ListQuery{Kind: state.FactBinding})
+	require.NoError(t, err)
+	subjects, err := m.Concerns(tr.house.World(), records[0])
+	require.NoError(t, err)
+	require.Equal(t, []trace.Subject{state.ShipmentSubject(tr.shipment)}, subjects)
+	found, err := m.Look(t.Context(), tr.house.World(), subjects[0])
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	require.Equal(t, route.BoundElsewhere, found[0].Finding)
+	require.Contains(t, found[0].Evidence, records[0].Key)
+	subjects, err = m.Concerns(tr.house.World(), records[1])
+	require.NoError(t, err)
+	require.Equal(t, []trace.Subject{state.ShipmentSubject(tr.shipment)}, subjects, "its own")
 }
 
 // From the warm reading to the verdict on the chain.

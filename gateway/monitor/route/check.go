@@ -27,6 +27,14 @@ type Shipment struct {
 	Readings map[trace.Digest][]trace.Reading
 	// Corridor is the route that was named, nil where none was.
 	Corridor []trace.Point
+	// Bindings are all that the chain has of the devices, in any order.
+	Bindings []Binding
+}
+
+// Binding is what a device was bound to from a time on, until it was bound again.
+type Binding struct {
+	Key    trace.Key
+	Record *trace.DeviceBinding
 }
 
 // Codes of findings.
@@ -37,6 +45,7 @@ const (
 	NoFix           = "no-fix"           // notice
 	DevicesApart    = "devices-apart"    // warning
 	StartsElsewhere = "starts-elsewhere" // warning
+	BoundElsewhere  = "bound-elsewhere"  // warning
 )
 
 // Check judges a shipment.
@@ -57,6 +66,7 @@ func Check(t Thresholds, s Shipment) []monitor.Finding {
 			}
 		}
 	}
+	c.bound()
 	return c.first()
 }
 
@@ -127,6 +137,7 @@ type input struct {
 	From     trace.Time       `json:"from"`
 	To       trace.Time       `json:"to"`
 	Payloads []trace.Digest   `json:"payloads"`
+	Binding  trace.Key        `json:"binding,omitempty"` // to something else
 }
 
 func (c *check) finding(code string, level trace.VerdictLevel, device, other trace.DeviceID, from, to fix, text, english string) {

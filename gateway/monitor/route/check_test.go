@@ -165,6 +165,52 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func (s *Shipment) bind(device trace.DeviceID, to trace.ShipmentID, minute int) {
+	n := len(s.Bindings)
+	s.Bindings = append(s.Bindings, Binding{
+		Key:    state.FactKey(state.DeviceSubject(device), 0, state.FactBinding, string(rune('a'+n))),
+		Record: &trace.DeviceBinding{Device: device, Shipment: to, End: to == "", From: start + trace.Time(minute)*60_000},
+	})
+}
+
+// By the chain's bindings a device may have measured another shipment, wherever it was.
+func TestBoundElsewhere(t *testing.T) {
+	for name, c := range map[string]struct {
+		bind func(s *Shipment)
+		want string // of the finding
+	}{
+		"bound to this one":            {bind: func(s *Shipment) { s.bind("bd-01", "sh-01", 0) }},
+		"to another one before":        {bind: func(s *Shipment) { s.bind("bd-01", "sh-00", -600); s.bind("bd-01", "sh-01", 0) }},
+		"to another one afterwards":    {bind: func(s *Shipment) { s.bind("bd-01", "sh-01", 0); s.bind("bd-01", "sh-02", 100) }},
+		"to another a moment too soon": {bind: func(s *Shipment) { s.bind("bd-01", "sh-01", 0); s.bind("bd-01", "sh-02", 90) }},
+		"to another one meanwhile": {bind: func(s *Shipment) {
+			s.bind("bd-01", "sh-01", 50)
+			s.bind("bd-01", "sh-02", 20) // in any order
+			s.bind("bd-01", "sh-01", 0)
+		}, want: "绑定在运单 sh-02"},
+		"to another one from the middle on": {bind: func(s *Shipment) { s.bind("bd-01", "sh-01", 0); s.bind("bd-01", "sh-02", 50) }, want: "绑定在运单 sh-02"},
+		"to another one at the departure":   {bind: func(s *Shipment) { s.bind("bd-01", "sh-00", -60); s.bind("bd-01", "sh-01", 30) }, want: "绑定在运单 sh-00"},
+		"taken off":                         {bind: func(s *Shipment) { s.bind("bd-01", "sh-01", 0); s.bind("bd-01", "", 30) }, want: "没有绑定"},
+		"another device's binding":          {bind: func(s *Shipment) { s.bind("bd-01", "sh-01", 0); s.bind("bd-02", "sh-02", 10) }},
+		"unknown":                           {bind: func(*Shipment) {}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := shipment()
+			s.add(t, "bd-01", 20, drive(start, 100, pujiang, at(30.3, 104.5)))
+			s.Readings = nil // a binding needs none
+			c.bind(&s)
+			found := Check(thresholds(t), s)
+			if c.want == "" {
+				require.Empty(t, found)
+				return
+			}
+			require.Equal(t, []string{BoundElsewhere}, codes(found))
+			require.Contains(t, found[0].Text, c.want)
+			require.Len(t, found[0].Evidence, 3)
+		})
+	}
+}
+
 func TestDistance(t *testing.T) {
 	require.InDelta(t, 111_195, Distance(at(30, 100), at(31, 100)), 10, "a degree of latitude")
 	require.InDelta(t, 1_610_000, Distance(pujiang, linping), 10_000)

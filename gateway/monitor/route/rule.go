@@ -6,7 +6,7 @@ import (
 	"traceledger/gateway/monitor"
 )
 
-//go:embed rule-1.0.0.yaml
+//go:embed rule-1.1.0.yaml
 var ruleFile []byte
 
 // Thresholds are what the check judges by; see the rule file. Metres, seconds, km/h, %.
@@ -17,6 +17,7 @@ type Thresholds struct {
 	Detour, DetourSlack, CorridorWidth int64
 	Apart, ApartWithin                 int64
 	StartRadius, StartWithin           int64
+	BoundElsewhere                     int64
 }
 
 // Load reads the rule file built into the program.
@@ -29,6 +30,7 @@ func Load() (monitor.Rule, Thresholds, error) {
 		"detour": &t.Detour, "detour-slack": &t.DetourSlack, "corridor-width": &t.CorridorWidth,
 		"apart": &t.Apart, "apart-within": &t.ApartWithin,
 		"start-radius": &t.StartRadius, "start-within": &t.StartWithin,
+		"bound-elsewhere": &t.BoundElsewhere,
 	})
 	return rule, t, err
 }
