@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"traceledger/fixtures"
+	"traceledger/gateway/floor"
 	"traceledger/gateway/index"
 	"traceledger/gateway/monitor"
 )
@@ -73,6 +74,7 @@ func TestRun(t *testing.T) {
 	require.Equal(t, http.StatusOK, h.get("", "/healthz", &health))
 	require.Contains(t, health.Notice, "every organisation's key")
 	h.stop()
+	require.Regexp(t, `verified the words of [1-9][0-9]* verdicts in their anchored runs; 0 wait`, h.command("verify"))
 	again := h.startPrinting("run", "-ledger-addr", freeAddress(t))
 	var after struct {
 		Height uint64 `json:"height"`
@@ -93,6 +95,7 @@ func checkMetricNames(t *testing.T, shown string) {
 	require.NoError(t, err)
 	require.NoError(t, x.Close())
 	require.NoError(t, described.Register(monitor.NewMetrics()))
+	require.NoError(t, described.Register(floor.NewMetrics()))
 	document, err := os.ReadFile(filepath.Join("..", "..", "docs", "operations.md"))
 	require.NoError(t, err)
 	names := regexp.MustCompile("`(traceledger_[a-z_]+)`").FindAllStringSubmatch(string(document), -1)
@@ -109,9 +112,11 @@ type describing struct {
 }
 
 func (d *describing) Register(c prometheus.Collector) error {
-	described := make(chan *prometheus.Desc, 8)
-	c.Describe(described)
-	close(described)
+	described := make(chan *prometheus.Desc)
+	go func() {
+		defer close(described)
+		c.Describe(described)
+	}()
 	for description := range described {
 		d.WriteString(description.String())
 	}

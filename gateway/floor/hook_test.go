@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -107,6 +108,46 @@ func TestWebhooksComeThrough(t *testing.T) {
 	require.Equal(t, []trace.ActionKind{trace.ActionHint, trace.ActionLimit}, r.kinds)
 	require.NotEqual(t, r.taken[0], r.taken[1])
 	require.True(t, strings.HasPrefix(r.taken[0], "app:"))
+}
+
+// A receiver that does not answer holds up itself only: another is told of every step at
+// once, and each is told in the order of the chain.
+func TestASlowReceiverHoldsNobodyUp(t *testing.T) {
+	slow, fast := newReceiver(t), newReceiver(t)
+	answer := make(chan struct{})
+	var asked atomic.Int64
+	slow.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		asked.Add(1)
+		select {
+		case <-answer:
+			slow.ServeHTTP(w, request)
+		case <-request.Context().Done():
+		}
+	})
+	t.Cleanup(func() { // before the server closes, which waits for its requests
+		select {
+		case <-answer:
+		default:
+			close(answer)
+		}
+	})
+	h := newHouse(t, func(c *floor.Config) {
+		c.Webhooks = []floor.Webhook{{Name: "slow", URL: slow.URL, Secret: hookSecret}, {Name: "fast", URL: fast.URL, Secret: hookSecret}}
+	})
+	steps := []trace.ActionKind{trace.ActionHint, trace.ActionLimit, trace.ActionCut}
+	h.say(1, lowestTerm, lowestTerm, lowestTerm)
+	require.Eventually(t, func() bool { return asked.Load() == 1 }, 10*time.Second, time.Millisecond)
+	h.say(4, lowestTerm, lowestTerm)
+	fast.wait(t, len(steps))
+	require.Equal(t, steps, fast.kinds)
+	require.EqualValues(t, 1, asked.Load(), "one sending at a time")
+	require.Empty(t, slow.came)
+	close(answer)
+	slow.wait(t, len(steps))
+	slow.mu.Lock()
+	defer slow.mu.Unlock()
+	require.Empty(t, slow.wrong)
+	require.Equal(t, steps, slow.kinds)
 }
 
 // What a receiver refuses for good is put aside, where the operator sees it and can send
