@@ -14,7 +14,8 @@ import (
 )
 
 // TestSoakNetworkFigures measures on a real network what has a bar, on this machine: our
-// registrations against a bare put, segments, and what Caliper measures of us.
+// registrations against a bare put, segments, terminals, verdicts on what is spoken, and
+// what Caliper measures of us.
 func TestSoakNetworkFigures(t *testing.T) {
 	folder := t.TempDir()
 	programs := map[string]string{"tracecc": "traceledger/chaincode/cmd/tracecc", "putcc": "traceledger/network/fabric/cmd/putcc"}
@@ -22,12 +23,13 @@ func TestSoakNetworkFigures(t *testing.T) {
 		out, err := exec.Command("go", "build", "-buildvcs=false", "-o", filepath.Join(folder, name), source).CombinedOutput()
 		require.NoError(t, err, string(out))
 	}
+	t.Chdir("../..") // the labelled utterances lie there
 	ratios := map[string]float64{}
-	for _, only := range []string{"net-origin", "net-segments", "net-caliper"} {
+	for _, only := range []string{"net-origin", "net-segments", "jt808-net", "speech-latency-net", "net-caliper"} {
 		var out strings.Builder
 		require.NoError(t, runBench(t.Context(), []string{
 			"-only", only, "-chaincode", filepath.Join(folder, "tracecc"), "-put", filepath.Join(folder, "putcc"),
-			"-caliper", filepath.Join("..", "..", "docs", "samples", "caliper"),
+			"-caliper", filepath.Join("docs", "samples", "caliper"),
 		}, &out))
 		t.Log(strings.TrimSpace(out.String()))
 		ratio := regexp.MustCompile(`(?m)^bench ` + only + ` .* ratio ([0-9.]+)$`).FindStringSubmatch(out.String())
@@ -38,5 +40,7 @@ func TestSoakNetworkFigures(t *testing.T) {
 	}
 	require.GreaterOrEqual(t, ratios["net-origin"], 0.9)
 	require.GreaterOrEqual(t, ratios["net-segments"], 1.0)
+	require.GreaterOrEqual(t, ratios["jt808-net"], 1.0)
+	require.LessOrEqual(t, ratios["speech-latency-net"], 1.0)
 	require.InDelta(t, 1, ratios["net-caliper"], 0.25)
 }

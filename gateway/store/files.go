@@ -176,7 +176,7 @@ func (f *Files) Receive(content io.Reader, limit int64, about About) (File, erro
 }
 
 // Keep keeps bytes that are already in memory, such as a segment's payload. The
-// promise is that of Receive; up to 64 KiB concurrent callers share one sync.
+// promise is that of Receive; up to 192 KiB concurrent callers share one sync.
 func (f *Files) Keep(content []byte, about About) (File, error) {
 	if len(content) > payloadLimit {
 		return f.Receive(bytes.NewReader(content), int64(len(content)), about)
