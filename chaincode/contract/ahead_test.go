@@ -31,3 +31,19 @@ func TestGatesAreReadTogether(t *testing.T) {
 	require.Greater(t, len(b.last.writes), 1)
 	require.Equal(t, 1, b.last.batches)
 }
+
+// TestARequestSaysWhatItReads: what a lot's registration reads is fetched with the gates,
+// as far as its request names it.
+func TestARequestSaysWhatItReads(t *testing.T) {
+	b := newBench(t)
+	lot := trace.LotID{GTIN: "09520000100018", Lot: "L1"}
+	_, refusal := b.run(trace.RoleFarm, "origin:RegisterBatch", &trace.RegisterBatchRequest{
+		Write: trace.Write{IdempotencyKey: "L1", Claimed: trace.TimeOf(time.Now())}, LotID: lot,
+	})
+	require.Contains(t, refusal, trace.CodeNotFound, "there is no such product")
+	require.Equal(t, [][]string{{
+		string(state.EpochKey()), string(state.BatchKey(lot)), string(state.ProductKey(lot.GTIN)), string(state.GuardReadyKey(trace.ProducerMSP)),
+		string(state.PartyKey("farm-01")), string(state.StandingKey("farm-01")),
+	}}, b.last.together)
+	require.Empty(t, b.last.single)
+}

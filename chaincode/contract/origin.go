@@ -73,9 +73,6 @@ func (o *Origin) RegisterBatch(ctx *Context, argument string) (string, error) {
 		if err := r.LotID.Validate(); err != nil {
 			return nil, err
 		}
-		if err := s.ahead.fetch(state.BatchKey(r.LotID), state.ProductKey(r.GTIN)); err != nil {
-			return nil, err
-		}
 		if err := s.natural(state.BatchKey(r.LotID)); err != nil {
 			return nil, err
 		}
@@ -108,6 +105,11 @@ func (o *Origin) RegisterBatch(ctx *Context, argument string) (string, error) {
 		}
 		batch.Ancestors, err = s.takeInputs(r, product)
 		return batch, err
+	}, func(r *trace.RegisterBatchRequest) []trace.Key {
+		if r.LotID.Validate() != nil {
+			return nil
+		}
+		return []trace.Key{state.BatchKey(r.LotID), state.ProductKey(r.GTIN)}
 	})
 }
 

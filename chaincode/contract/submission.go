@@ -59,12 +59,18 @@ type stateWrite struct {
 
 // submit is the frame of every submitting method. The body decides; submit checks
 // who calls and when before it, and writes record, balances, guards and event after it.
-func submit[Req any](ctx *Context, method trace.Method, argument string, body func(*submission, *Req) (any, error)) (string, error) {
+// ahead names what the body will read, as far as the request tells: it is fetched with
+// what submit itself reads.
+func submit[Req any](ctx *Context, method trace.Method, argument string, body func(*submission, *Req) (any, error), ahead ...func(*Req) []trace.Key) (string, error) {
 	request, err := Decode[Req](argument)
 	if err != nil {
 		return "", err
 	}
-	s, err := begin(ctx, method, request)
+	var keys []trace.Key
+	for _, of := range ahead {
+		keys = append(keys, of(request)...)
+	}
+	s, err := begin(ctx, method, request, keys)
 	if err != nil {
 		return "", err
 	}
@@ -75,7 +81,7 @@ func submit[Req any](ctx *Context, method trace.Method, argument string, body fu
 	return s.commit(record)
 }
 
-func begin(ctx *Context, method trace.Method, request any) (*submission, error) {
+func begin(ctx *Context, method trace.Method, request any, keys []trace.Key) (*submission, error) {
 	stub := ctx.GetStub()
 	ahead := &readAhead{stub: stub, fetched: map[string][]byte{}}
 	s := &submission{Ledger: ahead, stub: stub, ahead: ahead, method: method}
@@ -101,7 +107,7 @@ func begin(ctx *Context, method trace.Method, request any) (*submission, error) 
 	if s.digest, err = trace.RequestDigest(request); err != nil {
 		return nil, err
 	}
-	if err := s.passGates(request); err != nil {
+	if err := s.passGates(request, keys); err != nil {
 		return nil, err
 	}
 	if w, ok := request.(trace.Writer); ok {
@@ -119,9 +125,9 @@ func begin(ctx *Context, method trace.Method, request any) (*submission, error) 
 // passGates reads what makes the moment right: the epoch (so that a transaction
 // endorsed before the next touch cannot commit after it), the guards this method
 // answers with, and the caller's registration and standing.
-func (s *submission) passGates(request any) error {
+func (s *submission) passGates(request any, ahead []trace.Key) error {
 	channel := isChannelMethod(request)
-	if err := s.fetchGates(channel); err != nil {
+	if err := s.fetchGates(channel, ahead); err != nil {
 		return err
 	}
 	epoch, err := state.GetEpoch(s.Ledger)
@@ -154,9 +160,9 @@ func (s *submission) passGates(request any) error {
 	return s.admitted(request)
 }
 
-// fetchGates reads at once what passGates and admitted look at.
-func (s *submission) fetchGates(channel bool) error {
-	keys := []trace.Key{state.EpochKey()}
+// fetchGates reads at once what passGates and admitted look at, and what comes after them.
+func (s *submission) fetchGates(channel bool, ahead []trace.Key) error {
+	keys := append([]trace.Key{state.EpochKey()}, ahead...)
 	for _, msp := range rules.GuardsOf(s.method, s.Caller.MSP) {
 		keys = append(keys, state.GuardReadyKey(msp))
 	}
