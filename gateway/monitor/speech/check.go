@@ -2,9 +2,9 @@ package speech
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 	"sync"
-	"unicode/utf8"
 
 	"traceledger/chaincode/trace"
 )
@@ -66,11 +66,16 @@ type candidate struct {
 
 // scratch is what one check needs; it is pooled.
 type scratch struct {
-	stream stream
-	found  []occurrence
-	hits   []hit
-	all    []candidate
-	about  context
+	stream  stream
+	found   []occurrence
+	present classes // those of the words found
+	claims  bool    // a term was found that is a finding without a rule
+	fits    []bool  // by rule: all its classes are present
+	fitting []int32 // those rules
+	hits    []hit
+	all     []candidate
+	kept    []*candidate
+	about   context
 }
 
 // Checker checks utterances against a lexicon. It may be used concurrently.
@@ -95,50 +100,53 @@ func (c *Checker) Check(u Utterance) ([]Finding, error) {
 	if len(u.Text) > MaxUtterance {
 		return nil, trace.Errorf(trace.CodeTooLarge, "话语 %d 字节, 最多 %d (the utterance has %d bytes, at most %d)", len(u.Text), MaxUtterance, len(u.Text), MaxUtterance)
 	}
-	if !utf8.ValidString(u.Text) {
-		return nil, trace.Errorf(trace.CodeMalformed, "话语不是 UTF-8 (the utterance is not UTF-8)")
-	}
-	if u.Category != "" && !slices.Contains(Categories, u.Category) {
-		return nil, trace.Errorf(trace.CodeInvalid, "没有品类 %q (no product category %q)", u.Category, u.Category)
+	on := anyProduct
+	if u.Category != "" {
+		at := slices.Index(Categories, u.Category)
+		if at < 0 {
+			return nil, trace.Errorf(trace.CodeInvalid, "没有品类 %q (no product category %q)", u.Category, u.Category)
+		}
+		on = 1 << at
 	}
 	s := c.pool.Get().(*scratch)
 	defer c.pool.Put(s)
-	c.candidates(s, u)
+	if !c.lexicon.folder.fold(&s.stream, u.Text) {
+		return nil, trace.Errorf(trace.CodeMalformed, "话语不是 UTF-8 (the utterance is not UTF-8)")
+	}
+	c.candidates(s, u.Facts, on)
 	return c.report(s, u), nil
 }
 
-// candidates fills s.all, each with the reason it is exempt for or none.
-func (c *Checker) candidates(s *scratch, u Utterance) {
+// candidates fills s.all from the folded utterance, each with the reason it is exempt
+// for or none.
+func (c *Checker) candidates(s *scratch, facts Facts, on products) {
 	l := c.lexicon
 	s.hits, s.all = s.hits[:0], s.all[:0]
-	l.folder.fold(&s.stream, u.Text)
-	l.folder.sounds(&s.stream)
-	s.found = l.words.find(s.stream.text, s.found[:0])
-	for _, o := range s.found {
-		if s.stream.broken(o.start, o.end) {
-			continue
-		}
-		for _, m := range l.members[o.word] {
-			s.hits = append(s.hits, hit{o.start, o.end, m.class, m.term, 0})
-		}
+	c.find(s)
+	if s.fit(l, on); !s.claims && len(s.fitting) == 0 {
+		return
 	}
-	c.voiced(s)
-	c.numbers(s)
-	slices.SortFunc(s.hits, func(a, b hit) int { return cmp.Compare(a.order(), b.order()) })
+	c.expand(s)
+	s.numbers(l)
+	s.sort()
 	s.shadow(l)
 	for _, h := range s.hits {
 		if h.term >= 0 && h.class == l.termClass {
-			if t := &l.Terms[h.term]; concerns(t.Products, u.Category) && t.Condition == Always {
+			if t := &l.claims[h.term]; t.always && t.products&on != 0 {
 				s.all = append(s.all, candidate{h.start, h.end, h.term, -1, h.how, ""})
 			}
 		}
 	}
 	for i := range s.hits {
-		for _, r := range l.rules[s.hits[i].class] {
-			if rule := &l.Rules[r]; concerns(rule.Products, u.Category) {
-				c.follow(s, u, r, 1, i, candidate{s.hits[i].start, s.hits[i].end, s.hits[i].term, r, s.hits[i].how, ""})
+		h := &s.hits[i]
+		for _, r := range l.begin.of(h.class) {
+			if s.fits[r] {
+				c.follow(s, on, r, 1, i, candidate{h.start, h.end, h.term, r, h.how, ""})
 			}
 		}
+	}
+	if len(s.all) == 0 && len(facts.Additives) == 0 {
+		return
 	}
 	x := s.weigh(l)
 	safety := false
@@ -146,23 +154,24 @@ func (c *Checker) candidates(s *scratch, u Utterance) {
 		s.all[i].exempt = x.exempt(&s.all[i], l.finding(&s.all[i]))
 		safety = safety || s.all[i].exempt == "" && l.finding(&s.all[i]) == "safety-endorsement"
 	}
+	if !safety && len(facts.Additives) == 0 {
+		return
+	}
 	for _, h := range s.hits {
-		if h.term < 0 || h.class != l.termClass || l.Terms[h.term].Condition != Label || !concerns(l.Terms[h.term].Products, u.Category) {
+		if h.term < 0 || h.class != l.termClass || !l.claims[h.term].label || l.claims[h.term].products&on == 0 {
 			continue
 		}
-		if safety || len(u.Facts.Additives) > 0 {
-			k := candidate{h.start, h.end, h.term, -1, h.how, ""}
-			k.exempt = x.exempt(&k, "additive-free")
-			s.all = append(s.all, k)
-		}
+		k := candidate{h.start, h.end, h.term, -1, h.how, ""}
+		k.exempt = x.exempt(&k, "additive-free")
+		s.all = append(s.all, k)
 	}
 }
 
 // follow looks for the rule's parts from the given one on, behind hit i.
-func (c *Checker) follow(s *scratch, u Utterance, rule int32, at, i int, k candidate) {
+func (c *Checker) follow(s *scratch, on products, rule int32, at, i int, k candidate) {
 	parts := c.lexicon.Rules[rule].parts
 	if at == len(parts) {
-		if k.term >= 0 && !concerns(c.lexicon.Terms[k.term].Products, u.Category) {
+		if k.term >= 0 && c.lexicon.claims[k.term].products&on == 0 {
 			return
 		}
 		s.all = append(s.all, k)
@@ -182,13 +191,9 @@ func (c *Checker) follow(s *scratch, u Utterance, rule int32, at, i int, k candi
 		if next.term < 0 {
 			next.term = h.term
 		}
-		c.follow(s, u, rule, at+1, j, next)
+		c.follow(s, on, rule, at+1, j, next)
 		return
 	}
-}
-
-func concerns(products []string, category string) bool {
-	return products == nil || category == "" || slices.Contains(products, category)
 }
 
 // finding is the candidate's legal category.
@@ -199,65 +204,83 @@ func (l *Lexicon) finding(k *candidate) string {
 	return l.Terms[k.term].Finding
 }
 
-// voiced adds what is found by sound: the same syllables in other characters or in
-// Latin letters. Of a word written with other characters at least half must be the
-// word's own (of two characters one, and then only of the words listed as core), or
-// ordinary speech would be full of findings.
-func (c *Checker) voiced(s *scratch) {
-	l := c.lexicon
-	s.found = l.voices.find(s.stream.sound, s.found[:0])
-	for _, o := range s.found {
-		start, end := s.stream.first[o.start], s.stream.top[o.end-1]
-		for _, w := range l.spoken[o.word] {
-			word := l.written[w]
-			spelt, other := 0, 0
-			for i := range word {
-				switch at := o.start + int32(i); {
-				case s.stream.spelt[at]:
-					spelt++
-				case s.stream.text[s.stream.first[at]] != word[i]:
-					other++
+// fit notes the rules of which nothing is absent. It asks only those whose rarest class
+// is there.
+func (s *scratch) fit(l *Lexicon, on products) {
+	if len(s.fits) < len(l.needs) {
+		s.fits = make([]bool, len(l.needs))
+	}
+	for _, r := range s.fitting {
+		s.fits[r] = false
+	}
+	s.fitting = s.fitting[:0]
+	for i := range s.present {
+		for rare := s.present[i] & l.rare[i]; rare != 0; rare &= rare - 1 {
+			for _, r := range l.rarest.of(int32(i<<6 + bits.TrailingZeros64(rare))) {
+				if need := &l.needs[r]; s.present.covers(&need.classes) && need.products&on != 0 {
+					s.fits[r] = true
+					s.fitting = append(s.fitting, r)
 				}
-			}
-			if spelt+other == 0 || s.stream.broken(start, end) {
-				continue
-			}
-			how := Evasion(0)
-			if spelt > 0 {
-				how |= Pinyin
-			}
-			switch n := len(word); {
-			case other == 0:
-			case n == 2 && (other > 1 || !l.sounded[w]), n == 1, n == 3 && other > 1, other*2 > n:
-				continue
-			default:
-				how |= Homophone
-			}
-			if how&Homophone == 0 && end-start < 3 && len(word) > 1 {
-				continue
-			}
-			for _, m := range l.members[w] {
-				s.hits = append(s.hits, hit{start, end, m.class, m.term, how})
 			}
 		}
 	}
 }
 
-// numbers adds lengths of time and amounts: a numeral and a unit.
-func (c *Checker) numbers(s *scratch) {
+// expand makes hits of the words found, in the roles that can matter: those of the rules
+// that fit, of terms, of the context.
+func (c *Checker) expand(s *scratch) {
 	l := c.lexicon
-	unit, time, measure, amount := l.class["unit"], l.class["time"], l.class["measure"], l.class["amount"]
+	var needed classes
+	for _, r := range s.fitting {
+		needed.join(&l.needs[r].classes)
+	}
+	number := needed.meets(&l.number)
+	for _, o := range s.found {
+		k := &l.kinds[o.kind]
+		counts := number && k.counts
+		if !k.context && !k.claims && !counts && !k.classes.meets(&needed) || s.stream.broken(o.start, o.end) {
+			continue
+		}
+		for _, m := range l.roles.of(o.word) {
+			if m.class <= classShield || m.class == l.market || m.class == l.termClass && k.claims || counts || needed.has(l.bit[m.class]) {
+				s.hits = append(s.hits, hit{o.start, o.end, m.class, m.term, o.how})
+			}
+		}
+	}
+}
+
+// sort orders the hits. The few of an ordinary utterance are almost in order.
+func (s *scratch) sort() {
+	if len(s.hits) > 64 {
+		slices.SortFunc(s.hits, func(a, b hit) int { return cmp.Compare(a.order(), b.order()) })
+		return
+	}
+	for i := 1; i < len(s.hits); i++ {
+		h := s.hits[i]
+		order, j := h.order(), i
+		for ; j > 0 && s.hits[j-1].order() > order; j-- {
+			s.hits[j] = s.hits[j-1]
+		}
+		s.hits[j] = h
+	}
+}
+
+// numbers adds lengths of time and amounts: a numeral and a unit.
+func (s *scratch) numbers(l *Lexicon) {
+	if !s.present.meets(&l.number) {
+		return
+	}
 	for _, h := range s.hits {
-		if h.class != unit && h.class != measure || h.start == 0 || !numeral(s.stream.text[h.start-1]) {
+		if h.class != l.unit && h.class != l.measure || h.start == 0 || !numeral(s.stream.text[h.start-1]) {
 			continue
 		}
 		start := h.start - 1
 		for start > 0 && numeral(s.stream.text[start-1]) {
 			start--
 		}
-		class := time
-		if h.class == measure {
-			class = amount
+		class := l.time
+		if h.class == l.measure {
+			class = l.amount
 		}
 		s.hits = append(s.hits, hit{start, h.end, class, -1, 0})
 	}
@@ -277,9 +300,12 @@ func numeral(c uint16) bool {
 // broken says that a comma or stop alone parts the word: not each character from the
 // next, as an evasion would.
 func (s *stream) broken(start, end int32) bool {
+	if s.gaps < gapComma || end <= start+1 {
+		return false
+	}
 	commas, other := 0, 0
-	for _, g := range s.gap[start+1 : max(end, start+1)] {
-		if g >= gapComma {
+	for i := start + 1; i < end; i++ {
+		if s.at[i].gap >= gapComma {
 			commas++
 		} else {
 			other++
@@ -290,8 +316,11 @@ func (s *stream) broken(start, end int32) bool {
 
 // stopped says that a sentence ends between two places.
 func (s *stream) stopped(from, to int32) bool {
-	for i := from; i <= to && int(i) < len(s.gap); i++ {
-		if s.gap[i] == gapStop {
+	if s.gaps < gapStop {
+		return false
+	}
+	for i := from; i <= to && int(i) < len(s.at); i++ {
+		if s.at[i].gap == gapStop {
 			return true
 		}
 	}

@@ -29,16 +29,16 @@ var meanings = map[string][2]string{
 // report turns the candidates that no context exempts into findings.
 func (c *Checker) report(s *scratch, u Utterance) []Finding {
 	l := c.lexicon
-	kept := s.all[:0]
-	for _, k := range s.all {
-		if k.exempt == "" {
-			kept = append(kept, k)
+	s.kept = s.kept[:0]
+	for i := range s.all {
+		if s.all[i].exempt == "" {
+			s.kept = append(s.kept, &s.all[i])
 		}
 	}
-	if len(kept) == 0 {
+	if len(s.kept) == 0 {
 		return nil
 	}
-	slices.SortFunc(kept, func(a, b candidate) int {
+	slices.SortFunc(s.kept, func(a, b *candidate) int {
 		switch {
 		case a.end-a.start != b.end-b.start:
 			return int((b.end - b.start) - (a.end - a.start))
@@ -51,37 +51,42 @@ func (c *Checker) report(s *scratch, u Utterance) []Finding {
 		}
 		return int(a.how) - int(b.how)
 	})
-	var longest []candidate
-	for _, k := range kept {
-		if !slices.ContainsFunc(longest, func(o candidate) bool {
-			return l.finding(&o) == l.finding(&k) && o.start < k.end && k.start < o.end
+	longest := s.kept[:0]
+	for _, k := range s.kept {
+		if !slices.ContainsFunc(longest, func(o *candidate) bool {
+			return o.start < k.end && k.start < o.end && l.finding(o) == l.finding(k)
 		}) {
 			longest = append(longest, k)
 		}
 	}
-	slices.SortFunc(longest, func(a, b candidate) int {
+	slices.SortFunc(longest, func(a, b *candidate) int {
 		if a.start != b.start {
 			return int(a.start - b.start)
 		}
-		return strings.Compare(l.finding(&a), l.finding(&b))
+		return strings.Compare(l.finding(a), l.finding(b))
 	})
-	var findings []Finding
-	for i := range longest {
-		findings = append(findings, c.finding(s, u, &longest[i]))
+	findings := make([]Finding, len(longest))
+	bytes, runes := 0, 0
+	for i, k := range longest {
+		f := &findings[i]
+		c.describe(f, s, u, k)
+		// Findings are in the order of the text, so its characters are counted once.
+		runes += utf8.RuneCountInString(u.Text[bytes:f.Start])
+		bytes = f.Start
+		f.StartRune, f.EndRune = runes, runes+utf8.RuneCountInString(f.Text)
 	}
 	return findings
 }
 
-func (c *Checker) finding(s *scratch, u Utterance, k *candidate) Finding {
+// describe fills in all of a finding but its place in characters.
+func (c *Checker) describe(f *Finding, s *scratch, u Utterance, k *candidate) {
 	l := c.lexicon
-	f := Finding{Start: int(s.stream.start[k.start]), End: int(s.stream.end[k.end-1]), Evasion: k.how}
+	f.Start, f.End, f.Evasion = int(s.stream.at[k.start].start), int(s.stream.at[k.end-1].end), k.how
 	f.Text = u.Text[f.Start:f.End]
-	f.StartRune = utf8.RuneCountInString(u.Text[:f.Start])
-	f.EndRune = f.StartRune + utf8.RuneCountInString(f.Text)
 	for i := k.start; i < k.end; i++ {
-		f.Evasion |= s.stream.how[i]
+		f.Evasion |= s.stream.at[i].how
 		if i > k.start {
-			switch s.stream.gap[i] {
+			switch s.stream.at[i].gap {
 			case gapSymbol, gapComma:
 				f.Evasion |= Symbols
 			case gapSpace:
@@ -96,7 +101,7 @@ func (c *Checker) finding(s *scratch, u Utterance, k *candidate) Finding {
 	if k.rule >= 0 {
 		r := &l.Rules[k.rule]
 		f.Article, f.Finding, f.Level = r.Article, r.Finding, r.Level
-		f.Notes = append(f.Notes, r.note)
+		f.Notes = r.notes
 		if k.term < 0 {
 			f.Term = r.ID
 		}
@@ -104,7 +109,6 @@ func (c *Checker) finding(s *scratch, u Utterance, k *candidate) Finding {
 	if k.term >= 0 && l.Terms[k.term].Condition == Label && len(u.Facts.Additives) > 0 {
 		f.Notes = append(f.Notes, "found: "+strings.Join(u.Facts.Additives, ", "))
 	}
-	return f
 }
 
 // Explain says why, in Chinese for the host and in English.
