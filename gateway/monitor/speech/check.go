@@ -45,15 +45,18 @@ type Finding struct {
 
 // hit is a word found in one of its roles: symbols [start, end).
 type hit struct {
+	order       uint64
 	start, end  int32
 	class, term int32
 	how         Evasion
 }
 
-// order sorts hits by place, longer ones first, then by what they are: places of an
-// utterance fit into 15 bits, numbers of classes into 10, of terms into 17.
-func (h *hit) order() uint64 {
-	return uint64(h.start)<<49 | uint64(1<<15-1-h.end)<<34 | uint64(h.class)<<24 | uint64(h.term+1)<<4 | uint64(h.how&3)
+// newHit makes a hit. Hits are in order of place, longer ones first, then of what they
+// are: places of an utterance fit into 15 bits, numbers of classes into 10, of terms
+// into 17.
+func newHit(start, end, class, term int32, how Evasion) hit {
+	order := uint64(start)<<49 | uint64(1<<15-1-end)<<34 | uint64(class)<<24 | uint64(term+1)<<4 | uint64(how&3)
+	return hit{order, start, end, class, term, how}
 }
 
 // candidate is a hit or a rule that fits, before the context is weighed.
@@ -67,11 +70,11 @@ type candidate struct {
 // scratch is what one check needs; it is pooled.
 type scratch struct {
 	stream  stream
+	places  places
 	found   []occurrence
 	present classes // those of the words found
 	claims  bool    // a term was found that is a finding without a rule
-	fits    []bool  // by rule: all its classes are present
-	fitting []int32 // those rules
+	fitting []int32 // the rules of which nothing is absent
 	hits    []hit
 	all     []candidate
 	kept    []*candidate
@@ -130,18 +133,22 @@ func (c *Checker) candidates(s *scratch, facts Facts, on products) {
 	s.numbers(l)
 	s.sort()
 	s.shadow(l)
-	for _, h := range s.hits {
-		if h.term >= 0 && h.class == l.termClass {
+	if s.claims {
+		for i := range s.hits {
+			h := &s.hits[i]
+			if h.class != l.termClass || h.term < 0 {
+				continue
+			}
 			if t := &l.claims[h.term]; t.always && t.products&on != 0 {
 				s.all = append(s.all, candidate{h.start, h.end, h.term, -1, h.how, ""})
 			}
 		}
 	}
-	for i := range s.hits {
-		h := &s.hits[i]
-		for _, r := range l.begin.of(h.class) {
-			if s.fits[r] {
-				c.follow(s, on, r, 1, i, candidate{h.start, h.end, h.term, r, h.how, ""})
+	for _, r := range s.fitting {
+		begin := l.Rules[r].parts[0].class
+		for i := range s.hits {
+			if s.hits[i].class == begin {
+				s.follow(l, on, r, i)
 			}
 		}
 	}
@@ -167,58 +174,49 @@ func (c *Checker) candidates(s *scratch, facts Facts, on products) {
 	}
 }
 
-// follow looks for the rule's parts from the given one on, behind hit i.
-func (c *Checker) follow(s *scratch, on products, rule int32, at, i int, k candidate) {
-	parts := c.lexicon.Rules[rule].parts
-	if at == len(parts) {
-		if k.term >= 0 && c.lexicon.claims[k.term].products&on == 0 {
-			return
+// follow looks for the parts of a rule that begins with hit i: of each part the first hit
+// behind the part before it.
+func (s *scratch) follow(l *Lexicon, on products, rule int32, i int) {
+	first := &s.hits[i]
+	k := candidate{first.start, first.end, first.term, rule, first.how, ""}
+	for _, p := range l.Rules[rule].parts[1:] {
+		for ; ; i++ {
+			if i == len(s.hits) || s.hits[i].start > k.end+p.gap {
+				return
+			}
+			if h := &s.hits[i]; h.class == p.class && h.start >= k.end && !s.stream.stopped(k.end, h.start) {
+				k.end, k.how = h.end, k.how|h.how
+				if k.term < 0 {
+					k.term = h.term
+				}
+				break
+			}
 		}
-		s.all = append(s.all, k)
-		return
 	}
-	p := parts[at]
-	for j := i; j < len(s.hits); j++ {
-		h := &s.hits[j]
-		if h.start > k.end+p.gap {
-			return
-		}
-		if h.class != p.class || h.start < k.end || s.stream.stopped(k.end, h.start) {
-			continue
-		}
-		next := k
-		next.end, next.how = h.end, k.how|h.how
-		if next.term < 0 {
-			next.term = h.term
-		}
-		c.follow(s, on, rule, at+1, j, next)
-		return
+	if k.term < 0 || l.claims[k.term].products&on != 0 {
+		s.all = append(s.all, k)
 	}
 }
 
 // finding is the candidate's legal category.
-func (l *Lexicon) finding(k *candidate) string {
+func (l *Lexicon) finding(k *candidate) string { return Findings[l.number(k)] }
+
+// number is the place of the candidate's legal category in Findings.
+func (l *Lexicon) number(k *candidate) uint8 {
 	if k.rule >= 0 {
-		return l.Rules[k.rule].Finding
+		return l.needs[k.rule].finding
 	}
-	return l.Terms[k.term].Finding
+	return l.claims[k.term].finding
 }
 
 // fit notes the rules of which nothing is absent. It asks only those whose rarest class
 // is there.
 func (s *scratch) fit(l *Lexicon, on products) {
-	if len(s.fits) < len(l.needs) {
-		s.fits = make([]bool, len(l.needs))
-	}
-	for _, r := range s.fitting {
-		s.fits[r] = false
-	}
 	s.fitting = s.fitting[:0]
 	for i := range s.present {
 		for rare := s.present[i] & l.rare[i]; rare != 0; rare &= rare - 1 {
 			for _, r := range l.rarest.of(int32(i<<6 + bits.TrailingZeros64(rare))) {
 				if need := &l.needs[r]; s.present.covers(&need.classes) && need.products&on != 0 {
-					s.fits[r] = true
 					s.fitting = append(s.fitting, r)
 				}
 			}
@@ -234,17 +232,22 @@ func (c *Checker) expand(s *scratch) {
 	for _, r := range s.fitting {
 		needed.join(&l.needs[r].classes)
 	}
-	number := needed.meets(&l.number)
+	number := needed.meets(&l.numbers)
 	for _, o := range s.found {
 		k := &l.kinds[o.kind]
 		counts := number && k.counts
 		if !k.context && !k.claims && !counts && !k.classes.meets(&needed) || s.stream.broken(o.start, o.end) {
 			continue
 		}
-		for _, m := range l.roles.of(o.word) {
-			if m.class <= classShield || m.class == l.market || m.class == l.termClass && k.claims || counts || needed.has(l.bit[m.class]) {
-				s.hits = append(s.hits, hit{o.start, o.end, m.class, m.term, o.how})
+		for _, r := range k.roles {
+			if r.class > classShield && r.class != l.market && !(r.class == l.termClass && k.claims) && !counts && !needed.has(l.bit[r.class]) {
+				continue
 			}
+			term := int32(-1)
+			if r.term {
+				term = o.word
+			}
+			s.hits = append(s.hits, newHit(o.start, o.end, r.class, term, o.how))
 		}
 	}
 }
@@ -252,22 +255,23 @@ func (c *Checker) expand(s *scratch) {
 // sort orders the hits. The few of an ordinary utterance are almost in order.
 func (s *scratch) sort() {
 	if len(s.hits) > 64 {
-		slices.SortFunc(s.hits, func(a, b hit) int { return cmp.Compare(a.order(), b.order()) })
+		slices.SortFunc(s.hits, func(a, b hit) int { return cmp.Compare(a.order, b.order) })
 		return
 	}
 	for i := 1; i < len(s.hits); i++ {
-		h := s.hits[i]
-		order, j := h.order(), i
-		for ; j > 0 && s.hits[j-1].order() > order; j-- {
+		h, j := s.hits[i], i
+		for ; j > 0 && s.hits[j-1].order > h.order; j-- {
 			s.hits[j] = s.hits[j-1]
 		}
-		s.hits[j] = h
+		if j < i {
+			s.hits[j] = h
+		}
 	}
 }
 
 // numbers adds lengths of time and amounts: a numeral and a unit.
 func (s *scratch) numbers(l *Lexicon) {
-	if !s.present.meets(&l.number) {
+	if !s.present.meets(&l.numbers) {
 		return
 	}
 	for _, h := range s.hits {
@@ -282,7 +286,7 @@ func (s *scratch) numbers(l *Lexicon) {
 		if h.class == l.measure {
 			class = l.amount
 		}
-		s.hits = append(s.hits, hit{start, h.end, class, -1, 0})
+		s.hits = append(s.hits, newHit(start, h.end, class, -1, 0))
 	}
 }
 

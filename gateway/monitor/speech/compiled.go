@@ -1,12 +1,16 @@
 package speech
 
-import "slices"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // compiled is the lexicon as the check reads it: flat, by number of word, voice, term,
 // class or rule.
 type compiled struct {
 	words *trie       // on codes of symbols
 	first []beginning // by code: what begins with the symbol
+	alone []uint64    // the codes that are words by themselves
 	pairs filter      // what words of two symbols and more begin with
 
 	twos    smallFilter // the sounds of core words of two characters
@@ -14,25 +18,28 @@ type compiled struct {
 	alike   runs        // those words by these sounds
 	voices  *trie       // of all words by their syllables: of those that sound so, the first
 	same    []int32     // by word: the next that sounds so, -1: none
+	unlike  []bool      // by word: alone in its run; while the tables are made
 
 	written lists[uint16] // by word: its symbols
-	roles   lists[member] // by word: what it is
 	sounded []bool        // by word: may be found by sound with one of two characters changed
-	kind    []int32       // by word: its place in kinds
+	kind    []uint16      // by word: its place in kinds, also noted in the trie of words
 	kinds   []kind
 
-	claims []claim       // by term
-	begin  lists[int32]  // by class: rules that begin with it
-	needs  []requirement // by rule
-	rarest lists[int32]  // by bit: rules whose rarest class it is
-	rare   classes       // the classes that are some rule's rarest
-	bit    []uint8       // by class: its place in classes, noBit: no rule uses it
-	number classes       // time and amount, which numerals make of units
+	claims  []claim       // by term
+	needs   []requirement // by rule
+	charges []charge
+	rarest  lists[int32] // by bit: rules whose rarest class it is
+	rare    classes      // the classes that are some rule's rarest
+	bit     []uint8      // by class: its place in classes, noBit: no rule uses it
+	numbers classes      // time and amount, which numerals make of units
 }
 
 // beginning is what begins with a symbol: the word of this one, -1: none, and the base
 // of its state in the trie, which bears the number of its code.
-type beginning struct{ word, kind, base int32 }
+type beginning struct {
+	word, base int32
+	kind       uint16
+}
 
 // lists are slices by number, in one piece of memory.
 type lists[T any] struct {
@@ -80,12 +87,21 @@ func (c *classes) covers(o *classes) bool { return o[0]&^c[0]|o[1]&^c[1] == 0 }
 type kind struct {
 	classes classes
 	context bool // a word of the context, or a market, which weighs there too
+	roles   []role
 	claims  bool // a term that is a finding without a rule
 	counts  bool // a unit or measure: behind a numeral it makes a time or an amount
 }
 
+// role is one of the classes of a word.
+type role struct {
+	class int32
+	term  bool // as a term: terms are the first words, by the same numbers
+}
+
 // claim is what the check asks of a term.
 type claim struct {
+	charge   int32 // of charges
+	finding  uint8 // of Findings
 	products products
 	always   bool // a finding by itself
 	label    bool // a finding against the label
@@ -95,6 +111,7 @@ type claim struct {
 type requirement struct {
 	classes  classes
 	products products
+	finding  uint8 // of Findings
 }
 
 // products is a set of Categories.
@@ -120,7 +137,7 @@ func productsOf(names []string) products {
 // two characters changed.
 func (b *builder) tabulate(core map[string]bool) {
 	t := &b.compiled
-	t.written, t.roles = newLists(b.written), newLists(b.members)
+	t.written = newLists(b.written)
 	b.tabulateRules()
 	b.tabulateKinds()
 	known, codes := b.folder.known, 0
@@ -137,31 +154,54 @@ func (b *builder) tabulate(core map[string]bool) {
 		coded[i] = buffer[len(buffer)-len(word):]
 	}
 	t.words = newTrie(coded, codes)
+	t.alone = make([]uint64, codes/64+1)
 	t.first = slices.Repeat([]beginning{{word: -1}}, codes+1)
 	for i, word := range coded {
 		t.first[word[0]].base = t.words.cells[word[0]].base
 		if len(word) == 1 {
+			t.alone[word[0]>>6] |= 1 << (word[0] & 63)
 			t.first[word[0]].word, t.first[word[0]].kind = int32(i), t.kind[i]
 		} else {
 			t.pairs.add(0, word[0], word[1])
 		}
 	}
 	b.tabulateVoices(core)
+	for i := range t.words.cells {
+		if c := &t.words.cells[i]; c.word >= 0 {
+			c.kind = t.kind[c.word]
+			if t.unlike[c.word] {
+				c.kind |= topBit
+			}
+		}
+	}
+	t.unlike = nil
 	b.folder.know()
+}
+
+// charge is what many terms have in common.
+type charge struct {
+	article, finding string
+	level            Level
 }
 
 func (b *builder) tabulateRules() {
 	t := &b.compiled
+	charges := map[charge]int32{}
 	for i := range b.Terms {
-		t.claims = append(t.claims, claim{productsOf(b.Terms[i].Products), b.Terms[i].Condition == Always, b.Terms[i].Condition == Label})
+		c := charge{b.Terms[i].Article, b.Terms[i].Finding, b.Terms[i].Level}
+		at, ok := charges[c]
+		if !ok {
+			at = int32(len(t.charges))
+			charges[c], t.charges = at, append(t.charges, c)
+		}
+		t.claims = append(t.claims, claim{at, uint8(slices.Index(Findings, b.Terms[i].Finding)), productsOf(b.Terms[i].Products), b.Terms[i].Condition == Always, b.Terms[i].Condition == Label})
 	}
-	begin, rarest := make([][]int32, len(b.class)), make([][]int32, classBits)
+	rarest := make([][]int32, classBits)
 	common := b.common()
 	b.tabulateBits(common)
 	for i := range b.Rules {
 		r := &b.Rules[i]
-		begin[r.parts[0].class] = append(begin[r.parts[0].class], int32(i))
-		need := requirement{products: productsOf(r.Products)}
+		need := requirement{products: productsOf(r.Products), finding: uint8(slices.Index(Findings, r.Finding))}
 		rare := r.parts[0].class
 		for _, p := range r.parts {
 			need.classes.add(t.bit[p.class])
@@ -173,9 +213,9 @@ func (b *builder) tabulateRules() {
 		t.rare.add(t.bit[rare])
 		rarest[t.bit[rare]] = append(rarest[t.bit[rare]], int32(i))
 	}
-	t.begin, t.rarest = newLists(begin), newLists(rarest)
-	t.number.add(t.bit[b.time])
-	t.number.add(t.bit[b.amount])
+	t.rarest = newLists(rarest)
+	t.numbers.add(t.bit[b.time])
+	t.numbers.add(t.bit[b.amount])
 }
 
 // tabulateBits gives the classes that rules use their bits. If there are too few, the
@@ -213,25 +253,44 @@ func (b *builder) common() []int {
 	return common
 }
 
+// tabulateKinds sorts the words by what they are.
 func (b *builder) tabulateKinds() {
 	t := &b.compiled
-	numbers := map[kind]int32{}
-	for i := range b.members {
-		var k kind
-		for _, m := range b.members[i] {
-			k.classes.add(t.bit[m.class])
-			k.context = k.context || m.class <= classShield || m.class == b.market
-			k.counts = k.counts || m.class == b.unit || m.class == b.measure
-			k.claims = k.claims || m.class == b.termClass && (t.claims[m.term].always || t.claims[m.term].label)
+	numbers := map[string]uint16{}
+	t.kind = make([]uint16, len(b.members))
+	for i, members := range b.members {
+		b.key = b.key[:0]
+		var claims uint32
+		for _, m := range members {
+			term := uint32(0)
+			if m.term >= 0 {
+				term = 1
+				if c := &t.claims[m.term]; m.class == b.termClass && (c.always || c.label) {
+					claims = 1
+				}
+			}
+			b.key = binary.BigEndian.AppendUint32(b.key, uint32(m.class)<<1|term)
 		}
-		n, ok := numbers[k]
+		b.key = binary.BigEndian.AppendUint32(b.key, claims)
+		n, ok := numbers[string(b.key)]
 		if !ok {
-			n = int32(len(t.kinds))
-			numbers[k] = n
-			t.kinds = append(t.kinds, k)
+			n = uint16(len(t.kinds))
+			numbers[string(b.key)] = n
+			t.kinds = append(t.kinds, b.kindOf(members, claims > 0))
 		}
-		t.kind = append(t.kind, n)
+		t.kind[i] = n
 	}
+}
+
+func (b *builder) kindOf(members []member, claims bool) kind {
+	k := kind{claims: claims}
+	for _, m := range members {
+		k.roles = append(k.roles, role{m.class, m.term >= 0})
+		k.classes.add(b.bit[m.class])
+		k.context = k.context || m.class <= classShield || m.class == b.market
+		k.counts = k.counts || m.class == b.unit || m.class == b.measure
+	}
+	return k
 }
 
 // tabulateVoices makes the second trie, of the sounds of all words but those of context.
@@ -274,6 +333,7 @@ func (b *builder) tabulateVoices(core map[string]bool) {
 		}
 	}
 	t.alike = alike.runs()
+	t.unlike = alike.single(len(b.written))
 	t.voices = newTrie(voices, len(b.folder.latin))
 	for i := range t.voices.cells {
 		if c := &t.voices.cells[i]; c.word >= 0 {

@@ -2,8 +2,9 @@ package speech
 
 // occurrence is a word found: symbols [start, end).
 type occurrence struct {
-	start, end, word, kind int32
-	how                    Evasion
+	start, end, word int32
+	kind             uint16
+	how              Evasion
 }
 
 // note takes down a word and what it may be.
@@ -13,66 +14,101 @@ func (s *scratch) note(l *Lexicon, o occurrence) {
 	s.present.join(&k.classes)
 	s.claims = s.claims || k.claims
 	if k.counts && o.start > 0 && numeral(s.stream.text[o.start-1]) {
-		s.present.join(&l.number)
+		s.present.join(&l.numbers)
+	}
+}
+
+// places are where words of each sort may be: noted without a branch, for no branch of an
+// utterance can be foreseen.
+type places struct {
+	alone, pairs, twos, triples []int32
+}
+
+func (p *places) room(n int) {
+	if len(p.alone) < n {
+		buffer := make([]int32, 4*n)
+		p.alone, p.pairs, p.twos, p.triples = buffer[:n], buffer[n:2*n], buffer[2*n:3*n], buffer[3*n:]
 	}
 }
 
 // find notes all words in the folded utterance, those by sound included. One pass over
-// the symbols asks three small filters which places can begin a word; only from there
-// are the tries walked.
+// the symbols asks small filters which places can begin a word; only there are trie and
+// runs looked into.
 func (c *Checker) find(s *scratch) {
 	l := c.lexicon
 	s.found, s.present, s.claims = s.found[:0], classes{}, false
-	spelt := s.stream.latin && l.folder.sounds(&s.stream)
+	known := s.stream.known
+	s.places.room(len(known))
+	alones, pairs, twos, triples := s.places.alone[:len(known)], s.places.pairs[:len(known)], s.places.twos[:len(known)], s.places.triples[:len(known)]
 	var before, sound1, sound2 uint16 // the symbol's code and the sounds before it
-	for i, now := range s.stream.known {
-		at := int32(i)
-		if w := &l.first[now.code]; w.word >= 0 {
-			s.note(l, occurrence{at, at + 1, w.word, w.kind, 0})
-		}
-		if before != 0 && l.pairs.has(0, before, now.code) {
-			s.written(l, at-1, before)
-		}
-		if !spelt && l.twos.has(sound1, now.sound) {
-			s.alike(l, at-1, 0, sound1, now.sound)
-		}
-		if !spelt && l.triples.has(sound2, sound1, now.sound) {
-			s.alike(l, at-2, sound2, sound1, now.sound)
-		}
+	var a, p, w, t int
+	for i, now := range known {
+		alones[a], pairs[p], twos[w], triples[t] = int32(i), int32(i-1), int32(i-1), int32(i-2)
+		a += int(l.alone[now.code>>6] >> (now.code & 63) & 1)
+		p += l.pairs.has(0, before, now.code)
+		w += l.twos.has(sound1, now.sound)
+		t += l.triples.has(sound2, sound1, now.sound)
 		before, sound2, sound1 = now.code, sound1, now.sound
 	}
-	if spelt {
+	for _, at := range alones[:a] {
+		b := &l.first[known[at].code]
+		s.note(l, occurrence{at, at + 1, b.word, b.kind, 0})
+	}
+	unlike := alones[:0] // places where nothing can be found by sound
+	for _, at := range pairs[:p] {
+		if at >= 0 && s.written(l, at) {
+			unlike = append(unlike, at)
+		}
+	}
+	if s.stream.latin && l.folder.sounds(&s.stream) {
 		s.spelt(l)
+		return
+	}
+	for _, at := range twos[:w] {
+		if at >= 0 {
+			s.alike(l, at, 0, known[at].sound, known[at+1].sound)
+		}
+	}
+	for _, at := range triples[:t] {
+		for len(unlike) > 0 && unlike[0] < at {
+			unlike = unlike[1:]
+		}
+		if at >= 0 && (len(unlike) == 0 || unlike[0] != at) {
+			s.alike(l, at, known[at].sound, known[at+1].sound, known[at+2].sound)
+		}
 	}
 }
 
-// written notes the words of two symbols and more that begin at a place with a code.
-func (s *scratch) written(l *Lexicon, start int32, code uint16) {
+// written notes the words of two symbols and more that begin at a place, and says
+// whether one of them is the only word that sounds as the place does.
+func (s *scratch) written(l *Lexicon, start int32) bool {
 	cells, known := l.words.cells, s.stream.known
-	state, base := int32(code), l.first[code].base
+	state, base := int32(known[start].code), l.first[known[start].code].base
+	if state == 0 {
+		return false
+	}
+	unlike := false
 	for i := int(start) + 1; i < len(known); i++ {
-		code := known[i].code
-		to := base + int32(code)
+		to := base + int32(known[i].code)
 		at := &cells[to]
 		if at.parent != state {
-			return
+			break
 		}
 		if at.word >= 0 {
-			s.note(l, occurrence{start, int32(i) + 1, at.word, l.kind[at.word], 0})
+			s.note(l, occurrence{start, int32(i) + 1, at.word, at.kind &^ topBit, 0})
+			unlike = unlike || at.kind&topBit != 0
 		}
 		if i+1 == len(known) || !at.mayGo(known[i+1].code) {
-			return
+			break
 		}
 		state, base = to, at.base
 	}
+	return unlike
 }
 
 // alike notes the words that sound like what begins at a place but are written with
 // other characters.
 func (s *scratch) alike(l *Lexicon, start int32, a, b, c uint16) {
-	if start < 0 {
-		return
-	}
 	text, known := s.stream.text[start:], s.stream.known[start:]
 	for run := l.alike.of(a, b, c); len(run) > 0 && run[0] > 0; {
 		n, most, word := int(run[0]), int(run[1]), int32(run[2])|int32(run[3])<<16
@@ -82,8 +118,10 @@ func (s *scratch) alike(l *Lexicon, start int32, a, b, c uint16) {
 			continue
 		}
 		same, changed := true, 0
-		for i := 0; i < n && same; i++ {
+		for i := 3; i < n && same; i++ {
 			same = known[i].sound == letters[2*i+1]
+		}
+		for i := 0; i < n; i++ {
 			if text[i] != letters[2*i] {
 				changed++
 			}

@@ -107,7 +107,9 @@ type folder struct {
 	folds map[uint16][]fold
 	begin [1 << 16 / 64]uint64 // the symbols a fold begins with
 	known []known              // by symbol
-	latin map[string]uint16
+	latin map[string]uint16    // syllable to its number
+	spell []letters            // the same as a tree, the first its root
+	ascii [utf8.RuneSelf][]fold
 	spare stream
 }
 
@@ -119,10 +121,16 @@ type known struct {
 
 const longestSyllable = 6
 
+// letters are a node of the tree of syllables.
+type letters struct {
+	next     [26]int32 // by letter, 0: no syllable goes on so
+	syllable uint16    // that ends here, 0: none
+}
+
 // newFolder builds the tables. simple maps traditional to simplified characters,
 // alike a look-alike to what it stands for.
 func newFolder(simple, alike map[rune]rune, sounds map[rune]string) *folder {
-	f := &folder{table: make([]packed, 1<<16), known: make([]known, 1<<16), latin: map[string]uint16{}}
+	f := &folder{table: make([]packed, 1<<16), known: make([]known, 1<<16), latin: map[string]uint16{}, spell: make([]letters, 1)}
 	for r := rune(0); r < 1<<16; r++ {
 		f.table[r] = pack(foldRune(r, simple, alike), known{})
 	}
@@ -160,6 +168,9 @@ func (f *folder) with(folds []fold, signs map[rune]fold) *folder {
 		c := x.from[0]
 		f.folds[c] = append(f.folds[c], x)
 		f.begin[c>>6] |= 1 << (c & 63)
+		if int(c) < len(f.ascii) {
+			f.ascii[c] = f.folds[c]
+		}
 	}
 	for r := range f.table {
 		if e := &f.table[r]; e.symbol != 0 && f.begins(e.symbol) {
@@ -187,8 +198,26 @@ func (f *folder) numberOf(syllable string) uint16 {
 	if !ok {
 		id = uint16(len(f.latin) + 1)
 		f.latin[syllable] = id
+		f.learn(syllable, id)
 	}
 	return id
+}
+
+// learn puts a syllable into the tree, if it is one that can be typed.
+func (f *folder) learn(syllable string, id uint16) {
+	if strings.ContainsFunc(syllable, func(r rune) bool { return r < 'a' || r > 'z' }) || len(syllable) > longestSyllable {
+		return
+	}
+	at := int32(0)
+	for i := range len(syllable) {
+		c := syllable[i] - 'a'
+		if f.spell[at].next[c] == 0 {
+			f.spell = append(f.spell, letters{})
+			f.spell[at].next[c] = int32(len(f.spell) - 1)
+		}
+		at = f.spell[at].next[c]
+	}
+	f.spell[at].syllable = id
 }
 
 // tones takes the tone off a syllable, and writes ü as v.
@@ -390,7 +419,12 @@ func (f *folder) refold(s *stream, from int) {
 // run: "d1" not in "hd100".
 func (f *folder) match(s *stream, i int) *fold {
 	var best *fold
-	list := f.folds[s.text[i]]
+	var list []fold
+	if c := s.text[i]; int(c) < len(f.ascii) {
+		list = f.ascii[c]
+	} else {
+		list = f.folds[c]
+	}
 	for k := range list {
 		x := &list[k]
 		if best != nil && len(x.from) <= len(best.from) || len(s.text)-i < len(x.from) {
@@ -427,7 +461,6 @@ func (f *folder) sounds(s *stream) bool {
 	push := func(sound uint16, first, top int, spelt bool) {
 		s.sound, s.first, s.top, s.spelt = append(s.sound, sound), append(s.first, int32(first)), append(s.top, int32(top)), append(s.spelt, spelt)
 	}
-	var name [longestSyllable]byte
 	some := false
 	for i := 0; i < len(s.text); {
 		if !latin(s.text[i]) {
@@ -442,9 +475,12 @@ func (f *folder) sounds(s *stream) bool {
 		mark := len(s.sound)
 		for at := i; at < end; {
 			best, id := 0, uint16(0)
-			for n := 1; n <= longestSyllable && at+n <= end; n++ {
-				name[n-1] = byte(s.text[at+n-1])
-				if v := f.latin[string(name[:n])]; v != 0 && n > 1 {
+			node := int32(0)
+			for n := 1; at+n <= end; n++ {
+				if node = f.spell[node].next[s.text[at+n-1]-'a']; node == 0 {
+					break
+				}
+				if v := f.spell[node].syllable; v != 0 && n > 1 {
 					best, id = n, v
 				}
 			}

@@ -226,6 +226,9 @@ func build(src *source) (*Lexicon, error) {
 		}
 	}
 	b.tabulate(core)
+	if len(l.kinds) > topBit {
+		return nil, trace.Errorf(trace.CodeTooLarge, "词类组合 %d 种, 最多 %d (%d combinations of word classes, at most %d)", len(l.kinds), topBit, len(l.kinds), topBit)
+	}
 	return l, nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // meanings says what a finding is, Chinese and English.
@@ -38,44 +37,70 @@ func (c *Checker) report(s *scratch, u Utterance) []Finding {
 	if len(s.kept) == 0 {
 		return nil
 	}
-	slices.SortFunc(s.kept, func(a, b *candidate) int {
-		switch {
-		case a.end-a.start != b.end-b.start:
-			return int((b.end - b.start) - (a.end - a.start))
-		case a.start != b.start:
-			return int(a.start - b.start)
-		case a.rule != b.rule:
-			return int(a.rule - b.rule)
-		case a.term != b.term:
-			return int(a.term - b.term)
+	if len(s.kept) > 12 {
+		slices.SortFunc(s.kept, comparePrecedence)
+	} else {
+		for i := 1; i < len(s.kept); i++ {
+			for j := i; j > 0 && comparePrecedence(s.kept[j-1], s.kept[j]) > 0; j-- {
+				s.kept[j-1], s.kept[j] = s.kept[j], s.kept[j-1]
+			}
 		}
-		return int(a.how) - int(b.how)
-	})
+	}
 	longest := s.kept[:0]
 	for _, k := range s.kept {
-		if !slices.ContainsFunc(longest, func(o *candidate) bool {
-			return o.start < k.end && k.start < o.end && l.finding(o) == l.finding(k)
-		}) {
+		covered := false
+		for _, o := range longest {
+			covered = covered || o.start < k.end && k.start < o.end && l.number(o) == l.number(k)
+		}
+		if !covered {
 			longest = append(longest, k)
 		}
 	}
-	slices.SortFunc(longest, func(a, b *candidate) int {
-		if a.start != b.start {
-			return int(a.start - b.start)
-		}
-		return strings.Compare(l.finding(a), l.finding(b))
-	})
+	if len(longest) > 1 {
+		slices.SortFunc(longest, func(a, b *candidate) int {
+			if a.start != b.start {
+				return int(a.start - b.start)
+			}
+			return strings.Compare(l.finding(a), l.finding(b))
+		})
+	}
 	findings := make([]Finding, len(longest))
 	bytes, runes := 0, 0
 	for i, k := range longest {
 		f := &findings[i]
 		c.describe(f, s, u, k)
 		// Findings are in the order of the text, so its characters are counted once.
-		runes += utf8.RuneCountInString(u.Text[bytes:f.Start])
+		runes += characters(u.Text[bytes:f.Start])
 		bytes = f.Start
-		f.StartRune, f.EndRune = runes, runes+utf8.RuneCountInString(f.Text)
+		f.StartRune, f.EndRune = runes, runes+characters(f.Text)
 	}
 	return findings
+}
+
+// characters counts those of a text that is known to be UTF-8.
+func characters(text string) int {
+	n := len(text)
+	for i := range len(text) {
+		if text[i]&0xc0 == 0x80 {
+			n--
+		}
+	}
+	return n
+}
+
+// comparePrecedence puts longer candidates first.
+func comparePrecedence(a, b *candidate) int {
+	switch {
+	case a.end-a.start != b.end-b.start:
+		return int((b.end - b.start) - (a.end - a.start))
+	case a.start != b.start:
+		return int(a.start - b.start)
+	case a.rule != b.rule:
+		return int(a.rule - b.rule)
+	case a.term != b.term:
+		return int(a.term - b.term)
+	}
+	return int(a.how) - int(b.how)
 }
 
 // describe fills in all of a finding but its place in characters.
@@ -95,8 +120,8 @@ func (c *Checker) describe(f *Finding, s *scratch, u Utterance, k *candidate) {
 		}
 	}
 	if k.term >= 0 {
-		t := &l.Terms[k.term]
-		f.Term, f.Canonical, f.Article, f.Finding, f.Level = t.ID, t.Text, t.Article, t.Finding, t.Level
+		t, charge := &l.Terms[k.term], &l.charges[l.claims[k.term].charge]
+		f.Term, f.Canonical, f.Article, f.Finding, f.Level = t.ID, t.Text, charge.article, charge.finding, charge.level
 	}
 	if k.rule >= 0 {
 		r := &l.Rules[k.rule]
@@ -106,7 +131,7 @@ func (c *Checker) describe(f *Finding, s *scratch, u Utterance, k *candidate) {
 			f.Term = r.ID
 		}
 	}
-	if k.term >= 0 && l.Terms[k.term].Condition == Label && len(u.Facts.Additives) > 0 {
+	if len(u.Facts.Additives) > 0 && k.term >= 0 && l.claims[k.term].label {
 		f.Notes = append(f.Notes, "found: "+strings.Join(u.Facts.Additives, ", "))
 	}
 }

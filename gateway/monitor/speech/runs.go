@@ -60,6 +60,15 @@ func (b *runBuilder) add(key uint64, w voiced) {
 	b.words[at] = append(b.words[at], w)
 }
 
+// single says of each word whether no other begins with its sounds.
+func (b *runBuilder) single(words int) []bool {
+	single := make([]bool, words)
+	for _, run := range b.words {
+		single[run[0].word] = len(run) == 1 && len(run[0].symbols) > 2
+	}
+	return single
+}
+
 func (b *runBuilder) runs() runs {
 	size := 4
 	for size < 2*len(b.keys) {

@@ -12,11 +12,14 @@ type trie struct {
 type cell struct {
 	base, parent int32  // parent -1: free
 	word         int32  // the word that ends here, -1: none
-	goes         uint32 // the lowest five bits of the codes by which words go on
+	kind         uint16 // of that word; topBit: no other sounds as this one begins
+	goes         uint16 // the lowest four bits of the codes by which words go on
 }
 
+const topBit = 1 << 15
+
 // mayGo spares a look at cells that are seldom in the cache.
-func (c *cell) mayGo(code uint16) bool { return c.goes>>(code&31)&1 != 0 }
+func (c *cell) mayGo(code uint16) bool { return c.goes>>(code&15)&1 != 0 }
 
 // step is the state after one more code, 0 if no word goes on so.
 func (t *trie) step(state int32, code uint16) int32 {
@@ -87,7 +90,7 @@ func newTrie(words [][]uint16, codes int) *trie {
 		}
 		t.cells[n.state].base = int32(base)
 		for _, c := range children {
-			t.cells[n.state].goes |= 1 << (c.state & 31)
+			t.cells[n.state].goes |= 1 << (c.state & 15)
 			c.state += int32(base)
 			t.cells[c.state].parent = n.state
 			queue = append(queue, c)
@@ -117,9 +120,10 @@ func (f *filter) add(a, b, c uint16) {
 	f[h>>6] |= 1 << (h & 63)
 }
 
-func (f *filter) has(a, b, c uint16) bool {
+// has is 1 or 0, so that whoever counts need not branch.
+func (f *filter) has(a, b, c uint16) int {
 	h := spread(joined(a, b, c)) >> 48
-	return f[h>>6]>>(h&63)&1 != 0
+	return int(f[h>>6] >> (h & 63) & 1)
 }
 
 func (f *smallFilter) add(b, c uint16) {
@@ -127,7 +131,7 @@ func (f *smallFilter) add(b, c uint16) {
 	f[h>>6] |= 1 << (h & 63)
 }
 
-func (f *smallFilter) has(b, c uint16) bool {
+func (f *smallFilter) has(b, c uint16) int {
 	h := spread(joined(0, b, c)) >> 52
-	return f[h>>6]>>(h&63)&1 != 0
+	return int(f[h>>6] >> (h & 63) & 1)
 }
