@@ -22,12 +22,13 @@ func (s *scratch) note(l *Lexicon, o occurrence) {
 // utterance can be foreseen.
 type places struct {
 	alone, pairs, twos, triples []int32
+	looked                      []int32 // what was looked up for each of pairs, then of triples
 }
 
 func (p *places) room(n int) {
 	if len(p.alone) < n {
-		buffer := make([]int32, 4*n)
-		p.alone, p.pairs, p.twos, p.triples = buffer[:n], buffer[n:2*n], buffer[2*n:3*n], buffer[3*n:]
+		buffer := make([]int32, 5*n)
+		p.alone, p.pairs, p.twos, p.triples, p.looked = buffer[:n], buffer[n:2*n], buffer[2*n:3*n], buffer[3*n:4*n], buffer[4*n:]
 	}
 }
 
@@ -55,8 +56,9 @@ func (c *Checker) find(s *scratch) {
 		s.note(l, occurrence{at, at + 1, b.word, b.kind, 0})
 	}
 	unlike := alones[:0] // places where nothing can be found by sound
-	for _, at := range pairs[:p] {
-		if at >= 0 && s.written(l, at) {
+	pairs = s.places.lookPairs(l, known, pairs[:p])
+	for i, at := range pairs {
+		if s.written(l, at, s.places.looked[i]) {
 			unlike = append(unlike, at)
 		}
 	}
@@ -66,51 +68,84 @@ func (c *Checker) find(s *scratch) {
 	}
 	for _, at := range twos[:w] {
 		if at >= 0 {
-			s.alike(l, at, 0, known[at].sound, known[at+1].sound)
+			s.alike(l, at, l.alike.of(0, known[at].sound, known[at+1].sound))
 		}
 	}
-	for _, at := range triples[:t] {
+	triples = s.places.lookTriples(l, known, triples[:t], unlike)
+	for i, at := range triples {
+		s.alike(l, at, s.places.looked[i])
+	}
+}
+
+// lookPairs keeps the places where words of two symbols and more begin, and notes their
+// states after two. It does nothing else, so that the processor has several of its
+// look-ups under way at once: most miss the nearest caches.
+func (p *places) lookPairs(l *Lexicon, known []known, pairs []int32) []int32 {
+	n := 0
+	for _, at := range pairs {
+		if at < 0 || known[at].code == 0 {
+			continue
+		}
+		from := int32(known[at].code)
+		to := l.first[from].base + int32(known[at+1].code)
+		pairs[n], p.looked[n] = at, to
+		if l.words.cells[to].parent == from {
+			n++
+		}
+	}
+	return pairs[:n]
+}
+
+// lookTriples does the same for places where sounds of words begin, but for those where
+// nothing can be found by sound, and notes their runs.
+func (p *places) lookTriples(l *Lexicon, known []known, triples, unlike []int32) []int32 {
+	n := 0
+	for _, at := range triples {
 		for len(unlike) > 0 && unlike[0] < at {
 			unlike = unlike[1:]
 		}
-		if at >= 0 && (len(unlike) == 0 || unlike[0] != at) {
-			s.alike(l, at, known[at].sound, known[at+1].sound, known[at+2].sound)
+		if at < 0 || len(unlike) > 0 && unlike[0] == at {
+			continue
+		}
+		triples[n], p.looked[n] = at, l.alike.of(known[at].sound, known[at+1].sound, known[at+2].sound)
+		if p.looked[n] >= 0 {
+			n++
 		}
 	}
+	return triples[:n]
 }
 
-// written notes the words of two symbols and more that begin at a place, and says
-// whether one of them is the only word that sounds as the place does.
-func (s *scratch) written(l *Lexicon, start int32) bool {
+// written notes the words of two symbols and more that begin at a place, from the state
+// after two on, and says whether one of them is the only word that sounds as the place
+// does.
+func (s *scratch) written(l *Lexicon, start, state int32) bool {
 	cells, known := l.words.cells, s.stream.known
-	state, base := int32(known[start].code), l.first[known[start].code].base
-	if state == 0 {
-		return false
-	}
 	unlike := false
-	for i := int(start) + 1; i < len(known); i++ {
-		to := base + int32(known[i].code)
-		at := &cells[to]
-		if at.parent != state {
-			break
-		}
+	for end := int(start) + 2; ; end++ {
+		at := &cells[state]
 		if at.word >= 0 {
-			s.note(l, occurrence{start, int32(i) + 1, at.word, at.kind &^ topBit, 0})
+			s.note(l, occurrence{start, int32(end), at.word, at.kind &^ topBit, 0})
 			unlike = unlike || at.kind&topBit != 0
 		}
-		if i+1 == len(known) || !at.mayGo(known[i+1].code) {
-			break
+		if end == len(known) || !at.mayGo(known[end].code) {
+			return unlike
 		}
-		state, base = to, at.base
+		to := at.base + int32(known[end].code)
+		if cells[to].parent != state {
+			return unlike
+		}
+		state = to
 	}
-	return unlike
 }
 
-// alike notes the words that sound like what begins at a place but are written with
-// other characters.
-func (s *scratch) alike(l *Lexicon, start int32, a, b, c uint16) {
+// alike notes the words of a run that sound like what begins at a place but are written
+// with other characters.
+func (s *scratch) alike(l *Lexicon, start, run int32) {
+	if run < 0 {
+		return
+	}
 	text, known := s.stream.text[start:], s.stream.known[start:]
-	for run := l.alike.of(a, b, c); len(run) > 0 && run[0] > 0; {
+	for run := l.alike.items[run:]; run[0] > 0; {
 		n, most, word := int(run[0]), int(run[1]), int32(run[2])|int32(run[3])<<16
 		letters := run[4 : 4+2*n]
 		run = run[4+2*n:]

@@ -13,22 +13,22 @@ type runs struct {
 // slot says where a run begins; key 0: free.
 type slot struct {
 	key uint64
-	at  uint32
+	at  int32
 }
 
-// of is the run of the words whose sounds begin with three syllables, or whose sounds
-// are two, a being 0. A word is its length, the characters
+// of is where in items the run is of the words whose sounds begin with three syllables, or whose sounds
+// are two, a being 0; -1: there is none. A word is its length, the characters
 // that may be others, its number in two parts, and its symbols and syllables in turns;
 // length 0 ends the run.
-func (r *runs) of(a, b, c uint16) []uint16 {
+func (r *runs) of(a, b, c uint16) int32 {
 	k := joined(a, b, c)
 	for i := spread(k) >> 32; ; i++ {
 		s := &r.slots[i&uint64(len(r.slots)-1)]
 		if s.key == k {
-			return r.items[s.at:]
+			return s.at
 		}
 		if s.key == 0 {
-			return nil
+			return -1
 		}
 	}
 }
@@ -80,7 +80,7 @@ func (b *runBuilder) runs() runs {
 		for r.slots[i&uint64(size-1)].key != 0 {
 			i++
 		}
-		r.slots[i&uint64(size-1)] = slot{key, uint32(len(r.items))}
+		r.slots[i&uint64(size-1)] = slot{key, int32(len(r.items))}
 		for _, w := range b.words[at] {
 			r.items = append(r.items, uint16(len(w.symbols)), uint16(w.changes), uint16(w.word), uint16(w.word>>16))
 			for i := range w.symbols {
