@@ -17,10 +17,12 @@ func (n *node) newFloor() (*floor.Floor, error) {
 	cfg := floor.Config{Ledger: n.ledger, Index: n.index, Store: n.store, Identities: n.wallet, Logger: n.logger}
 	cfg.Limits.RunAge = n.cfg.Floor.RunAge
 	if party := n.cfg.Floor.Monitor; party != "" {
+		began := time.Now()
 		lexicon, err := speech.Embedded()
 		if err != nil {
 			return nil, fmt.Errorf("speech lexicon: %w", err)
 		}
+		n.logger.Info("speech lexicon loaded", "version", lexicon.Version, "terms", len(lexicon.Terms), "took", time.Since(began).Round(time.Millisecond))
 		cfg.Checker, cfg.Monitor = newSpeechCheck(lexicon), enrolmentName(party, trace.RoleMonitor)
 	}
 	if party := n.cfg.Floor.Operator; party != "" {

@@ -6,7 +6,6 @@ package speech
 type BareMatcher struct {
 	known []known // by character below 1<<16
 	nodes []node
-	texts []string
 }
 
 // node is a state: a cell of the trie, and what the automaton adds to it.
@@ -17,8 +16,8 @@ type node struct {
 }
 
 // NewBareMatcher makes the automaton of all words of the lexicon.
-func NewBareMatcher(l *Lexicon, texts []string) *BareMatcher {
-	b := &BareMatcher{known: l.folder.known, texts: texts, nodes: make([]node, len(l.words.cells))}
+func NewBareMatcher(l *Lexicon) *BareMatcher {
+	b := &BareMatcher{known: l.folder.known, nodes: make([]node, len(l.words.cells))}
 	for i, c := range l.words.cells {
 		b.nodes[i] = node{base: c.base, parent: c.parent}
 	}
@@ -62,24 +61,21 @@ func (b *BareMatcher) step(state int32, code uint16) int32 {
 	}
 }
 
-// Match goes over all texts and counts where words end.
-func (b *BareMatcher) Match() int {
-	found := 0
-	for _, text := range b.texts {
-		state := int32(0)
-		for _, r := range text {
-			code := uint16(0)
-			if int(r) < len(b.known) {
-				code = b.known[r].code
-			}
-			if code == 0 {
-				state = 0
-				continue
-			}
-			state = b.step(state, code)
-			for at := b.nodes[state].end; at != 0; at = b.nodes[b.nodes[at].fail].end {
-				found++
-			}
+// Match counts the places of a text where words end.
+func (b *BareMatcher) Match(text string) int {
+	found, state := 0, int32(0)
+	for _, r := range text {
+		code := uint16(0)
+		if int(r) < len(b.known) {
+			code = b.known[r].code
+		}
+		if code == 0 {
+			state = 0
+			continue
+		}
+		state = b.step(state, code)
+		for at := b.nodes[state].end; at != 0; at = b.nodes[b.nodes[at].fail].end {
+			found++
 		}
 	}
 	return found

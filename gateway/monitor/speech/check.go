@@ -233,7 +233,9 @@ func (c *Checker) expand(s *scratch) {
 		needed.join(&l.needs[r].classes)
 	}
 	number := needed.meets(&l.numbers)
-	for _, o := range s.found {
+	hits := s.hits
+	for i := range s.found {
+		o := &s.found[i]
 		k := &l.kinds[o.kind]
 		counts := number && k.counts
 		if !k.context && !k.claims && !counts && !k.classes.meets(&needed) || s.stream.broken(o.start, o.end) {
@@ -247,9 +249,10 @@ func (c *Checker) expand(s *scratch) {
 			if r.term {
 				term = o.word
 			}
-			s.hits = append(s.hits, newHit(o.start, o.end, r.class, term, o.how))
+			hits = append(hits, newHit(o.start, o.end, r.class, term, o.how))
 		}
 	}
+	s.hits = hits
 }
 
 // sort orders the hits. The few of an ordinary utterance are almost in order.

@@ -310,7 +310,8 @@ func (s *stream) cut(n int) { s.text, s.known, s.at = s.text[:n], s.known[:n], s
 func (f *folder) fold(s *stream, utterance string) bool {
 	s.cut(0)
 	s.room(0, len(utterance))
-	s.gaps, s.latin = gapNone, false
+	text, known, places := s.text, s.known, s.at
+	gaps, latins := gapNone, false
 	n, gap, refold := 0, gapNone, -1
 	for i := 0; i < len(utterance); {
 		start, b := i, utterance[i]
@@ -340,7 +341,7 @@ func (f *folder) fold(s *stream, utterance string) bool {
 			}
 			if !ok {
 				gap = max(gap, e.gap(), gapSymbol)
-				s.gaps = max(s.gaps, gap)
+				gaps = max(gaps, gap)
 				continue
 			}
 			if refold < 0 {
@@ -348,18 +349,21 @@ func (f *folder) fold(s *stream, utterance string) bool {
 			}
 			s.room(n, n+len(sign.to)+len(utterance)-i)
 			n = f.replace(s, n, sign, place{int32(start), int32(i), sign.how, gap})
+			text, known, places = s.text, s.known, s.at
+			latins = true // who knows
 			gap = gapNone
 			continue
 		}
 		if e.fold() && refold < 0 {
 			refold = n
 		}
-		s.latin = s.latin || latin(e.symbol)
-		s.text[n], s.known[n], s.at[n] = e.symbol, e.known, place{int32(start), int32(i), e.how(), gap}
+		latins = latins || latin(e.symbol)
+		text[n], known[n], places[n] = e.symbol, e.known, place{int32(start), int32(i), e.how(), gap}
 		n++
 		gap = gapNone
 	}
 	s.cut(n)
+	s.gaps, s.latin = gaps, latins
 	if refold >= 0 {
 		f.refold(s, refold)
 	}
