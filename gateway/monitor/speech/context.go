@@ -167,16 +167,16 @@ func (x *context) denied(k *candidate, finding string) bool {
 // asked says that a question mark follows at once: 最好的? 吗 may stand between.
 func (x *context) asked(k *candidate) bool {
 	s := &x.s.stream
-	if k.rule >= 0 && x.rules[k.rule].denies {
+	if s.gaps < gapAsk || k.rule >= 0 && x.rules[k.rule].denies {
 		return false
 	}
 	for i := k.end; i <= k.end+1; i++ {
-		switch n := int32(len(s.gap)); {
+		switch n := int32(len(s.at)); {
 		case i == n:
 			return s.tail == gapAsk
 		case i > n:
 			return false
-		case s.gap[i] == gapAsk:
+		case s.at[i].gap == gapAsk:
 			return true
 		}
 	}

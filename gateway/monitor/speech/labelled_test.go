@@ -157,16 +157,18 @@ func (by measured) require(t testing.TB, set string) {
 func TestLabelledUtterances(t *testing.T) {
 	c := embedded(t)
 	for _, set := range []string{"tune", "held"} {
-		us := utterances(t, set)
-		if len(us) == 0 {
-			continue
-		}
-		var miss func(labelled, []Finding)
-		if set == "tune" {
-			miss = func(u labelled, found []Finding) { t.Log(u.id, u.text, found) }
-		}
-		by, kinds := measure(t, c, us, miss)
-		t.Log(by.table(set, kinds))
-		by.require(t, set)
+		t.Run(set, func(t *testing.T) {
+			us := utterances(t, set)
+			if len(us) == 0 {
+				t.Skip("no file")
+			}
+			var miss func(labelled, []Finding)
+			if set == "tune" {
+				miss = func(u labelled, found []Finding) { t.Log(u.id, u.text, found) }
+			}
+			by, kinds := measure(t, c, us, miss)
+			t.Log(by.table(set, kinds))
+			by.require(t, set)
+		})
 	}
 }

@@ -1,9 +1,6 @@
 package speech
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // A host who sells and a host who warns use the same words. Which of the two speaks is
 // learnt from the labelled utterances: every run of one to three characters has a
@@ -83,20 +80,29 @@ func toneKey(run string) uint64 {
 	return key
 }
 
+// sounds says that an utterance of which the lexicon knows no word may count whole: it
+// is neither too short nor too long.
+func (s *scratch) sounds(l *Lexicon) bool {
+	n := len(s.stream.text)
+	return n >= toneShort && n <= 2*toneWindow && len(l.wholes) > 0
+}
+
 // listen weighs the tone around each candidate against what it needs. Soft candidates
 // are listened to only where nothing firm is found, and of those only of the category
 // that has most: their words are too common to stand beside a claim that is named.
-func (c *Checker) listen(s *scratch, u Utterance) {
-	l := c.lexicon
+func (s *scratch) listen(l *Lexicon, facts Facts) {
 	from, to, tone := int32(-1), int32(-1), 0
 	firm, most := false, -1
 	several := s.several(l)
 	var count [32]int // soft candidates, by place in Findings
 	for i := range s.all {
 		k := &s.all[i]
-		if k.term >= 0 && l.Terms[k.term].Condition == Label && len(u.Facts.Additives) > 0 {
+		if k.term >= 0 && l.claims[k.term].label && len(facts.Additives) > 0 {
 			firm = firm || k.exempt == ""
 			continue // a record speaks, not the tone
+		}
+		if k.exempt == "negation" || k.exempt == "caution" {
+			continue
 		}
 		a, b := max(0, k.start-toneWindow), min(int32(len(s.stream.text)), k.end+toneWindow)
 		if a != from || b != to {
@@ -104,11 +110,9 @@ func (c *Checker) listen(s *scratch, u Utterance) {
 		}
 		need, soft := toneLone, l.soft(k)
 		switch {
-		case k.exempt == "negation" || k.exempt == "caution":
-			continue
 		case k.exempt != "":
 			need = toneOwn
-		case k.rule >= 0 && l.Rules[k.rule].parts[0].class == l.class["whole"]:
+		case k.rule >= 0 && l.needs[k.rule].whole:
 			need = toneAll
 		case soft:
 			need = toneSoft
@@ -120,7 +124,7 @@ func (c *Checker) listen(s *scratch, u Utterance) {
 			k.exempt = "tone"
 		case tone >= need && soft:
 			k.exempt = ""
-			f := slices.Index(Findings, l.finding(k))
+			f := int(l.number(k))
 			if count[f]++; most < 0 || count[f] > count[most] {
 				most = f
 			}
@@ -129,7 +133,7 @@ func (c *Checker) listen(s *scratch, u Utterance) {
 		}
 	}
 	for i := range s.all {
-		if k := &s.all[i]; k.exempt == "" && l.soft(k) && (firm || l.finding(k) != Findings[most]) {
+		if k := &s.all[i]; k.exempt == "" && l.soft(k) && (firm || int(l.number(k)) != most) {
 			k.exempt = "tone"
 		}
 	}
@@ -143,7 +147,7 @@ func (s *scratch) several(l *Lexicon) bool {
 		if k.exempt != "" || l.soft(k) {
 			continue
 		}
-		if one != nil && (k.start >= one.end || k.end <= one.start || l.finding(k) != l.finding(one)) {
+		if one != nil && (k.start >= one.end || k.end <= one.start || l.number(k) != l.number(one)) {
 			return true
 		}
 		if one == nil {
@@ -156,7 +160,7 @@ func (s *scratch) several(l *Lexicon) bool {
 // soft says that a candidate is too broad to be a finding by itself.
 func (l *Lexicon) soft(k *candidate) bool {
 	if k.rule >= 0 {
-		return l.Rules[k.rule].Condition == Tone
+		return l.needs[k.rule].soft
 	}
-	return l.Terms[k.term].Condition == Tone
+	return l.claims[k.term].soft
 }
