@@ -80,6 +80,7 @@ type scratch struct {
 	all     []candidate
 	kept    []*candidate
 	about   context
+	heard   heard
 }
 
 // Checker checks utterances against a lexicon. It may be used concurrently.
@@ -126,7 +127,7 @@ func (c *Checker) Check(u Utterance) ([]Finding, error) {
 // for or none.
 func (c *Checker) candidates(s *scratch, facts Facts, on products) {
 	l := c.lexicon
-	s.hits, s.all = s.hits[:0], s.all[:0]
+	s.hits, s.all, s.heard = s.hits[:0], s.all[:0], heard{}
 	c.find(s)
 	if s.fit(l, on); !s.claims && len(s.fitting) == 0 && !s.sounds(l) {
 		return

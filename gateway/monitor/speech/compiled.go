@@ -2,6 +2,7 @@ package speech
 
 import (
 	"encoding/binary"
+	"maps"
 	"slices"
 )
 
@@ -156,6 +157,14 @@ func (b *builder) tabulate(core map[string]bool) {
 			buffer = append(buffer, known[c].code)
 		}
 		coded[i] = buffer[len(buffer)-len(word):]
+	}
+	for _, run := range slices.Sorted(maps.Keys(b.weights)) {
+		for ; run > 0; run >>= 16 {
+			if k := &known[uint16(run)]; k.code == 0 {
+				codes++
+				k.code = uint16(codes)
+			}
+		}
 	}
 	t.words = newTrie(coded, codes)
 	t.alone = make([]uint64, codes/64+1)

@@ -110,8 +110,9 @@ var builtInClasses = []string{"term", "ill", "peak", "scope", "unit", "measure",
 type builder struct {
 	*Lexicon
 	index   map[string]int32
-	written [][]uint16 // by word: its symbols
-	members [][]member // by word: what it is
+	written [][]uint16       // by word: its symbols
+	members [][]member       // by word: what it is
+	weights map[uint64]int32 // by run: what it adds to the tone
 	key     []byte
 }
 
@@ -217,15 +218,14 @@ func build(src *source) (*Lexicon, error) {
 		}
 		b.add(word, member{class, -1})
 	}
-	weights := map[uint64]int32{}
+	b.weights = make(map[uint64]int32, len(src.tones))
 	for _, t := range src.tones {
 		key := toneKey(t.run)
 		if key == 0 {
 			return nil, t.row.refuse(trace.CodeInvalid, 0, "%q 应为 1 至 %d 个字", "%q must be 1 to %d characters", t.run, toneRun)
 		}
-		weights[key] = t.weight
+		b.weights[key] = t.weight
 	}
-	l.tone = newToneTable(weights, src.bias)
 	known := len(l.class)
 	l.Rules = src.rules
 	for i := range l.Rules {
@@ -250,6 +250,7 @@ func build(src *source) (*Lexicon, error) {
 		}
 	}
 	b.tabulate(core)
+	l.tone = newToneTable(l.folder.known, b.weights, src.bias)
 	if len(l.kinds) > topBit {
 		return nil, trace.Errorf(trace.CodeTooLarge, "词类组合 %d 种, 最多 %d (%d combinations of word classes, at most %d)", len(l.kinds), topBit, len(l.kinds), topBit)
 	}

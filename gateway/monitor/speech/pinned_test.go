@@ -2,6 +2,6 @@ package speech
 
 // The version and digest of the embedded lexicon.
 const (
-	pinnedVersion = "2026.11.5"
-	pinnedDigest  = "d18eb726320ae54159f30fad31baab5f0fa92a802c6358fa518f41428fe9a825"
+	pinnedVersion = "2026.11.6"
+	pinnedDigest  = "702efc3aa0f065b221b094c57b56cd29c9c083c5b86ad8de0ce53c59af3d3a40"
 )

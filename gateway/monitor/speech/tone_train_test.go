@@ -159,7 +159,8 @@ func TestToneOfUtterancesItHasNotSeen(t *testing.T) {
 				train = append(train, u)
 			}
 		}
-		c.lexicon.tone = newToneTable(trainTone(c.lexicon, train))
+		weights, bias := trainTone(c.lexicon, train)
+		c.lexicon.tone = newToneTable(c.lexicon.folder.known, weights, bias)
 		by, _ := measure(t, c, test, nil)
 		for key, k := range by {
 			if sum[key] == nil {
