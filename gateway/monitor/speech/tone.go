@@ -16,11 +16,19 @@ const (
 	toneFirm = -600 // below it several are none either
 	toneSoft = 300  // above it soft rules and terms count too
 	toneOwn  = 500  // above it a context that exempts is not believed, but for denial and caution
-	toneAll  = 500  // above it an utterance of which the lexicon knows no word counts whole
+	toneAll  = 600  // above it an utterance of which the lexicon knows no word counts whole
 
 	toneShort  = 6  // symbols of the shortest utterance that may count whole
 	toneRun    = 3  // longest run that has a weight
 	toneWindow = 64 // symbols on each side of a claim that are listened to
+)
+
+// caution is how much more it takes where the context says that it may be no claim.
+type caution struct{ soft, own, all int }
+
+var (
+	careless = caution{}
+	careful  = caution{soft: 200, own: 300, all: 300}
 )
 
 // toneTable holds the weights as the words are held: in a double array, by the codes the
@@ -147,6 +155,7 @@ func (s *scratch) sounds(l *Lexicon) bool {
 func (s *scratch) listen(l *Lexicon, facts Facts) {
 	firm, most := false, -1
 	several := s.several(l)
+	wary, warySafety := s.about.wary()
 	var count [32]int // soft candidates, by place in Findings
 	for i := range s.all {
 		k := &s.all[i]
@@ -158,14 +167,17 @@ func (s *scratch) listen(l *Lexicon, facts Facts) {
 			continue
 		}
 		tone := s.tone(l, max(0, k.start-toneWindow), min(int32(len(s.stream.text)), k.end+toneWindow))
-		need, soft := toneLone, l.soft(k)
+		need, soft, more := toneLone, l.soft(k), careless
+		if warySafety || wary && l.finding(k) != "safety-endorsement" {
+			more = careful
+		}
 		switch {
 		case k.exempt != "":
-			need = toneOwn
+			need = toneOwn + more.own
 		case k.rule >= 0 && l.needs[k.rule].whole:
-			need = toneAll
+			need = toneAll + more.all
 		case soft:
-			need = toneSoft
+			need = toneSoft + more.soft
 		case several:
 			need = toneFirm
 		}
