@@ -24,10 +24,12 @@ func (n *node) newFloor(metrics prometheus.Registerer) (*floor.Floor, error) {
 	cfg.Keep = time.Duration(n.cfg.Floor.TranscriptDays) * 24 * time.Hour
 	cfg.Limits.RunAge = n.cfg.Floor.RunAge
 	if party := n.cfg.Floor.Monitor; party != "" {
+		began := time.Now()
 		lexicon, err := speech.Embedded()
 		if err != nil {
 			return nil, fmt.Errorf("speech lexicon: %w", err)
 		}
+		n.logger.Info("speech lexicon loaded", "version", lexicon.Version, "terms", len(lexicon.Terms), "took", time.Since(began).Round(time.Millisecond))
 		cfg.Checker, cfg.Monitor = newSpeechCheck(lexicon), enrolmentName(party, trace.RoleMonitor)
 	}
 	if party := n.cfg.Floor.Operator; party != "" {

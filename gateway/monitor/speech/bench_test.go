@@ -28,10 +28,12 @@ func BenchmarkBare(b *testing.B) {
 	for _, u := range utterances(b, "tune") {
 		texts, size = append(texts, u.text), size+len(u.text)
 	}
-	bare := NewBareMatcher(c.Lexicon(), texts)
+	bare := NewBareMatcher(c.Lexicon())
 	b.SetBytes(int64(size))
 	for b.Loop() {
-		bare.Match()
+		for _, t := range texts {
+			bare.Match(t)
+		}
 	}
 }
 

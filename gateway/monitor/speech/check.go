@@ -2,9 +2,9 @@ package speech
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 	"sync"
-	"unicode/utf8"
 
 	"traceledger/chaincode/trace"
 )
@@ -45,32 +45,42 @@ type Finding struct {
 
 // hit is a word found in one of its roles: symbols [start, end).
 type hit struct {
+	order       uint64
 	start, end  int32
 	class, term int32
 	how         Evasion
 }
 
-// order sorts hits by place, longer ones first, then by what they are: places of an
-// utterance fit into 15 bits, numbers of classes into 10, of terms into 17.
-func (h *hit) order() uint64 {
-	return uint64(h.start)<<49 | uint64(1<<15-1-h.end)<<34 | uint64(h.class)<<24 | uint64(h.term+1)<<4 | uint64(h.how&3)
+// newHit makes a hit. Hits are in order of place, longer ones first, then of what they
+// are: places of an utterance fit into 15 bits, numbers of classes into 10, of terms
+// into 17.
+func newHit(start, end, class, term int32, how Evasion) hit {
+	order := uint64(start)<<49 | uint64(1<<15-1-end)<<34 | uint64(class)<<24 | uint64(term+1)<<4 | uint64(how&3)
+	return hit{order, start, end, class, term, how}
 }
 
 // candidate is a hit or a rule that fits, before the context is weighed.
 type candidate struct {
 	start, end int32
 	term, rule int32 // -1: none
+	first      int32 // of a rule: the hit it begins with
 	how        Evasion
 	exempt     string
 }
 
 // scratch is what one check needs; it is pooled.
 type scratch struct {
-	stream stream
-	found  []occurrence
-	hits   []hit
-	all    []candidate
-	about  context
+	stream  stream
+	places  places
+	found   []occurrence
+	present classes // those of the words found
+	claims  bool    // a term was found that is a finding without a rule
+	fitting []int32 // the rules of which nothing is absent
+	hits    []hit
+	all     []candidate
+	kept    []*candidate
+	about   context
+	heard   heard
 }
 
 // Checker checks utterances against a lexicon. It may be used concurrently.
@@ -95,59 +105,67 @@ func (c *Checker) Check(u Utterance) ([]Finding, error) {
 	if len(u.Text) > MaxUtterance {
 		return nil, trace.Errorf(trace.CodeTooLarge, "话语 %d 字节, 最多 %d (the utterance has %d bytes, at most %d)", len(u.Text), MaxUtterance, len(u.Text), MaxUtterance)
 	}
-	if !utf8.ValidString(u.Text) {
-		return nil, trace.Errorf(trace.CodeMalformed, "话语不是 UTF-8 (the utterance is not UTF-8)")
-	}
-	if u.Category != "" && !slices.Contains(Categories, u.Category) {
-		return nil, trace.Errorf(trace.CodeInvalid, "没有品类 %q (no product category %q)", u.Category, u.Category)
+	on := anyProduct
+	if u.Category != "" {
+		at := slices.Index(Categories, u.Category)
+		if at < 0 {
+			return nil, trace.Errorf(trace.CodeInvalid, "没有品类 %q (no product category %q)", u.Category, u.Category)
+		}
+		on = 1 << at
 	}
 	s := c.pool.Get().(*scratch)
 	defer c.pool.Put(s)
-	c.candidates(s, u)
-	c.listen(s, u)
+	if !c.lexicon.folder.fold(&s.stream, u.Text) {
+		return nil, trace.Errorf(trace.CodeMalformed, "话语不是 UTF-8 (the utterance is not UTF-8)")
+	}
+	c.candidates(s, u.Facts, on)
+	s.listen(c.lexicon, u.Facts)
 	return c.report(s, u), nil
 }
 
-// candidates fills s.all, each with the reason it is exempt for or none.
-func (c *Checker) candidates(s *scratch, u Utterance) {
+// candidates fills s.all from the folded utterance, each with the reason it is exempt
+// for or none.
+func (c *Checker) candidates(s *scratch, facts Facts, on products) {
 	l := c.lexicon
-	s.hits, s.all = s.hits[:0], s.all[:0]
-	l.folder.fold(&s.stream, u.Text)
-	l.folder.sounds(&s.stream)
-	s.found = l.words.find(s.stream.text, s.found[:0])
-	for _, o := range s.found {
-		if s.stream.broken(o.start, o.end) {
-			continue
-		}
-		for _, m := range l.members[o.word] {
-			s.hits = append(s.hits, hit{o.start, o.end, m.class, m.term, 0})
-		}
+	s.hits, s.all, s.heard = s.hits[:0], s.all[:0], heard{}
+	c.find(s)
+	if s.fit(l, on); !s.claims && len(s.fitting) == 0 && !s.sounds(l) {
+		return
 	}
-	c.voiced(s)
-	c.numbers(s)
-	c.initials(s)
-	slices.SortFunc(s.hits, func(a, b hit) int { return cmp.Compare(a.order(), b.order()) })
+	c.expand(s)
+	s.numbers(l)
+	s.sort()
 	s.shadow(l)
-	for _, h := range s.hits {
-		if h.term >= 0 && h.class == l.termClass {
-			if t := &l.Terms[h.term]; concerns(t.Products, u.Category) && (t.Condition == Always || t.Condition == Tone) {
-				s.all = append(s.all, candidate{h.start, h.end, h.term, -1, h.how, ""})
+	if s.claims {
+		for i := range s.hits {
+			h := &s.hits[i]
+			if h.class != l.termClass || h.term < 0 {
+				continue
+			}
+			if t := &l.claims[h.term]; t.always && t.products&on != 0 {
+				s.all = append(s.all, candidate{h.start, h.end, h.term, -1, 0, h.how, ""})
 			}
 		}
 	}
-	for i := range s.hits {
-		for _, r := range l.rules[s.hits[i].class] {
-			if rule := &l.Rules[r]; concerns(rule.Products, u.Category) {
-				c.follow(s, u, r, 1, i, candidate{s.hits[i].start, s.hits[i].end, s.hits[i].term, r, s.hits[i].how, ""})
+	terms := len(s.all)
+	for _, r := range s.fitting {
+		begin := l.Rules[r].parts[0].class
+		for i := range s.hits {
+			if s.hits[i].class == begin {
+				s.follow(l, on, r, i)
 			}
 		}
 	}
-	if n := int32(len(s.stream.text)); len(s.all) == 0 && n >= toneShort && n <= 2*toneWindow && !s.labelled(l) {
-		for _, r := range l.rules[l.class["whole"]] {
-			if concerns(l.Rules[r].Products, u.Category) {
-				s.all = append(s.all, candidate{0, n, -1, r, 0, ""})
+	inOrder(s.all[terms:])
+	if len(s.all) == 0 && !s.labelled(l) && s.sounds(l) {
+		for _, r := range l.wholes {
+			if l.needs[r].products&on != 0 {
+				s.all = append(s.all, candidate{0, int32(len(s.stream.text)), -1, r, 0, 0, ""})
 			}
 		}
+	}
+	if len(s.all) == 0 && len(facts.Additives) == 0 {
+		return
 	}
 	x := s.weigh(l)
 	safety := false
@@ -155,14 +173,29 @@ func (c *Checker) candidates(s *scratch, u Utterance) {
 		s.all[i].exempt = x.exempt(&s.all[i], l.finding(&s.all[i]))
 		safety = safety || s.all[i].exempt == "" && l.finding(&s.all[i]) == "safety-endorsement"
 	}
+	if !safety && len(facts.Additives) == 0 {
+		return
+	}
 	for _, h := range s.hits {
-		if h.term < 0 || h.class != l.termClass || l.Terms[h.term].Condition != Label || !concerns(l.Terms[h.term].Products, u.Category) {
+		if h.term < 0 || h.class != l.termClass || !l.claims[h.term].label || l.claims[h.term].products&on == 0 {
 			continue
 		}
-		if safety || len(u.Facts.Additives) > 0 {
-			k := candidate{h.start, h.end, h.term, -1, h.how, ""}
-			k.exempt = x.exempt(&k, "additive-free")
-			s.all = append(s.all, k)
+		k := candidate{h.start, h.end, h.term, -1, 0, h.how, ""}
+		k.exempt = x.exempt(&k, "additive-free")
+		s.all = append(s.all, k)
+	}
+}
+
+// inOrder sorts what rules found by the place where it begins: what the tone decides
+// among them depends on which is said first.
+func inOrder(all []candidate) {
+	for i := 1; i < len(all); i++ {
+		k, j := all[i], i
+		for ; j > 0 && (all[j-1].first > k.first || all[j-1].first == k.first && all[j-1].rule > k.rule); j-- {
+			all[j] = all[j-1]
+		}
+		if j < i {
+			all[j] = k
 		}
 	}
 }
@@ -170,123 +203,129 @@ func (c *Checker) candidates(s *scratch, u Utterance) {
 // labelled says that there is a term that the label or the inspection decides.
 func (s *scratch) labelled(l *Lexicon) bool {
 	return slices.ContainsFunc(s.hits, func(h hit) bool {
-		return h.term >= 0 && h.class == l.termClass && l.Terms[h.term].Condition == Label
+		return h.term >= 0 && h.class == l.termClass && l.claims[h.term].label
 	})
 }
 
-// follow looks for the rule's parts from the given one on, behind hit i.
-func (c *Checker) follow(s *scratch, u Utterance, rule int32, at, i int, k candidate) {
-	parts := c.lexicon.Rules[rule].parts
-	if at == len(parts) {
-		if k.term >= 0 && !concerns(c.lexicon.Terms[k.term].Products, u.Category) {
-			return
+// follow looks for the parts of a rule that begins with hit i: of each part the first hit
+// behind the part before it.
+func (s *scratch) follow(l *Lexicon, on products, rule int32, i int) {
+	first := &s.hits[i]
+	k := candidate{first.start, first.end, first.term, rule, int32(i), first.how, ""}
+	for _, p := range l.Rules[rule].parts[1:] {
+		for ; ; i++ {
+			if i == len(s.hits) || s.hits[i].start > k.end+p.gap {
+				return
+			}
+			if h := &s.hits[i]; h.class == p.class && h.start >= k.end && !s.stream.stopped(k.end, h.start) {
+				k.end, k.how = h.end, k.how|h.how
+				if k.term < 0 {
+					k.term = h.term
+				}
+				break
+			}
 		}
+	}
+	if k.term < 0 || l.claims[k.term].products&on != 0 {
 		s.all = append(s.all, k)
-		return
 	}
-	p := parts[at]
-	for j := i; j < len(s.hits); j++ {
-		h := &s.hits[j]
-		if h.start > k.end+p.gap {
-			return
-		}
-		if h.class != p.class || h.start < k.end || s.stream.stopped(k.end, h.start) {
-			continue
-		}
-		next := k
-		next.end, next.how = h.end, k.how|h.how
-		if next.term < 0 {
-			next.term = h.term
-		}
-		c.follow(s, u, rule, at+1, j, next)
-		return
-	}
-}
-
-func concerns(products []string, category string) bool {
-	return products == nil || category == "" || slices.Contains(products, category)
 }
 
 // finding is the candidate's legal category.
-func (l *Lexicon) finding(k *candidate) string {
+func (l *Lexicon) finding(k *candidate) string { return Findings[l.number(k)] }
+
+// number is the place of the candidate's legal category in Findings.
+func (l *Lexicon) number(k *candidate) uint8 {
 	if k.rule >= 0 {
-		return l.Rules[k.rule].Finding
+		return l.needs[k.rule].finding
 	}
-	return l.Terms[k.term].Finding
+	return l.claims[k.term].finding
 }
 
-// voiced adds what is found by sound: the same syllables in other characters or in
-// Latin letters. Of a word written with other characters at least half must be the
-// word's own (of two characters one, and then only of the words listed as core), or
-// ordinary speech would be full of findings.
-func (c *Checker) voiced(s *scratch) {
-	l := c.lexicon
-	s.found = l.voices.find(s.stream.sound, s.found[:0])
-	for _, o := range s.found {
-		start, end := s.stream.first[o.start], s.stream.top[o.end-1]
-		for _, w := range l.spoken[o.word] {
-			word := l.written[w]
-			spelt, other := 0, 0
-			for i := range word {
-				switch at := o.start + int32(i); {
-				case s.stream.spelt[at]:
-					spelt++
-				case s.stream.text[s.stream.first[at]] != word[i]:
-					other++
+// fit notes the rules of which nothing is absent. It asks only those whose rarest class
+// is there.
+func (s *scratch) fit(l *Lexicon, on products) {
+	s.fitting = s.fitting[:0]
+	for i := range s.present {
+		for rare := s.present[i] & l.rare[i]; rare != 0; rare &= rare - 1 {
+			for _, r := range l.rarest.of(int32(i<<6 + bits.TrailingZeros64(rare))) {
+				if need := &l.needs[r]; s.present.covers(&need.classes) && need.products&on != 0 {
+					s.fitting = append(s.fitting, r)
 				}
 			}
-			if spelt+other == 0 || s.stream.broken(start, end) {
+		}
+	}
+}
+
+// expand makes hits of the words found, in the roles that can matter: those of the rules
+// that fit, of terms, of the context.
+func (c *Checker) expand(s *scratch) {
+	l := c.lexicon
+	var needed classes
+	for _, r := range s.fitting {
+		needed.join(&l.needs[r].classes)
+	}
+	number := needed.meets(&l.numbers)
+	hits := s.hits
+	for i := range s.found {
+		o := &s.found[i]
+		k := &l.kinds[o.kind]
+		counts := number && k.counts
+		if !k.context && !k.claims && !counts && !k.classes.meets(&needed) || s.stream.broken(o.start, o.end) {
+			continue
+		}
+		for _, r := range k.roles {
+			if r.class > classShield && r.class != l.market && !(r.class == l.termClass && k.claims) && !counts && !needed.has(l.bit[r.class]) {
 				continue
 			}
-			how := Evasion(0)
-			if spelt > 0 {
-				how |= Pinyin
+			term := int32(-1)
+			if r.term {
+				term = o.word
 			}
-			switch n := len(word); {
-			case other == 0:
-			case n == 2 && (other > 1 || !l.sounded[w]), n == 1, n == 3 && other > 1, other*2 > n:
-				continue
-			default:
-				how |= Homophone
-			}
-			if how&Homophone == 0 && end-start < 3 && len(word) > 1 {
-				continue
-			}
-			for _, m := range l.members[w] {
-				s.hits = append(s.hits, hit{start, end, m.class, m.term, how})
-			}
+			hits = append(hits, newHit(o.start, o.end, r.class, term, o.how))
+		}
+	}
+	s.hits = hits
+	if needed.has(l.bit[l.initials]) {
+		s.initials(l)
+	}
+}
+
+// sort orders the hits. The few of an ordinary utterance are almost in order.
+func (s *scratch) sort() {
+	if len(s.hits) > 64 {
+		slices.SortFunc(s.hits, func(a, b hit) int { return cmp.Compare(a.order, b.order) })
+		return
+	}
+	for i := 1; i < len(s.hits); i++ {
+		h, j := s.hits[i], i
+		for ; j > 0 && s.hits[j-1].order > h.order; j-- {
+			s.hits[j] = s.hits[j-1]
+		}
+		if j < i {
+			s.hits[j] = h
 		}
 	}
 }
 
 // numbers adds lengths of time and amounts: a numeral and a unit.
-func (c *Checker) numbers(s *scratch) {
-	l := c.lexicon
-	unit, time, measure, amount := l.class["unit"], l.class["time"], l.class["measure"], l.class["amount"]
+func (s *scratch) numbers(l *Lexicon) {
+	if !s.present.meets(&l.numbers) {
+		return
+	}
 	for _, h := range s.hits {
-		if h.class != unit && h.class != measure || h.start == 0 || !numeral(s.stream.text[h.start-1]) {
+		if h.class != l.unit && h.class != l.measure || h.start == 0 || !numeral(s.stream.text[h.start-1]) {
 			continue
 		}
 		start := h.start - 1
 		for start > 0 && numeral(s.stream.text[start-1]) {
 			start--
 		}
-		class := time
-		if h.class == measure {
-			class = amount
+		class := l.time
+		if h.class == l.measure {
+			class = l.amount
 		}
-		s.hits = append(s.hits, hit{start, h.end, class, -1, 0})
-	}
-}
-
-// initials adds runs of Latin letters that may stand for words by their first letters:
-// three to six that are no pinyin.
-func (c *Checker) initials(s *scratch) {
-	for i, sound := range s.stream.sound {
-		from, to := s.stream.first[i], s.stream.top[i]
-		if n := to - from; sound == 0 && n >= 3 && n <= 6 && latin(s.stream.text[from]) {
-			s.hits = append(s.hits, hit{from, to, c.lexicon.class["initials"], -1, 0})
-		}
+		s.hits = append(s.hits, newHit(start, h.end, class, -1, 0))
 	}
 }
 
@@ -304,9 +343,12 @@ func numeral(c uint16) bool {
 // broken says that a comma or stop alone parts the word: not each character from the
 // next, as an evasion would.
 func (s *stream) broken(start, end int32) bool {
+	if s.gaps < gapComma || end <= start+1 {
+		return false
+	}
 	commas, other := 0, 0
-	for _, g := range s.gap[start+1 : max(end, start+1)] {
-		if g >= gapComma {
+	for i := start + 1; i < end; i++ {
+		if s.at[i].gap >= gapComma {
 			commas++
 		} else {
 			other++
@@ -317,8 +359,11 @@ func (s *stream) broken(start, end int32) bool {
 
 // stopped says that a sentence ends between two places.
 func (s *stream) stopped(from, to int32) bool {
-	for i := from; i <= to && int(i) < len(s.gap); i++ {
-		if s.gap[i] >= gapStop {
+	if s.gaps < gapStop {
+		return false
+	}
+	for i := from; i <= to && int(i) < len(s.at); i++ {
+		if s.at[i].gap >= gapStop {
 			return true
 		}
 	}

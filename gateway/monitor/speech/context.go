@@ -21,6 +21,7 @@ var contextClasses = []string{
 	"grade",    // a standard's grade
 	"lot",      // one of many, if it is one's own range
 	"caution",  // warns; exempts a disease that is only named
+	"wish",     // wishes well, and promises nothing
 	"shield",   // hides a shorter word of the context inside it, and nothing else
 }
 
@@ -42,6 +43,7 @@ const (
 	classGrade
 	classLot
 	classCaution
+	classWish
 	classShield
 )
 
@@ -58,6 +60,8 @@ const (
 	reachAward    = 24
 	reachSource   = 40
 	reachGrade    = 14
+	reachWish     = 12
+	reachAsk      = 4
 )
 
 // shadow removes hits of context words that lie inside a longer plain word or context
@@ -94,9 +98,6 @@ func (s *scratch) weigh(l *Lexicon) *context {
 	for i := range x.by {
 		x.by[i] = x.by[i][:0]
 	}
-	if len(s.all) == 0 {
-		return x
-	}
 	for _, h := range s.hits {
 		if h.class <= classShield {
 			x.by[h.class] = append(x.by[h.class], h)
@@ -105,6 +106,22 @@ func (s *scratch) weigh(l *Lexicon) *context {
 		}
 	}
 	return x
+}
+
+// waryOf are the classes of which a word, wherever it stands, calls for caution.
+var waryOf = []int32{classNeg, classRebut, classDoctor, classQuestion, classUsage, className, classAward, classSource, classGrade, classWish}
+
+// wary says whether the words of the context call for caution, and whether they do for a
+// promise of safety too: such a promise is itself made of words that deny (没有副作用).
+// None does if another's words are made one's own.
+func (x *context) wary() (any, safety bool) {
+	if len(x.by[classEndorse]) > 0 {
+		return false, false
+	}
+	for _, class := range waryOf {
+		safety = safety || len(x.by[class]) > 0
+	}
+	return safety || len(x.by[classCaution]) > 0, safety
 }
 
 // exempt is the exemption that covers a claim, empty if none does.
@@ -126,6 +143,9 @@ func (x *context) exempt(k *candidate, finding string) string {
 	}
 	if k.rule >= 0 && x.rules[k.rule].named && len(x.by[classCaution])+len(x.by[classDoctor])+len(x.by[classRebut])+len(x.by[classNeg])+len(x.by[classQuestion]) > 0 {
 		return "caution"
+	}
+	if (finding == "superstition" || finding == "medical" || finding == "false-effect") && x.near(classWish, k, from, to, reachWish, 0) {
+		return "polite"
 	}
 	switch finding {
 	case "absolute":
@@ -155,29 +175,50 @@ func (x *context) exempt(k *candidate, finding string) string {
 	return ""
 }
 
-// denied says that 不 stands right before an effect: 不降血压, but not 没有不降血压的.
+// denied says that 不 stands right before an effect, or a verb of healing between:
+// 不降血压, 不会长高, but not 没有不降血压的 or 谁说它不能消炎.
 func (x *context) denied(k *candidate, finding string) bool {
 	text := x.s.stream.text
-	if finding != "medical" && finding != "false-effect" || k.start == 0 || rune(text[k.start-1]) != '不' {
+	if finding != "medical" && finding != "false-effect" {
 		return false
 	}
-	return k.start == 1 || !strings.ContainsRune("没无谁哪莫非", rune(text[k.start-2]))
+	at := k.start - 1
+	// 不会 and 不能 deny an effect; before an illness they promise to prevent it.
+	verbs := "降治祛去补养消减调通"
+	if k.rule < 0 {
+		verbs += "会能"
+	}
+	if at > 0 && strings.ContainsRune(verbs, rune(text[at])) && (k.rule < 0 || !x.rules[k.rule].denies) {
+		at--
+	}
+	if at < 0 || rune(text[at]) != '不' {
+		return false
+	}
+	for i := int32(0); i+1 < at; i++ {
+		if rune(text[i]) == '谁' && (rune(text[i+1]) == '说' || rune(text[i+1]) == '讲') {
+			return false
+		}
+	}
+	return at == 0 || !strings.ContainsRune("没无谁哪莫非", rune(text[at-1]))
 }
 
-// asked says that a question mark follows at once: 最好的? 吗 may stand between.
+// asked says that a question mark follows, a few characters on at most and without a
+// comma: 全网最便宜的吗?
 func (x *context) asked(k *candidate) bool {
 	s := &x.s.stream
-	if k.rule >= 0 && x.rules[k.rule].denies {
+	if s.gaps < gapAsk || k.rule >= 0 && x.rules[k.rule].denies {
 		return false
 	}
-	for i := k.end; i <= k.end+1; i++ {
-		switch n := int32(len(s.gap)); {
+	for i := k.end; i <= k.end+reachAsk; i++ {
+		switch n := int32(len(s.at)); {
 		case i == n:
 			return s.tail == gapAsk
 		case i > n:
 			return false
-		case s.gap[i] == gapAsk:
+		case s.at[i].gap == gapAsk:
 			return true
+		case s.at[i].gap >= gapComma:
+			return false
 		}
 	}
 	return false

@@ -1,8 +1,10 @@
 package speech
 
 import (
+	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/mozillazg/go-pinyin"
 	"golang.org/x/text/unicode/norm"
@@ -57,6 +59,32 @@ type folded struct {
 	fold   bool // a fold of several characters may begin here
 }
 
+// packed is a folded rune with what matching knows of its symbol, in eight bytes: most of
+// an utterance's runes cost the cache a line each.
+type packed struct {
+	symbol uint16
+	known  known
+	mark   uint16 // how, above it gap, above it fold
+}
+
+// There are fewer disguises than bits below gapShift, and gaps than bits above.
+const (
+	gapShift  = 12
+	foldShift = 15
+)
+
+func pack(e folded, k known) packed {
+	p := packed{e.symbol, k, uint16(e.how) | uint16(e.gap)<<gapShift}
+	if e.fold {
+		p.mark |= 1 << foldShift
+	}
+	return p
+}
+
+func (p *packed) how() Evasion { return Evasion(p.mark & (1<<gapShift - 1)) }
+func (p *packed) gap() uint8   { return uint8(p.mark >> gapShift & (1<<(foldShift-gapShift) - 1)) }
+func (p *packed) fold() bool   { return p.mark>>foldShift != 0 }
+
 // What stands between two symbols that are kept.
 const (
 	gapNone uint8 = iota
@@ -75,58 +103,87 @@ type fold struct {
 
 // folder rewrites an utterance rune by rune by table.
 type folder struct {
-	table []folded // by rune below 1<<16
+	table []packed // by rune below 1<<16
 	signs map[rune]fold
 	folds map[uint16][]fold
-	sound []uint16 // rune to syllable, 0: none
-	latin map[string]uint16
+	begin [1 << 16 / 64]uint64 // the symbols a fold begins with
+	known []known              // by symbol
+	latin map[string]uint16    // syllable to its number
+	spell []letters            // the same as a tree, the first its root
+	ascii [utf8.RuneSelf][]fold
+	spare stream
 }
 
-const longestSyllable = 6
+// known is what matching knows of a symbol.
+type known struct {
+	code  uint16 // its number in the words, 0: in none
+	sound uint16 // its syllable, 0: none
+}
 
 // newFolder builds the tables. simple maps traditional to simplified characters,
 // alike a look-alike to what it stands for.
-func newFolder(simple, alike map[rune]rune, folds []fold, emoji map[rune]fold, sounds map[rune]string) *folder {
-	f := &folder{table: make([]folded, 1<<16), signs: map[rune]fold{}, folds: map[uint16][]fold{}, sound: make([]uint16, 1<<16), latin: map[string]uint16{}}
+func newFolder(simple, alike map[rune]rune, sounds map[rune]string) *folder {
+	f := &folder{table: make([]packed, 1<<16), known: make([]known, 1<<16), latin: map[string]uint16{}, spell: make([]letters, 1)}
 	for r := rune(0); r < 1<<16; r++ {
-		f.table[r] = foldRune(r, simple, alike)
+		f.table[r] = pack(foldRune(r, simple, alike), known{})
 	}
-	for r, e := range emoji {
-		if r < 1<<16 {
-			f.table[r] = folded{how: Emoji}
-		}
-		f.signs[r] = e
-	}
-	for _, x := range folds {
-		f.folds[x.from[0]] = append(f.folds[x.from[0]], x)
-	}
-	for r := range f.table {
-		if _, ok := f.folds[f.table[r].symbol]; ok && f.table[r].symbol != 0 {
-			f.table[r].fold = true
-		}
-	}
-	style := pinyin.NewArgs()
-	for r := range pinyin.PinyinDict {
-		if r >= 1<<16 {
+	read := map[string]uint16{} // by syllable with its tone
+	for r := 0; r < 1<<16; r++ {
+		readings, ok := pinyin.PinyinDict[r]
+		if !ok {
 			continue
 		}
-		s := sounds[rune(r)]
-		if s == "" {
-			if p := pinyin.SinglePinyin(rune(r), style); len(p) > 0 {
-				s = p[0]
-			}
-		}
-		if s == "" {
+		if s := sounds[rune(r)]; s != "" {
+			f.known[r].sound = f.numberOf(s)
 			continue
 		}
-		s = strings.ReplaceAll(s, "ü", "v")
-		if f.latin[s] == 0 {
-			f.latin[s] = uint16(len(f.latin) + 1)
+		first, _, _ := strings.Cut(readings, ",")
+		id, ok := read[first]
+		if !ok {
+			id = f.numberOf(tones.Replace(first))
+			read[first] = id
 		}
-		f.sound[r] = f.latin[s]
+		f.known[r].sound = id
 	}
 	return f
 }
+
+// with is the folder that also knows folds of several symbols and signs that are words.
+// It takes the receiver over.
+func (f *folder) with(folds []fold, signs map[rune]fold) *folder {
+	f.signs, f.folds = signs, map[uint16][]fold{}
+	for r := range signs {
+		if r < 1<<16 {
+			f.table[r] = pack(folded{how: Emoji}, known{})
+		}
+	}
+	for _, x := range folds {
+		c := x.from[0]
+		f.folds[c] = append(f.folds[c], x)
+		f.begin[c>>6] |= 1 << (c & 63)
+		if int(c) < len(f.ascii) {
+			f.ascii[c] = f.folds[c]
+		}
+	}
+	for r := range f.table {
+		if e := &f.table[r]; e.symbol != 0 && f.begins(e.symbol) {
+			e.mark |= 1 << foldShift
+		}
+	}
+	return f
+}
+
+// know notes in the table what matching knows of each rune's symbol.
+func (f *folder) know() {
+	for r := range f.table {
+		if e := &f.table[r]; e.symbol != 0 {
+			e.known = f.known[e.symbol]
+		}
+	}
+}
+
+// begins says that a fold begins with the symbol.
+func (f *folder) begins(c uint16) bool { return f.begin[c>>6]>>(c&63)&1 != 0 }
 
 func foldRune(r rune, simple, alike map[rune]rune) folded {
 	switch r {
@@ -147,8 +204,11 @@ func foldRune(r rune, simple, alike map[rune]rune) folded {
 	if to, ok := alike[r]; ok {
 		return folded{symbol: uint16(to), how: Lookalike}
 	}
-	if s := norm.NFKC.String(string(r)); s != string(r) {
-		if rs := []rune(s); len(rs) == 1 {
+	// Most runes are ideographs and Hangul, which have no other form.
+	unified := r >= 0x3400 && r < 0x4dc0 || r >= 0x4e00 && r < 0xa000 || r >= 0xac00 && r < 0xd7a4
+	var buffer [utf8.UTFMax]byte
+	if !unified && norm.NFKC.Properties(utf8.AppendRune(buffer[:0], r)).Decomposition() != nil {
+		if rs := []rune(norm.NFKC.String(string(r))); len(rs) == 1 && rs[0] != r {
 			to = rs[0]
 			how = FullWidth
 			if r >= 0x2460 && r < 0x2500 || r >= 0x2070 && r < 0x20a0 || r >= 0x2776 && r < 0x2794 {
@@ -169,103 +229,165 @@ func foldRune(r rune, simple, alike map[rune]rune) folded {
 	return folded{symbol: uint16(to), how: how}
 }
 
-// stream is a folded utterance; all slices run along the symbols.
+// stream is a folded utterance; text, known and at run along the symbols.
 type stream struct {
-	text       []uint16
-	start, end []int32 // bytes of the utterance
-	how        []Evasion
-	gap        []uint8 // what stood before the symbol
-	tail       uint8   // what stands behind the last
+	text  []uint16
+	known []known
+	at    []place
+	gaps  uint8 // the widest gap of all
+	tail  uint8 // what stands behind the last symbol
+	latin bool  // there may be Latin letters
 
-	sound      []uint16 // the second stream: syllables
+	// The second stream, of an utterance with Latin syllables: see sounds.
+	sound      []uint16 // syllables
 	first, top []int32  // symbols of text that a syllable covers
 	spelt      []bool   // written in Latin letters
 }
 
-func (s *stream) reset() {
-	s.text, s.start, s.end, s.how, s.gap = s.text[:0], s.start[:0], s.end[:0], s.how[:0], s.gap[:0]
-	s.sound, s.first, s.top, s.spelt = s.sound[:0], s.first[:0], s.top[:0], s.spelt[:0]
+// place is where a symbol comes from.
+type place struct {
+	start, end int32 // bytes of the utterance
+	how        Evasion
+	gap        uint8 // what stood before the symbol
 }
 
-func (s *stream) push(symbol uint16, start, end int32, how Evasion, gap uint8) {
-	s.text, s.start, s.end = append(s.text, symbol), append(s.start, start), append(s.end, end)
-	s.how, s.gap = append(s.how, how), append(s.gap, gap)
+// room makes place for so many symbols, of which n are written.
+func (s *stream) room(n, symbols int) {
+	if cap(s.text) < symbols {
+		s.text = append(make([]uint16, 0, symbols), s.text[:n]...)
+		s.known = append(make([]known, 0, symbols), s.known[:n]...)
+		s.at = append(make([]place, 0, symbols), s.at[:n]...)
+	}
+	s.text, s.known, s.at = s.text[:symbols], s.known[:symbols], s.at[:symbols]
 }
 
-// fold writes the utterance as symbols; places stay known.
-func (f *folder) fold(s *stream, utterance string) {
-	s.reset()
-	gap, some := gapNone, false
-	for i, r := range utterance {
-		size := int32(runeSize(r, utterance[i:]))
-		if r >= 1<<16 || f.table[r].how == Emoji {
-			if e, ok := f.signs[r]; ok {
-				f.replace(s, e, int32(i), int32(i)+size, gap)
-				some = true
-				gap = gapNone
-			} else if gap < gapSymbol {
-				gap = gapSymbol
+// cut ends the stream behind n symbols.
+func (s *stream) cut(n int) { s.text, s.known, s.at = s.text[:n], s.known[:n], s.at[:n] }
+
+// fold writes the utterance as symbols; places stay known. It is false of what is not
+// UTF-8.
+func (f *folder) fold(s *stream, utterance string) bool {
+	s.cut(0)
+	s.room(0, len(utterance))
+	text, known, places := s.text, s.known, s.at
+	gaps, latins := gapNone, false
+	n, gap, refold := 0, gapNone, -1
+	for i := 0; i < len(utterance); {
+		start, b := i, utterance[i]
+		r := rune(b)
+		switch {
+		case b < utf8.RuneSelf:
+			i++
+		// Three bytes, as Chinese has, neither overlong nor half of a pair.
+		case b > 0xe0 && b < 0xf0 && b != 0xed && i+2 < len(utterance) && utterance[i+1]&0xc0 == 0x80 && utterance[i+2]&0xc0 == 0x80:
+			r = rune(b&0xf)<<12 | rune(utterance[i+1]&0x3f)<<6 | rune(utterance[i+2]&0x3f)
+			i += 3
+		default:
+			size := 0
+			if r, size = utf8.DecodeRuneInString(utterance[i:]); r == utf8.RuneError && size == 1 {
+				return false
 			}
-			continue
+			i += size
 		}
-		e := f.table[r]
+		e := packed{mark: uint16(Emoji)}
+		if int(r) < len(f.table) {
+			e = f.table[r]
+		}
 		if e.symbol == 0 {
-			gap = max(gap, e.gap)
+			sign, ok := fold{}, false
+			if e.how() == Emoji {
+				sign, ok = f.signs[r]
+			}
+			if !ok {
+				gap = max(gap, e.gap(), gapSymbol)
+				gaps = max(gaps, gap)
+				continue
+			}
+			if refold < 0 {
+				refold = n
+			}
+			s.room(n, n+len(sign.to)+len(utterance)-i)
+			n = f.replace(s, n, sign, place{int32(start), int32(i), sign.how, gap})
+			text, known, places = s.text, s.known, s.at
+			latins = true // who knows
+			gap = gapNone
 			continue
 		}
-		s.push(e.symbol, int32(i), int32(i)+size, e.how, gap)
+		if e.fold() && refold < 0 {
+			refold = n
+		}
+		latins = latins || latin(e.symbol)
+		text[n], known[n], places[n] = e.symbol, e.known, place{int32(start), int32(i), e.how(), gap}
+		n++
 		gap = gapNone
-		some = some || e.fold
 	}
-	s.tail = gap
-	if some {
-		f.refold(s)
+	s.cut(n)
+	s.gaps, s.tail, s.latin = gaps, gap, latins
+	if refold >= 0 {
+		f.refold(s, refold)
 	}
+	return true
 }
 
-// replace writes a sign's words; 🥇 after 第 is its numeral only.
-func (f *folder) replace(s *stream, e fold, start, end int32, gap uint8) {
+// write puts a symbol that is not an utterance's own.
+func (f *folder) write(s *stream, n int, symbol uint16, at place) {
+	s.text[n], s.known[n], s.at[n] = symbol, f.known[symbol], at
+	s.latin = s.latin || latin(symbol)
+}
+
+// replace writes a sign's words behind n symbols and counts them in; 🥇 after 第 is its
+// numeral only.
+func (f *folder) replace(s *stream, n int, e fold, at place) int {
 	to := e.to
-	if len(to) > 1 && len(s.text) > 0 && s.text[len(s.text)-1] == to[0] {
+	if len(to) > 1 && n > 0 && s.text[n-1] == to[0] {
 		to = to[1:]
 	}
 	for _, c := range to {
-		s.push(c, start, end, e.how, gap)
-		gap = gapNone
+		f.write(s, n, c, at)
+		n, at.gap = n+1, gapNone
 	}
+	return n
 }
 
-// refold applies folds of several symbols in place; none is longer than what it
-// replaces, so writing never overtakes reading.
-func (f *folder) refold(s *stream) {
-	w := 0
-	n := len(s.text)
-	for i := 0; i < n; {
-		x := f.match(s, i)
+// refold applies folds of several symbols in place, from a symbol on; none is longer
+// than what it replaces, so writing never overtakes reading.
+func (f *folder) refold(s *stream, from int) {
+	w, n := from, len(s.text)
+	for i := from; i < n; {
+		var x *fold
+		if f.begins(s.text[i]) {
+			x = f.match(s, i)
+		}
 		if x == nil {
-			s.text[w], s.start[w], s.end[w], s.how[w], s.gap[w] = s.text[i], s.start[i], s.end[i], s.how[i], s.gap[i]
+			if w != i {
+				s.text[w], s.known[w], s.at[w] = s.text[i], s.known[i], s.at[i]
+			}
 			w, i = w+1, i+1
 			continue
 		}
-		start, end, how, gap := s.start[i], s.end[i+len(x.from)-1], x.how, s.gap[i]
-		to := x.to
-		for _, h := range s.how[i : i+len(x.from)] {
-			how |= h
+		whole := place{s.at[i].start, s.at[i+len(x.from)-1].end, x.how, s.at[i].gap}
+		for _, p := range s.at[i : i+len(x.from)] {
+			whole.how |= p.how
 		}
-		for _, c := range to {
-			s.text[w], s.start[w], s.end[w], s.how[w], s.gap[w] = c, start, end, how, gap
-			w, gap = w+1, gapNone
+		for _, c := range x.to {
+			f.write(s, w, c, whole)
+			w, whole.gap = w+1, gapNone
 		}
 		i += len(x.from)
 	}
-	s.text, s.start, s.end, s.how, s.gap = s.text[:w], s.start[:w], s.end[:w], s.how[:w], s.gap[:w]
+	s.cut(w)
 }
 
 // match is the longest fold at i. Latin letters and digits are folded only as a whole
 // run: "d1" not in "hd100".
 func (f *folder) match(s *stream, i int) *fold {
 	var best *fold
-	list := f.folds[s.text[i]]
+	var list []fold
+	if c := s.text[i]; int(c) < len(f.ascii) {
+		list = f.ascii[c]
+	} else {
+		list = f.folds[c]
+	}
 	for k := range list {
 		x := &list[k]
 		if best != nil && len(x.from) <= len(best.from) || len(s.text)-i < len(x.from) {
@@ -294,62 +416,9 @@ func (f *folder) match(s *stream, i int) *fold {
 func latin(c uint16) bool { return c >= 'a' && c <= 'z' }
 func digit(c uint16) bool { return c >= '0' && c <= '9' }
 
-// sounds writes the second stream. A Latin run counts only if all of it parses into
-// syllables.
-func (f *folder) sounds(s *stream) {
-	var name [longestSyllable]byte
-	for i := 0; i < len(s.text); {
-		if !latin(s.text[i]) {
-			s.sound, s.first, s.top, s.spelt = append(s.sound, f.sound[s.text[i]]), append(s.first, int32(i)), append(s.top, int32(i+1)), append(s.spelt, false)
-			i++
-			continue
-		}
-		end := i
-		for end < len(s.text) && latin(s.text[end]) {
-			end++
-		}
-		mark := len(s.sound)
-		for at := i; at < end; {
-			best, id := 0, uint16(0)
-			for n := 1; n <= longestSyllable && at+n <= end; n++ {
-				name[n-1] = byte(s.text[at+n-1])
-				if v := f.latin[string(name[:n])]; v != 0 && n > 1 {
-					best, id = n, v
-				}
-			}
-			if best == 0 {
-				s.sound, s.first, s.top, s.spelt = s.sound[:mark], s.first[:mark], s.top[:mark], s.spelt[:mark]
-				s.sound, s.first, s.top, s.spelt = append(s.sound, 0), append(s.first, int32(i)), append(s.top, int32(end)), append(s.spelt, false)
-				break
-			}
-			s.sound, s.first, s.top, s.spelt = append(s.sound, id), append(s.first, int32(at)), append(s.top, int32(at+best)), append(s.spelt, true)
-			at += best
-		}
-		i = end
-	}
-}
-
-// symbols writes a word of the lexicon as the folder would write it in an utterance.
+// symbols writes a word of the lexicon as the folder would write it in an utterance. It
+// is not for several goroutines.
 func (f *folder) symbols(word string) []uint16 {
-	var s stream
-	f.fold(&s, word)
-	return s.text
-}
-
-func runeSize(r rune, rest string) int {
-	if r != unicode.ReplacementChar {
-		switch {
-		case r < 0x80:
-			return 1
-		case r < 0x800:
-			return 2
-		case r < 1<<16:
-			return 3
-		}
-		return 4
-	}
-	if strings.HasPrefix(rest, "\uFFFD") {
-		return 3
-	}
-	return 1 // a byte that is no UTF-8
+	f.fold(&f.spare, word)
+	return slices.Clone(f.spare.text)
 }

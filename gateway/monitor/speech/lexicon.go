@@ -1,9 +1,11 @@
 package speech
 
 import (
+	"encoding/binary"
 	"io/fs"
 	"slices"
 	"strings"
+	"unicode/utf16"
 
 	"traceledger/chaincode/trace"
 )
@@ -52,9 +54,9 @@ type Rule struct {
 	Condition Condition // Always or Tone
 	Example   string
 	parts     []part
-	note      string
-	denies    bool // words of denial are part of the claim
-	named     bool // a disease and a use, no cure said: any word of caution exempts
+	notes     []string // as findings bear them
+	denies    bool     // words of denial are part of the claim
+	named     bool     // a disease and a use, no cure said: any word of caution exempts
 }
 
 // part is one place of a rule: a hit of the class, at most gap symbols after the
@@ -78,18 +80,12 @@ type Lexicon struct {
 	Terms   []Term
 	Rules   []Rule
 
-	folder  *folder
-	words   *automaton // on symbols
-	voices  *automaton // on syllables
-	spoken  [][]int32  // by word of voices: words of the symbol automaton
-	written [][]uint16 // by word: its symbols
-	members [][]member // by word: what it is
-	sounded []bool     // by word: may be found by sound with one of two characters changed
-	rules   [][]int32  // by class: rules that begin with it
-	class   map[string]int32
-	tone    *toneTable
+	folder *folder
+	class  map[string]int32
+	tone   *toneTable
+	compiled
 
-	termClass, market int32
+	termClass, market, unit, time, measure, amount, initials int32
 }
 
 // member is one role of a word.
@@ -113,23 +109,35 @@ var builtInClasses = []string{"term", "ill", "peak", "scope", "unit", "measure",
 
 type builder struct {
 	*Lexicon
-	index map[string]int32
+	index   map[string]int32
+	written [][]uint16       // by word: its symbols
+	members [][]member       // by word: what it is
+	weights map[uint64]int32 // by run: what it adds to the tone
+	key     []byte
 }
 
 // add gives a word a role.
 func (b *builder) add(word []uint16, m member) {
-	key := string(utf(word))
-	at, ok := b.index[key]
+	key := b.keyOf(word)
+	at, ok := b.index[string(key)]
 	if !ok {
 		at = int32(len(b.written))
-		b.index[key] = at
+		b.index[string(key)] = at
 		b.written = append(b.written, word)
 		b.members = append(b.members, nil)
-		b.sounded = append(b.sounded, false)
 	}
 	if !slices.Contains(b.members[at], m) {
 		b.members[at] = append(b.members[at], m)
 	}
+}
+
+// keyOf is the word as the key of a map, until the next call.
+func (b *builder) keyOf(word []uint16) []byte {
+	b.key = b.key[:0]
+	for _, c := range word {
+		b.key = binary.BigEndian.AppendUint16(b.key, c)
+	}
+	return b.key
 }
 
 func (b *builder) classOf(name string) int32 {
@@ -141,17 +149,18 @@ func (b *builder) classOf(name string) int32 {
 	return id
 }
 
-func utf(word []uint16) []rune {
-	runes := make([]rune, len(word))
-	for i, c := range word {
-		runes[i] = rune(c)
+// literal is a word as symbols without any fold.
+func literal(word string) []uint16 {
+	var symbols []uint16
+	for _, r := range word {
+		symbols = append(symbols, uint16(r))
 	}
-	return runes
+	return symbols
 }
 
 func build(src *source) (*Lexicon, error) {
 	l := &Lexicon{Version: src.version, Digest: src.digest, class: map[string]int32{}}
-	b := &builder{l, map[string]int32{}}
+	b := &builder{Lexicon: l, index: map[string]int32{}}
 	for _, name := range contextClasses {
 		b.classOf(name)
 	}
@@ -159,7 +168,7 @@ func build(src *source) (*Lexicon, error) {
 		b.classOf(name)
 	}
 	// Folds are written with characters that need no fold themselves.
-	plain := newFolder(src.simple, src.alike, nil, nil, src.sounds)
+	plain := newFolder(src.simple, src.alike, src.sounds)
 	var folds []fold
 	for _, x := range src.folds {
 		from, to := plain.symbols(x.from), plain.symbols(x.to)
@@ -172,28 +181,32 @@ func build(src *source) (*Lexicon, error) {
 	for r, word := range src.emoji {
 		emoji[r] = fold{to: plain.symbols(word), how: Emoji}
 	}
-	l.folder = newFolder(src.simple, src.alike, folds, emoji, src.sounds)
+	l.folder = plain.with(folds, emoji)
 	l.termClass, l.market = l.class["term"], l.class["scope"]
-	seen := map[string]string{}
-	for _, t := range src.terms {
-		word := l.folder.symbols(t.term.Text)
+	l.unit, l.time, l.measure, l.amount = l.class["unit"], l.class["time"], l.class["measure"], l.class["amount"]
+	l.initials = l.class["initials"]
+	seen := make(map[string]int32, len(src.terms))
+	l.Terms = src.terms
+	for i := range l.Terms {
+		t, r := &l.Terms[i], src.termRows[i]
+		word := l.folder.symbols(t.Text)
 		if len(word) < 2 {
-			return nil, t.row.refuse(trace.CodeInvalid, 0, "词 %q 太短", "term %q is too short", t.term.Text)
+			return nil, r.refuse(trace.CodeInvalid, 0, "词 %q 太短", "term %q is too short", t.Text)
 		}
-		if other := seen[string(utf(word))]; other != "" {
-			return nil, t.row.refuse(trace.CodeAlreadyExists, 0, "词 %q 与 %s 重复", "term %q repeats %s", t.term.Text, other)
+		key := b.keyOf(word)
+		if other, ok := seen[string(key)]; ok {
+			return nil, r.refuse(trace.CodeAlreadyExists, 0, "词 %q 与 %s 重复", "term %q repeats %s", t.Text, src.termRows[other].where())
 		}
-		seen[string(utf(word))] = t.row.where()
-		id := int32(len(l.Terms))
-		l.Terms = append(l.Terms, t.term)
+		seen[string(key)] = int32(i)
+		id := int32(i)
 		b.add(word, member{b.classOf("term"), id})
-		if t.term.Condition == Cure {
+		if t.Condition == Cure {
 			b.add(word, member{b.classOf("ill"), id})
 		}
-		if t.term.Condition == Cure && t.term.Level == LevelSerious {
+		if t.Condition == Cure && t.Level == LevelSerious {
 			b.add(word, member{b.classOf("disease"), id})
 		}
-		if t.term.Condition == Scope {
+		if t.Condition == Scope {
 			b.add(word, member{b.classOf("peak"), id})
 		}
 	}
@@ -205,15 +218,14 @@ func build(src *source) (*Lexicon, error) {
 		}
 		b.add(word, member{class, -1})
 	}
-	weights := map[uint64]int32{}
+	b.weights = make(map[uint64]int32, len(src.tones))
 	for _, t := range src.tones {
 		key := toneKey(t.run)
 		if key == 0 {
 			return nil, t.row.refuse(trace.CodeInvalid, 0, "%q 应为 1 至 %d 个字", "%q must be 1 to %d characters", t.run, toneRun)
 		}
-		weights[key] = t.weight
+		b.weights[key] = t.weight
 	}
-	l.tone = newToneTable(weights, src.bias)
 	known := len(l.class)
 	l.Rules = src.rules
 	for i := range l.Rules {
@@ -221,17 +233,27 @@ func build(src *source) (*Lexicon, error) {
 			return nil, err
 		}
 	}
-	l.rules = make([][]int32, len(l.class))
 	denials := b.denials()
 	for i := range l.Rules {
-		for _, p := range l.Rules[i].parts {
-			l.Rules[i].denies = l.Rules[i].denies || denials[p.class]
+		r := &l.Rules[i]
+		for _, p := range r.parts {
+			r.denies = r.denies || denials[p.class]
 		}
-		c := l.Rules[i].parts[0].class
-		l.rules[c] = append(l.rules[c], int32(i))
+		if r.parts[0].class == l.class["whole"] {
+			l.wholes = append(l.wholes, int32(i))
+		}
 	}
-	l.words = newAutomaton(l.written)
-	b.voice(src)
+	core := map[string]bool{}
+	for _, w := range src.words {
+		if w.class == "core" {
+			core[string(b.keyOf(literal(w.text)))] = true
+		}
+	}
+	b.tabulate(core)
+	l.tone = newToneTable(l.folder.known, b.weights, src.bias)
+	if len(l.kinds) > topBit {
+		return nil, trace.Errorf(trace.CodeTooLarge, "词类组合 %d 种, 最多 %d (%d combinations of word classes, at most %d)", len(l.kinds), topBit, len(l.kinds), topBit)
+	}
 	return l, nil
 }
 
@@ -240,17 +262,21 @@ func (b *builder) denials() map[int32]bool {
 	var words []string
 	for i, word := range b.written {
 		if slices.ContainsFunc(b.members[i], func(m member) bool { return m.class == classNeg || m.class == classRebut || m.class == classQuestion }) {
-			words = append(words, string(utf(word)))
+			words = append(words, string(utf16.Decode(word)))
 		}
 	}
+	claims := func(m member) bool { return m.term < 0 && m.class > classShield }
 	classes := map[int32]bool{}
 	for i, word := range b.written {
-		text := string(utf(word))
+		if !slices.ContainsFunc(b.members[i], claims) {
+			continue
+		}
+		text := string(utf16.Decode(word))
 		if !slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) }) {
 			continue
 		}
 		for _, m := range b.members[i] {
-			if m.term < 0 && m.class > classShield {
+			if claims(m) {
 				classes[m.class] = true
 			}
 		}
@@ -297,59 +323,10 @@ func (b *builder) compile(r *Rule, p pattern, known int) error {
 		r.parts = append(r.parts, part{class, gap})
 		gap = 0
 	}
-	r.note = "rule " + r.ID
+	r.notes = []string{"rule " + r.ID}
 	r.named = (strings.Contains(p.text, "{disease}") || strings.HasPrefix(p.text, "{ill}")) && strings.Contains(p.text, "{usev}")
 	if len(r.parts) == 0 {
 		return p.row.refuse(trace.CodeMissing, 0, "规则为空", "the rule is empty")
 	}
 	return nil
-}
-
-// voice builds the automaton of sounds from all words of two characters and more.
-func (b *builder) voice(src *source) {
-	core := map[string]bool{}
-	for _, w := range src.words {
-		if w.class == "core" {
-			core[w.text] = true
-		}
-	}
-	index := map[string]int32{}
-	var voices [][]uint16
-	for i, word := range b.written {
-		if len(word) < 2 && !core[string(utf(word))] || b.contextOnly(int32(i)) {
-			continue
-		}
-		sounds := make([]uint16, 0, len(word))
-		for _, c := range word {
-			if b.folder.sound[c] == 0 {
-				sounds = nil
-				break
-			}
-			sounds = append(sounds, b.folder.sound[c])
-		}
-		if sounds == nil {
-			continue
-		}
-		b.sounded[i] = core[string(utf(word))]
-		key := string(utf(sounds))
-		at, ok := index[key]
-		if !ok {
-			at = int32(len(voices))
-			index[key] = at
-			voices = append(voices, sounds)
-			b.spoken = append(b.spoken, nil)
-		}
-		b.spoken[at] = append(b.spoken[at], int32(i))
-	}
-	b.voices = newAutomaton(voices)
-}
-
-// contextOnly says that a word only exempts: nobody disguises those.
-func (b *builder) contextOnly(word int32) bool {
-	for _, m := range b.members[word] {
-		if int(m.class) >= len(contextClasses) {
-			return false
-		}
-	}
-	return true
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"unicode/utf16"
 
 	"github.com/stretchr/testify/require"
 
@@ -31,7 +32,7 @@ func TestLexiconHasItsTerms(t *testing.T) {
 	distinct, findings := map[string]bool{}, map[string]int{}
 	ids := map[string]bool{}
 	for _, term := range l.Terms {
-		word := string(utf(l.folder.symbols(term.Text)))
+		word := string(utf16.Decode(l.folder.symbols(term.Text)))
 		require.False(t, distinct[word], "%s twice", term.Text)
 		require.False(t, ids[term.ID], "id %s twice", term.ID)
 		distinct[word], ids[term.ID] = true, true
@@ -50,7 +51,8 @@ func TestExamplesAreFound(t *testing.T) {
 	c := embedded(t)
 	found := func(example string, is func(candidate) bool) bool {
 		s := new(scratch)
-		c.candidates(s, Utterance{Text: example})
+		c.lexicon.folder.fold(&s.stream, example)
+		c.candidates(s, Facts{}, anyProduct)
 		for _, k := range s.all {
 			if k.exempt == "" && is(k) {
 				return true

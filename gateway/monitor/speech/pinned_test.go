@@ -2,6 +2,6 @@ package speech
 
 // The version and digest of the embedded lexicon.
 const (
-	pinnedVersion = "2026.11.5"
-	pinnedDigest  = "d18eb726320ae54159f30fad31baab5f0fa92a802c6358fa518f41428fe9a825"
+	pinnedVersion = "2026.11.7"
+	pinnedDigest  = "32c9e35998d1451bf1d239ab2737bd6cb7221bdd1f21ca06ed0c08a2c3f45c76"
 )

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // meanings says what a finding is, Chinese and English.
@@ -29,59 +28,90 @@ var meanings = map[string][2]string{
 // report turns the candidates that no context exempts into findings.
 func (c *Checker) report(s *scratch, u Utterance) []Finding {
 	l := c.lexicon
-	kept := s.all[:0]
-	for _, k := range s.all {
-		if k.exempt == "" {
-			kept = append(kept, k)
+	s.kept = s.kept[:0]
+	for i := range s.all {
+		if s.all[i].exempt == "" {
+			s.kept = append(s.kept, &s.all[i])
 		}
 	}
-	if len(kept) == 0 {
+	if len(s.kept) == 0 {
 		return nil
 	}
-	slices.SortFunc(kept, func(a, b candidate) int {
-		switch {
-		case a.end-a.start != b.end-b.start:
-			return int((b.end - b.start) - (a.end - a.start))
-		case a.start != b.start:
-			return int(a.start - b.start)
-		case a.rule != b.rule:
-			return int(a.rule - b.rule)
-		case a.term != b.term:
-			return int(a.term - b.term)
+	if len(s.kept) > 12 {
+		slices.SortFunc(s.kept, comparePrecedence)
+	} else {
+		for i := 1; i < len(s.kept); i++ {
+			for j := i; j > 0 && comparePrecedence(s.kept[j-1], s.kept[j]) > 0; j-- {
+				s.kept[j-1], s.kept[j] = s.kept[j], s.kept[j-1]
+			}
 		}
-		return int(a.how) - int(b.how)
-	})
-	var longest []candidate
-	for _, k := range kept {
-		if !slices.ContainsFunc(longest, func(o candidate) bool {
-			return l.finding(&o) == l.finding(&k) && o.start < k.end && k.start < o.end
-		}) {
+	}
+	longest := s.kept[:0]
+	for _, k := range s.kept {
+		covered := false
+		for _, o := range longest {
+			covered = covered || o.start < k.end && k.start < o.end && l.number(o) == l.number(k)
+		}
+		if !covered {
 			longest = append(longest, k)
 		}
 	}
-	slices.SortFunc(longest, func(a, b candidate) int {
-		if a.start != b.start {
-			return int(a.start - b.start)
-		}
-		return strings.Compare(l.finding(&a), l.finding(&b))
-	})
-	var findings []Finding
-	for i := range longest {
-		findings = append(findings, c.finding(s, u, &longest[i]))
+	if len(longest) > 1 {
+		slices.SortFunc(longest, func(a, b *candidate) int {
+			if a.start != b.start {
+				return int(a.start - b.start)
+			}
+			return strings.Compare(l.finding(a), l.finding(b))
+		})
+	}
+	findings := make([]Finding, len(longest))
+	bytes, runes := 0, 0
+	for i, k := range longest {
+		f := &findings[i]
+		c.describe(f, s, u, k)
+		// Findings are in the order of the text, so its characters are counted once.
+		runes += characters(u.Text[bytes:f.Start])
+		bytes = f.Start
+		f.StartRune, f.EndRune = runes, runes+characters(f.Text)
 	}
 	return findings
 }
 
-func (c *Checker) finding(s *scratch, u Utterance, k *candidate) Finding {
+// characters counts those of a text that is known to be UTF-8.
+func characters(text string) int {
+	n := len(text)
+	for i := range len(text) {
+		if text[i]&0xc0 == 0x80 {
+			n--
+		}
+	}
+	return n
+}
+
+// comparePrecedence puts longer candidates first.
+func comparePrecedence(a, b *candidate) int {
+	switch {
+	case a.end-a.start != b.end-b.start:
+		return int((b.end - b.start) - (a.end - a.start))
+	case a.start != b.start:
+		return int(a.start - b.start)
+	case a.rule != b.rule:
+		return int(a.rule - b.rule)
+	case a.term != b.term:
+		return int(a.term - b.term)
+	}
+	return int(a.how) - int(b.how)
+}
+
+// describe fills in all of a finding but its place in characters.
+func (c *Checker) describe(f *Finding, s *scratch, u Utterance, k *candidate) {
 	l := c.lexicon
-	f := Finding{Start: int(s.stream.start[k.start]), End: int(s.stream.end[k.end-1]), Evasion: k.how}
+	f.Start, f.End, f.Evasion = int(s.stream.at[k.start].start), int(s.stream.at[k.end-1].end), k.how
 	f.Text = u.Text[f.Start:f.End]
-	f.StartRune = utf8.RuneCountInString(u.Text[:f.Start])
-	f.EndRune = f.StartRune + utf8.RuneCountInString(f.Text)
 	for i := k.start; i < k.end; i++ {
-		f.Evasion |= s.stream.how[i]
+		f.Evasion |= s.stream.at[i].how
 		if i > k.start {
-			switch s.stream.gap[i] {
+			switch s.stream.at[i].gap {
 			case gapSymbol, gapComma:
 				f.Evasion |= Symbols
 			case gapSpace:
@@ -90,21 +120,20 @@ func (c *Checker) finding(s *scratch, u Utterance, k *candidate) Finding {
 		}
 	}
 	if k.term >= 0 {
-		t := &l.Terms[k.term]
-		f.Term, f.Canonical, f.Article, f.Finding, f.Level = t.ID, t.Text, t.Article, t.Finding, t.Level
+		t, charge := &l.Terms[k.term], &l.charges[l.claims[k.term].charge]
+		f.Term, f.Canonical, f.Article, f.Finding, f.Level = t.ID, t.Text, charge.article, charge.finding, charge.level
 	}
 	if k.rule >= 0 {
 		r := &l.Rules[k.rule]
 		f.Article, f.Finding, f.Level = r.Article, r.Finding, r.Level
-		f.Notes = append(f.Notes, r.note)
+		f.Notes = r.notes
 		if k.term < 0 {
 			f.Term = r.ID
 		}
 	}
-	if k.term >= 0 && l.Terms[k.term].Condition == Label && len(u.Facts.Additives) > 0 {
+	if len(u.Facts.Additives) > 0 && k.term >= 0 && l.claims[k.term].label {
 		f.Notes = append(f.Notes, "found: "+strings.Join(u.Facts.Additives, ", "))
 	}
-	return f
 }
 
 // Explain says why, in Chinese for the host and in English.

@@ -2,6 +2,7 @@ package speech
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -42,11 +43,6 @@ func (r row) refuse(code trace.Code, column int, chinese, english string, args .
 	return trace.Errorf(code, "%s%s (%s)", place, fmt.Sprintf(chinese, args...), fmt.Sprintf(english, args...))
 }
 
-type sourceTerm struct {
-	row  row
-	term Term
-}
-
 type sourceWord struct {
 	row         row
 	class, text string
@@ -79,7 +75,8 @@ type source struct {
 	emoji    map[rune]string
 	folds    []sourceFold
 	words    []sourceWord
-	terms    []sourceTerm
+	terms    []Term
+	termRows []row
 	rules    []Rule
 	patterns []pattern
 	tones    []sourceTone
@@ -113,7 +110,8 @@ func read(files fs.FS) (*source, error) {
 	if s.version == "" || len(s.version) > 40 || strings.ContainsAny(s.version, " \n\t") {
 		return nil, trace.Errorf(trace.CodeInvalid, "VERSION: 应为一行无空格的版本号 (must be one version without spaces)")
 	}
-	canonical := bytes.NewBufferString(s.version + "\n")
+	canonical := sha256.New()
+	io.WriteString(canonical, s.version+"\n")
 	for _, t := range tables {
 		if err := s.table(files, t.file, t.columns, t.row, canonical); err != nil {
 			return nil, err
@@ -132,7 +130,7 @@ func read(files fs.FS) (*source, error) {
 			return nil, err
 		}
 	}
-	s.digest = trace.DigestOf(canonical.Bytes())
+	s.digest = trace.Digest(canonical.Sum(nil))
 	return s, nil
 }
 
@@ -145,10 +143,14 @@ func readFile(files fs.FS, name string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	content, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
-	if err != nil {
+	var buffer bytes.Buffer
+	if info, err := f.Stat(); err == nil && info.Size() < maxFileSize {
+		buffer.Grow(int(info.Size()) + bytes.MinRead)
+	}
+	if _, err := buffer.ReadFrom(io.LimitReader(f, maxFileSize+1)); err != nil {
 		return nil, err
 	}
+	content := buffer.Bytes()
 	if len(content) > maxFileSize {
 		return nil, trace.Errorf(trace.CodeTooLarge, "%s 超过 %d 字节 (%s is larger than %d bytes)", name, maxFileSize, name, maxFileSize)
 	}
@@ -160,7 +162,7 @@ func readFile(files fs.FS, name string) ([]byte, error) {
 
 // table reads one file. Its canonical form is its name and its records as JSON arrays,
 // one a line: quoting and line ends are not content.
-func (s *source) table(files fs.FS, name string, columns []string, add func(*source, row, []string) error, canonical *bytes.Buffer) error {
+func (s *source) table(files fs.FS, name string, columns []string, add func(*source, row, []string) error, canonical io.Writer) error {
 	content, err := readFile(files, name)
 	if err != nil {
 		return err
@@ -171,7 +173,7 @@ func (s *source) table(files fs.FS, name string, columns []string, add func(*sou
 	if err != nil || !slices.Equal(head, columns) {
 		return trace.Errorf(trace.CodeMalformed, "%s 第 1 行: 表头应为 %s (%s line 1: the header must be so)", name, strings.Join(columns, ","), name)
 	}
-	canonical.WriteString(name + "\n")
+	io.WriteString(canonical, name+"\n")
 	encoder := json.NewEncoder(canonical)
 	encoder.SetEscapeHTML(false)
 	for n := 0; ; n++ {
@@ -328,7 +330,8 @@ func (s *source) addTerm(r row, c []string) error {
 		return r.refuse(trace.CodeInvalid, 5, "没有条件 %q", "no condition %q", c[5])
 	}
 	id := c[2] + "-" + trace.DigestOf([]byte(c[0])).String()[:8]
-	s.terms = append(s.terms, sourceTerm{r, Term{ID: id, Text: c[0], Article: c[1], Finding: c[2], Products: products, Level: Level(c[4]), Condition: Condition(c[5]), Example: c[6]}})
+	s.terms = append(s.terms, Term{ID: id, Text: c[0], Article: c[1], Finding: c[2], Products: products, Level: Level(c[4]), Condition: Condition(c[5]), Example: c[6]})
+	s.termRows = append(s.termRows, r)
 	return nil
 }
 

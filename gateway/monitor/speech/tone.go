@@ -16,55 +16,99 @@ const (
 	toneFirm = -600 // below it several are none either
 	toneSoft = 300  // above it soft rules and terms count too
 	toneOwn  = 500  // above it a context that exempts is not believed, but for denial and caution
-	toneAll  = 500  // above it an utterance of which the lexicon knows no word counts whole
+	toneAll  = 600  // above it an utterance of which the lexicon knows no word counts whole
 
 	toneShort  = 6  // symbols of the shortest utterance that may count whole
 	toneRun    = 3  // longest run that has a weight
 	toneWindow = 64 // symbols on each side of a claim that are listened to
 )
 
-// toneTable maps runs of symbols to weights by open addressing: a look-up for each
-// character and length has to be cheap.
+// caution is how much more it takes where the context says that it may be no claim.
+type caution struct{ soft, own, all int }
+
+var (
+	careless = caution{}
+	careful  = caution{soft: 200, own: 300, all: 300}
+)
+
+// toneTable holds the weights as the words are held: in a double array, by the codes the
+// folder gives to symbols.
 type toneTable struct {
-	keys    []uint64 // 0: free
-	weights []int32
-	bias    int32
+	first []toneFirst // by code
+	cells []toneCell
+	bias  int32
 }
 
-func newToneTable(weights map[uint64]int32, bias int32) *toneTable {
-	size := 1
-	for size < 2*len(weights)+2 {
-		size *= 2
+// toneFirst is a run of one symbol: its weight, and the base of what it begins.
+type toneFirst struct {
+	base, weight int32
+	known        int32 // 1: a run that has a weight, else 0
+}
+
+// toneCell is a longer run: that of the state parent and one symbol more.
+type toneCell struct {
+	base, parent int32
+	weight       int32
+	known        uint16
+	goes         uint16 // as in cell
+}
+
+// newToneTable makes the table of runs by their keys. Runs of symbols without a code are
+// left out: no text has them.
+func newToneTable(symbols []known, weights map[uint64]int32, bias int32) *toneTable {
+	runs, of := make([][]uint16, 0, len(weights)), make([]int32, 0, len(weights))
+	codes := uint16(0)
+	for key, weight := range weights {
+		var run []uint16
+		for ; key > 0; key >>= 16 {
+			run = append(run, symbols[uint16(key)].code)
+		}
+		if slices.Contains(run, 0) {
+			continue
+		}
+		slices.Reverse(run)
+		runs, of = append(runs, run), append(of, weight)
 	}
-	t := &toneTable{make([]uint64, size), make([]int32, size), bias}
-	for key, w := range weights {
-		i := t.slot(key)
-		t.keys[i], t.weights[i] = key, w
+	for _, k := range symbols {
+		codes = max(codes, k.code)
+	}
+	trie := newTrie(runs, int(codes))
+	t := &toneTable{make([]toneFirst, int(codes)+1), make([]toneCell, len(trie.cells)), bias}
+	for i, c := range trie.cells {
+		x := toneCell{base: c.base, parent: c.parent, goes: c.goes}
+		if c.word >= 0 {
+			x.weight, x.known = of[c.word], 1
+		}
+		t.cells[i] = x
+		if i > 0 && i < len(t.first) && c.parent == 0 {
+			t.first[i] = toneFirst{c.base, x.weight, int32(x.known)}
+		}
 	}
 	return t
 }
 
-// slot is where the key lies or would lie.
-func (t *toneTable) slot(key uint64) int {
-	mask := uint64(len(t.keys) - 1)
-	i := key * 0x9E3779B97F4A7C15 >> 32 & mask
-	for t.keys[i] != 0 && t.keys[i] != key {
-		i = (i + 1) & mask
-	}
-	return int(i)
-}
-
 // of is the tone of a text. It does not depend on the machine: the sum is of integers,
 // and the root and the quotient are rounded as IEEE 754 says.
-func (t *toneTable) of(text []uint16) int {
-	sum, known := int64(0), 0
+func (t *toneTable) of(text []known) int {
+	sum, known := int64(0), int32(0)
 	for i := range text {
-		key := uint64(0)
-		for n := i; n < len(text) && n < i+toneRun; n++ {
-			key = key<<16 | uint64(text[n])
-			if at := t.slot(key); t.keys[at] != 0 {
-				sum, known = sum+int64(t.weights[at]), known+1
-			}
+		state := int32(text[i].code)
+		first := &t.first[state]
+		sum, known = sum+int64(first.weight), known+first.known
+		if i+1 == len(text) || first.base == 0 {
+			continue
+		}
+		to := first.base + int32(text[i+1].code)
+		two := &t.cells[to]
+		if two.parent != state {
+			continue
+		}
+		sum, known = sum+int64(two.weight), known+int32(two.known)
+		if i+2 == len(text) || two.goes>>(text[i+2].code&15)&1 == 0 {
+			continue
+		}
+		if three := &t.cells[two.base+int32(text[i+2].code)]; three.parent == to {
+			sum, known = sum+int64(three.weight), known+int32(three.known)
 		}
 	}
 	return int(t.bias) + int(float64(sum)/math.Sqrt(float64(known+1)))
@@ -83,35 +127,57 @@ func toneKey(run string) uint64 {
 	return key
 }
 
+// heard is the tone of a part of an utterance.
+type heard struct {
+	from, to int32
+	tone     int
+}
+
+// tone is that of a part of the utterance. The last is kept: most utterances are shorter
+// than what is listened to, so that they have one tone only.
+func (s *scratch) tone(l *Lexicon, from, to int32) int {
+	if h := &s.heard; h.from != from || h.to != to {
+		*h = heard{from, to, l.tone.of(s.stream.known[from:to])}
+	}
+	return s.heard.tone
+}
+
+// sounds says that an utterance of which the lexicon knows no word may count whole: it
+// is neither too short nor too long and sounds like a claim.
+func (s *scratch) sounds(l *Lexicon) bool {
+	n := len(s.stream.text)
+	return n >= toneShort && n <= 2*toneWindow && len(l.wholes) > 0 && s.tone(l, 0, int32(n)) >= min(toneAll, toneOwn)
+}
+
 // listen weighs the tone around each candidate against what it needs. Soft candidates
 // are listened to only where nothing firm is found, and of those only of the category
 // that has most: their words are too common to stand beside a claim that is named.
-func (c *Checker) listen(s *scratch, u Utterance) {
-	l := c.lexicon
-	from, to, tone := int32(-1), int32(-1), 0
+func (s *scratch) listen(l *Lexicon, facts Facts) {
 	firm, most := false, -1
 	several := s.several(l)
+	wary, warySafety := s.about.wary()
 	var count [32]int // soft candidates, by place in Findings
 	for i := range s.all {
 		k := &s.all[i]
-		if k.term >= 0 && l.Terms[k.term].Condition == Label && len(u.Facts.Additives) > 0 {
+		if k.term >= 0 && l.claims[k.term].label && len(facts.Additives) > 0 {
 			firm = firm || k.exempt == ""
 			continue // a record speaks, not the tone
 		}
-		a, b := max(0, k.start-toneWindow), min(int32(len(s.stream.text)), k.end+toneWindow)
-		if a != from || b != to {
-			from, to, tone = a, b, l.tone.of(s.stream.text[a:b])
-		}
-		need, soft := toneLone, l.soft(k)
-		switch {
-		case k.exempt == "negation" || k.exempt == "caution":
+		if k.exempt == "negation" || k.exempt == "caution" {
 			continue
+		}
+		tone := s.tone(l, max(0, k.start-toneWindow), min(int32(len(s.stream.text)), k.end+toneWindow))
+		need, soft, more := toneLone, l.soft(k), careless
+		if warySafety || wary && l.finding(k) != "safety-endorsement" {
+			more = careful
+		}
+		switch {
 		case k.exempt != "":
-			need = toneOwn
-		case k.rule >= 0 && l.Rules[k.rule].parts[0].class == l.class["whole"]:
-			need = toneAll
+			need = toneOwn + more.own
+		case k.rule >= 0 && l.needs[k.rule].whole:
+			need = toneAll + more.all
 		case soft:
-			need = toneSoft
+			need = toneSoft + more.soft
 		case several:
 			need = toneFirm
 		}
@@ -120,7 +186,7 @@ func (c *Checker) listen(s *scratch, u Utterance) {
 			k.exempt = "tone"
 		case tone >= need && soft:
 			k.exempt = ""
-			f := slices.Index(Findings, l.finding(k))
+			f := int(l.number(k))
 			if count[f]++; most < 0 || count[f] > count[most] {
 				most = f
 			}
@@ -129,7 +195,7 @@ func (c *Checker) listen(s *scratch, u Utterance) {
 		}
 	}
 	for i := range s.all {
-		if k := &s.all[i]; k.exempt == "" && l.soft(k) && (firm || l.finding(k) != Findings[most]) {
+		if k := &s.all[i]; k.exempt == "" && l.soft(k) && (firm || int(l.number(k)) != most) {
 			k.exempt = "tone"
 		}
 	}
@@ -143,7 +209,7 @@ func (s *scratch) several(l *Lexicon) bool {
 		if k.exempt != "" || l.soft(k) {
 			continue
 		}
-		if one != nil && (k.start >= one.end || k.end <= one.start || l.finding(k) != l.finding(one)) {
+		if one != nil && (k.start >= one.end || k.end <= one.start || l.number(k) != l.number(one)) {
 			return true
 		}
 		if one == nil {
@@ -156,7 +222,7 @@ func (s *scratch) several(l *Lexicon) bool {
 // soft says that a candidate is too broad to be a finding by itself.
 func (l *Lexicon) soft(k *candidate) bool {
 	if k.rule >= 0 {
-		return l.Rules[k.rule].Condition == Tone
+		return l.needs[k.rule].soft
 	}
-	return l.Terms[k.term].Condition == Tone
+	return l.claims[k.term].soft
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/stretchr/testify/require"
 )
@@ -45,7 +46,7 @@ func trainTone(l *Lexicon, us []labelled) (weights map[uint64]int32, bias int32)
 		text := l.folder.symbols(u.text)
 		for j := range text {
 			for n := 1; n <= toneRun && j+n <= len(text); n++ {
-				texts[i] = append(texts[i], toneKey(string(utf(text[j:j+n]))))
+				texts[i] = append(texts[i], toneKey(string(utf16.Decode(text[j:j+n]))))
 			}
 		}
 		distinct := slices.Compact(slices.Sorted(slices.Values(texts[i])))
@@ -158,7 +159,8 @@ func TestToneOfUtterancesItHasNotSeen(t *testing.T) {
 				train = append(train, u)
 			}
 		}
-		c.lexicon.tone = newToneTable(trainTone(c.lexicon, train))
+		weights, bias := trainTone(c.lexicon, train)
+		c.lexicon.tone = newToneTable(c.lexicon.folder.known, weights, bias)
 		by, _ := measure(t, c, test, nil)
 		for key, k := range by {
 			if sum[key] == nil {

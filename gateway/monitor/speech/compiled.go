@@ -1,0 +1,373 @@
+package speech
+
+import (
+	"encoding/binary"
+	"maps"
+	"slices"
+)
+
+// compiled is the lexicon as the check reads it: flat, by number of word, voice, term,
+// class or rule.
+type compiled struct {
+	words *trie       // on codes of symbols
+	first []beginning // by code: what begins with the symbol
+	alone []uint64    // the codes that are words by themselves
+	pairs filter      // what words of two symbols and more begin with
+
+	twos    smallFilter // the sounds of core words of two characters
+	triples filter      // what the sounds of longer words begin with
+	alike   runs        // those words by these sounds
+	voices  *trie       // of all words by their syllables: of those that sound so, the first
+	same    []int32     // by word: the next that sounds so, -1: none
+	unlike  []bool      // by word: alone in its run; while the tables are made
+
+	written lists[uint16] // by word: its symbols
+	sounded []bool        // by word: may be found by sound with one of two characters changed
+	kind    []uint16      // by word: its place in kinds, also noted in the trie of words
+	kinds   []kind
+
+	claims  []claim       // by term
+	needs   []requirement // by rule
+	wholes  []int32       // the rules of whole utterances
+	charges []charge
+	rarest  lists[int32] // by bit: rules whose rarest class it is
+	rare    classes      // the classes that are some rule's rarest
+	bit     []uint8      // by class: its place in classes, noBit: no rule uses it
+	numbers classes      // time and amount, which numerals make of units
+}
+
+// beginning is what begins with a symbol: the word of this one, -1: none, and the base
+// of its state in the trie, which bears the number of its code.
+type beginning struct {
+	word, base int32
+	kind       uint16
+}
+
+// lists are slices by number, in one piece of memory.
+type lists[T any] struct {
+	at    []uint32
+	items []T
+}
+
+func newLists[T any](of [][]T) lists[T] {
+	l := lists[T]{at: make([]uint32, 1, len(of)+1)}
+	for _, items := range of {
+		l.items = append(l.items, items...)
+		l.at = append(l.at, uint32(len(l.items)))
+	}
+	l.items = slices.Clip(l.items)
+	return l
+}
+
+func (l *lists[T]) of(i int32) []T { return l.items[l.at[i]:l.at[i+1]] }
+
+// classes is a set of the word classes that rules use, by their bits. Where there are
+// more classes than bits two may share one: it answers which classes are certainly
+// absent.
+type classes [classBits / 64]uint64
+
+const (
+	classBits = 128
+	noBit     = 255
+)
+
+func (c *classes) add(bit uint8) {
+	if bit != noBit {
+		c[bit>>6] |= 1 << (bit & 63)
+	}
+}
+
+func (c *classes) has(bit uint8) bool { return bit != noBit && c[bit>>6]>>(bit&63)&1 != 0 }
+
+func (c *classes) join(o *classes) { c[0], c[1] = c[0]|o[0], c[1]|o[1] }
+
+func (c *classes) meets(o *classes) bool { return c[0]&o[0]|c[1]&o[1] != 0 }
+
+func (c *classes) covers(o *classes) bool { return o[0]&^c[0]|o[1]&^c[1] == 0 }
+
+// kind is what many words have in common.
+type kind struct {
+	classes classes
+	context bool // a word of the context, or a market, which weighs there too
+	roles   []role
+	claims  bool // a term that is a finding without a rule
+	counts  bool // a unit or measure: behind a numeral it makes a time or an amount
+}
+
+// role is one of the classes of a word.
+type role struct {
+	class int32
+	term  bool // as a term: terms are the first words, by the same numbers
+}
+
+// claim is what the check asks of a term.
+type claim struct {
+	charge   int32 // of charges
+	finding  uint8 // of Findings
+	products products
+	always   bool // a finding without a rule
+	soft     bool // and only if the utterance sounds like a claim
+	label    bool // a finding against the label
+}
+
+// requirement is what an utterance must hold for a rule to fit.
+type requirement struct {
+	classes  classes
+	products products
+	finding  uint8 // of Findings
+	soft     bool  // only if the utterance sounds like a claim
+	whole    bool  // of an utterance, whatever its words
+}
+
+// products is a set of Categories.
+type products uint8
+
+const anyProduct products = 1<<8 - 1
+
+// productsOf are the categories named; nil means any.
+func productsOf(names []string) products {
+	if names == nil {
+		return anyProduct
+	}
+	var set products
+	for i, c := range Categories {
+		if slices.Contains(names, c) {
+			set |= 1 << i
+		}
+	}
+	return set
+}
+
+// tabulate makes the tables from the words; core are those found by sound with one of
+// two characters changed.
+func (b *builder) tabulate(core map[string]bool) {
+	t := &b.compiled
+	t.written = newLists(b.written)
+	b.tabulateRules()
+	b.tabulateKinds()
+	known, codes := b.folder.known, 0
+	coded := make([][]uint16, len(b.written))
+	buffer := make([]uint16, 0, len(t.written.items))
+	for i, word := range b.written {
+		for _, c := range word {
+			if known[c].code == 0 {
+				codes++
+				known[c].code = uint16(codes)
+			}
+			buffer = append(buffer, known[c].code)
+		}
+		coded[i] = buffer[len(buffer)-len(word):]
+	}
+	for _, run := range slices.Sorted(maps.Keys(b.weights)) {
+		for ; run > 0; run >>= 16 {
+			if k := &known[uint16(run)]; k.code == 0 {
+				codes++
+				k.code = uint16(codes)
+			}
+		}
+	}
+	t.words = newTrie(coded, codes)
+	t.alone = make([]uint64, codes/64+1)
+	t.first = slices.Repeat([]beginning{{word: -1}}, codes+1)
+	for i, word := range coded {
+		t.first[word[0]].base = t.words.cells[word[0]].base
+		if len(word) == 1 {
+			t.alone[word[0]>>6] |= 1 << (word[0] & 63)
+			t.first[word[0]].word, t.first[word[0]].kind = int32(i), t.kind[i]
+		} else {
+			t.pairs.add(0, word[0], word[1])
+		}
+	}
+	b.tabulateVoices(core)
+	for i := range t.words.cells {
+		if c := &t.words.cells[i]; c.word >= 0 {
+			c.kind = t.kind[c.word]
+			if t.unlike[c.word] {
+				c.kind |= topBit
+			}
+		}
+	}
+	t.unlike = nil
+	b.folder.know()
+}
+
+// charge is what many terms have in common.
+type charge struct {
+	article, finding string
+	level            Level
+}
+
+func (b *builder) tabulateRules() {
+	t := &b.compiled
+	charges := map[charge]int32{}
+	for i := range b.Terms {
+		c := charge{b.Terms[i].Article, b.Terms[i].Finding, b.Terms[i].Level}
+		at, ok := charges[c]
+		if !ok {
+			at = int32(len(t.charges))
+			charges[c], t.charges = at, append(t.charges, c)
+		}
+		condition := b.Terms[i].Condition
+		t.claims = append(t.claims, claim{
+			charge: at, finding: uint8(slices.Index(Findings, b.Terms[i].Finding)), products: productsOf(b.Terms[i].Products),
+			always: condition == Always || condition == Tone, soft: condition == Tone, label: condition == Label,
+		})
+	}
+	rarest := make([][]int32, classBits)
+	common := b.common()
+	b.tabulateBits(common)
+	for i := range b.Rules {
+		r := &b.Rules[i]
+		need := requirement{
+			products: productsOf(r.Products), finding: uint8(slices.Index(Findings, r.Finding)),
+			soft: r.Condition == Tone, whole: r.parts[0].class == b.class["whole"],
+		}
+		rare := r.parts[0].class
+		for _, p := range r.parts {
+			need.classes.add(t.bit[p.class])
+			if common[p.class] < common[rare] {
+				rare = p.class
+			}
+		}
+		t.needs = append(t.needs, need)
+		t.rare.add(t.bit[rare])
+		rarest[t.bit[rare]] = append(rarest[t.bit[rare]], int32(i))
+	}
+	t.rarest = newLists(rarest)
+	t.numbers.add(t.bit[b.time])
+	t.numbers.add(t.bit[b.amount])
+}
+
+// tabulateBits gives the classes that rules use their bits. If there are too few, the
+// rarest share.
+func (b *builder) tabulateBits(common []int) {
+	b.bit = slices.Repeat([]uint8{noBit}, len(b.class))
+	var used []int32
+	for i := range b.Rules {
+		for _, p := range b.Rules[i].parts {
+			if !slices.Contains(used, p.class) {
+				used = append(used, p.class)
+			}
+		}
+	}
+	slices.SortStableFunc(used, func(x, y int32) int { return common[y] - common[x] })
+	for i, class := range used {
+		if i < classBits {
+			b.bit[class] = uint8(i)
+		} else {
+			b.bit[class] = uint8(classBits/2 + i%(classBits/2))
+		}
+	}
+}
+
+// common guesses by class how often its words are said: one character above all.
+func (b *builder) common() []int {
+	common := make([]int, len(b.class))
+	for i, word := range b.written {
+		for _, m := range b.members[i] {
+			if common[m.class]++; len(word) == 1 {
+				common[m.class] += 1000
+			}
+		}
+	}
+	return common
+}
+
+// tabulateKinds sorts the words by what they are.
+func (b *builder) tabulateKinds() {
+	t := &b.compiled
+	numbers := map[string]uint16{}
+	t.kind = make([]uint16, len(b.members))
+	for i, members := range b.members {
+		b.key = b.key[:0]
+		var claims uint32
+		for _, m := range members {
+			term := uint32(0)
+			if m.term >= 0 {
+				term = 1
+				if c := &t.claims[m.term]; m.class == b.termClass && (c.always || c.label) {
+					claims = 1
+				}
+			}
+			b.key = binary.BigEndian.AppendUint32(b.key, uint32(m.class)<<1|term)
+		}
+		b.key = binary.BigEndian.AppendUint32(b.key, claims)
+		n, ok := numbers[string(b.key)]
+		if !ok {
+			n = uint16(len(t.kinds))
+			numbers[string(b.key)] = n
+			t.kinds = append(t.kinds, b.kindOf(members, claims > 0))
+		}
+		t.kind[i] = n
+	}
+}
+
+func (b *builder) kindOf(members []member, claims bool) kind {
+	k := kind{claims: claims}
+	for _, m := range members {
+		k.roles = append(k.roles, role{m.class, m.term >= 0})
+		k.classes.add(b.bit[m.class])
+		k.context = k.context || m.class <= classShield || m.class == b.market
+		k.counts = k.counts || m.class == b.unit || m.class == b.measure
+	}
+	return k
+}
+
+// tabulateVoices makes the second trie, of the sounds of all words but those of context.
+func (b *builder) tabulateVoices(core map[string]bool) {
+	t := &b.compiled
+	t.sounded = make([]bool, len(b.written))
+	t.same = slices.Repeat([]int32{-1}, len(b.written))
+	index := make(map[string]int32, len(b.written)) // sounds to the last word that sounds so
+	buffer := make([]uint16, 0, len(t.written.items))
+	var voices [][]uint16
+	var first []int32
+	var alike runBuilder
+	for i, word := range b.written {
+		isCore := len(core) > 0 && core[string(b.keyOf(word))]
+		if len(word) < 2 && !isCore || b.contextOnly(int32(i)) {
+			continue
+		}
+		for _, c := range word {
+			buffer = append(buffer, b.folder.known[c].sound)
+		}
+		sounds := buffer[len(buffer)-len(word):]
+		if slices.Contains(sounds, 0) {
+			continue
+		}
+		t.sounded[i] = isCore
+		key := b.keyOf(sounds)
+		if last, ok := index[string(key)]; ok {
+			t.same[last] = int32(i)
+		} else {
+			voices, first = append(voices, sounds), append(first, int32(i))
+		}
+		index[string(key)] = int32(i)
+		switch {
+		case len(word) == 2 && isCore:
+			t.twos.add(sounds[0], sounds[1])
+			alike.add(joined(0, sounds[0], sounds[1]), voiced{int32(i), 1, word, sounds})
+		case len(word) > 2:
+			t.triples.add(sounds[0], sounds[1], sounds[2])
+			alike.add(joined(sounds[0], sounds[1], sounds[2]), voiced{int32(i), changes(len(word), isCore), word, sounds})
+		}
+	}
+	t.alike = alike.runs()
+	t.unlike = alike.single(len(b.written))
+	t.voices = newTrie(voices, len(b.folder.latin))
+	for i := range t.voices.cells {
+		if c := &t.voices.cells[i]; c.word >= 0 {
+			c.word = first[c.word]
+		}
+	}
+}
+
+// contextOnly says that a word only exempts: nobody disguises those.
+func (b *builder) contextOnly(word int32) bool {
+	for _, m := range b.members[word] {
+		if int(m.class) >= len(contextClasses) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,249 @@
+package speech
+
+// occurrence is a word found: symbols [start, end).
+type occurrence struct {
+	start, end, word int32
+	kind             uint16
+	how              Evasion
+}
+
+// note takes down a word and what it may be.
+func (s *scratch) note(l *Lexicon, o occurrence) {
+	s.found = append(s.found, o)
+	k := &l.kinds[o.kind]
+	s.present.join(&k.classes)
+	s.claims = s.claims || k.claims
+	if k.counts && o.start > 0 && numeral(s.stream.text[o.start-1]) {
+		s.present.join(&l.numbers)
+	}
+}
+
+// places are where words of each sort may be: noted without a branch, for no branch of an
+// utterance can be foreseen.
+type places struct {
+	alone, pairs, twos, triples []int32
+	looked                      []int32 // what was looked up for each of pairs, then of triples
+}
+
+func (p *places) room(n int) {
+	if len(p.alone) < n {
+		buffer := make([]int32, 5*n)
+		p.alone, p.pairs, p.twos, p.triples, p.looked = buffer[:n], buffer[n:2*n], buffer[2*n:3*n], buffer[3*n:4*n], buffer[4*n:]
+	}
+}
+
+// find notes all words in the folded utterance, those by sound included. One pass over
+// the symbols asks small filters which places can begin a word; only there are trie and
+// runs looked into.
+func (c *Checker) find(s *scratch) {
+	l := c.lexicon
+	s.found, s.present, s.claims = s.found[:0], classes{}, false
+	known := s.stream.known
+	s.places.room(len(known))
+	alones, pairs, twos, triples := s.places.alone[:len(known)], s.places.pairs[:len(known)], s.places.twos[:len(known)], s.places.triples[:len(known)]
+	var before, sound1, sound2 uint16 // the symbol's code and the sounds before it
+	var a, p, w, t int
+	for i, now := range known {
+		alones[a], pairs[p], twos[w], triples[t] = int32(i), int32(i-1), int32(i-1), int32(i-2)
+		a += int(l.alone[now.code>>6] >> (now.code & 63) & 1)
+		p += l.pairs.has(0, before, now.code)
+		w += l.twos.has(sound1, now.sound)
+		t += l.triples.has(sound2, sound1, now.sound)
+		before, sound2, sound1 = now.code, sound1, now.sound
+	}
+	for _, at := range alones[:a] {
+		b := &l.first[known[at].code]
+		s.note(l, occurrence{at, at + 1, b.word, b.kind, 0})
+	}
+	unlike := alones[:0] // places where nothing can be found by sound
+	pairs = s.places.lookPairs(l, known, pairs[:p])
+	for i, at := range pairs {
+		if s.written(l, at, s.places.looked[i]) {
+			unlike = append(unlike, at)
+		}
+	}
+	if s.stream.latin {
+		spelt := l.folder.sounds(&s.stream)
+		if s.initials(l); len(s.hits) > 0 {
+			s.present.add(l.bit[l.initials])
+			s.hits = s.hits[:0]
+		}
+		if spelt {
+			s.spelt(l)
+			return
+		}
+	}
+	for _, at := range twos[:w] {
+		if at >= 0 {
+			s.alike(l, at, l.alike.of(0, known[at].sound, known[at+1].sound))
+		}
+	}
+	triples = s.places.lookTriples(l, known, triples[:t], unlike)
+	for i, at := range triples {
+		s.alike(l, at, s.places.looked[i])
+	}
+}
+
+// lookPairs keeps the places where words of two symbols and more begin, and notes their
+// states after two. It does nothing else, so that the processor has several of its
+// look-ups under way at once: most miss the nearest caches.
+func (p *places) lookPairs(l *Lexicon, known []known, pairs []int32) []int32 {
+	n := 0
+	for _, at := range pairs {
+		if at < 0 || known[at].code == 0 {
+			continue
+		}
+		from := int32(known[at].code)
+		to := l.first[from].base + int32(known[at+1].code)
+		pairs[n], p.looked[n] = at, to
+		if l.words.cells[to].parent == from {
+			n++
+		}
+	}
+	return pairs[:n]
+}
+
+// lookTriples does the same for places where sounds of words begin, but for those where
+// nothing can be found by sound, and notes their runs.
+func (p *places) lookTriples(l *Lexicon, known []known, triples, unlike []int32) []int32 {
+	n := 0
+	for _, at := range triples {
+		for len(unlike) > 0 && unlike[0] < at {
+			unlike = unlike[1:]
+		}
+		if at < 0 || len(unlike) > 0 && unlike[0] == at {
+			continue
+		}
+		triples[n], p.looked[n] = at, l.alike.of(known[at].sound, known[at+1].sound, known[at+2].sound)
+		if p.looked[n] >= 0 {
+			n++
+		}
+	}
+	return triples[:n]
+}
+
+// written notes the words of two symbols and more that begin at a place, from the state
+// after two on, and says whether one of them is the only word that sounds as the place
+// does.
+func (s *scratch) written(l *Lexicon, start, state int32) bool {
+	cells, known := l.words.cells, s.stream.known
+	unlike := false
+	for end := int(start) + 2; ; end++ {
+		at := &cells[state]
+		if at.word >= 0 {
+			s.note(l, occurrence{start, int32(end), at.word, at.kind &^ topBit, 0})
+			unlike = unlike || at.kind&topBit != 0
+		}
+		if end == len(known) || !at.mayGo(known[end].code) {
+			return unlike
+		}
+		to := at.base + int32(known[end].code)
+		if cells[to].parent != state {
+			return unlike
+		}
+		state = to
+	}
+}
+
+// alike notes the words of a run that sound like what begins at a place but are written
+// with other characters.
+func (s *scratch) alike(l *Lexicon, start, run int32) {
+	if run < 0 {
+		return
+	}
+	text, known := s.stream.text[start:], s.stream.known[start:]
+	for run := l.alike.items[run:]; run[0] > 0; {
+		n, most, word := int(run[0]), int(run[1]), int32(run[2])|int32(run[3])<<16
+		letters := run[4 : 4+2*n]
+		run = run[4+2*n:]
+		if n > len(text) {
+			continue
+		}
+		same, changed := true, 0
+		for i := 3; i < n && same; i++ {
+			same = known[i].sound == letters[2*i+1]
+		}
+		for i := 0; i < n; i++ {
+			if text[i] != letters[2*i] {
+				changed++
+			}
+		}
+		if same && changed > 0 && changed <= most && !s.stream.broken(start, start+int32(n)) {
+			s.note(l, occurrence{start, start + int32(n), word, l.kind[word], Homophone})
+		}
+	}
+}
+
+// changes are how many characters of a word may be others that sound alike: so many that
+// half of it is its own, of three characters two, and of a word of two only if it is
+// listed as core, or ordinary speech would be full of findings.
+func changes(length int, core bool) int {
+	switch {
+	case length == 1, length == 2 && !core:
+		return 0
+	case length < 4:
+		return 1
+	}
+	return length / 2
+}
+
+// spelt notes what is found by sound in an utterance with syllables in Latin letters.
+func (s *scratch) spelt(l *Lexicon) {
+	for from := range s.stream.sound {
+		state := int32(0)
+		for i := from; i < len(s.stream.sound); i++ {
+			if state = l.voices.step(state, s.stream.sound[i]); state == 0 {
+				break
+			}
+			for w := l.voices.cells[state].word; w >= 0; w = l.same[w] {
+				s.speltWord(l, w, from, i+1)
+			}
+		}
+	}
+}
+
+// speltWord notes a word that sounds like the syllables [from, to), unless it is written
+// with its own characters.
+func (s *scratch) speltWord(l *Lexicon, word int32, from, to int) {
+	spelt, other := 0, 0
+	for i, c := range l.written.of(word) {
+		switch at := from + i; {
+		case s.stream.spelt[at]:
+			spelt++
+		case s.stream.text[s.stream.first[at]] != c:
+			other++
+		}
+	}
+	start, end := s.stream.first[from], s.stream.top[to-1]
+	if spelt+other == 0 || s.stream.broken(start, end) {
+		return
+	}
+	how := Evasion(0)
+	if spelt > 0 {
+		how |= Pinyin
+	}
+	switch {
+	case other == 0 && end-start < 3 && to-from > 1:
+		return
+	case other > 0:
+		if other > changes(to-from, l.sounded[word]) {
+			return
+		}
+		how |= Homophone
+	}
+	s.note(l, occurrence{start, end, word, l.kind[word], how})
+}
+
+// initials makes hits of runs of Latin letters that may stand for words by their first
+// letters: three to six that are no pinyin.
+func (s *scratch) initials(l *Lexicon) {
+	if !s.stream.latin {
+		return
+	}
+	for i, sound := range s.stream.sound {
+		from, to := s.stream.first[i], s.stream.top[i]
+		if n := to - from; sound == 0 && n >= 3 && n <= 6 && latin(s.stream.text[from]) {
+			s.hits = append(s.hits, newHit(from, to, l.initials, -1, 0))
+		}
+	}
+}

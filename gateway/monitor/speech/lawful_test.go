@@ -1,0 +1,67 @@
+package speech
+
+import (
+	"encoding/csv"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Lawful talk full of suspicious words, by kind of exemption: written to see what is found
+// by mistake, and never learnt from.
+func TestLawfulTalk(t *testing.T) {
+	f, err := os.Open("testdata/lawful.csv")
+	require.NoError(t, err)
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	require.NoError(t, err)
+	rows = rows[1:]
+	require.Greater(t, len(rows), 150)
+	c := embedded(t)
+	found := 0
+	for _, r := range rows {
+		findings, err := c.Check(Utterance{Text: r[2], Category: r[0]})
+		require.NoError(t, err)
+		if len(findings) > 0 {
+			found++
+			t.Log(r[1], r[2], findings[0].Term, findings[0].Text)
+		}
+	}
+	t.Logf("%d of %d found by mistake", found, len(rows))
+	require.LessOrEqual(t, found*20, len(rows))
+}
+
+// What looks like a denial is not always one, nor is a wish or a question mark near.
+func TestContextThatDeniesOrDoesNot(t *testing.T) {
+	c := embedded(t)
+	for text, want := range map[string]bool{
+		"枸杞它不降血压":         false,
+		"谁说它不能消炎的我跟谁急":    true,
+		"全网最便宜的价格？我不晓得":   false,
+		"全网最便宜，都拍了，上车没有？": true,
+		"祝爷爷奶奶们身体健康长命百岁":  false,
+		"天天喝一碗长命百岁":       true,
+		"最近没涨过价":          false,
+		"海报写着史上最低价，让我们撤了": false,
+		"史上最低价，海报我都贴出来了":  true,
+		"纯植物的没有一点副作用":     true,
+		"喝这个孩子一整个冬天不会感冒":  true,
+		"大夫开的药都不如这个，三天断根": true,
+	} {
+		findings, err := c.Check(Utterance{Text: text, Category: "food"})
+		require.NoError(t, err)
+		require.Equal(t, want, len(findings) > 0, "%s %v", text, findings)
+	}
+}
+
+// A record of additives contradicts who claims to have none, not who denies the claim.
+func TestDeniedLabelAgainstARecord(t *testing.T) {
+	c := embedded(t)
+	record := Facts{Additives: []string{"山梨酸钾"}}
+	for text, want := range map[string]bool{"这个酱无添加": true, "不敢说这个酱无添加": false} {
+		findings, err := c.Check(Utterance{Text: text, Category: "food", Facts: record})
+		require.NoError(t, err)
+		require.Equal(t, want, len(findings) > 0, "%s %v", text, findings)
+	}
+}
