@@ -80,6 +80,10 @@ func (o *operator) try(args ...string) (string, error) {
 func (o *operator) network(args ...string) string {
 	o.t.Helper()
 	out, err := o.try(args...)
+	if err != nil && args[0] == "up" {
+		logs, _ := o.try("logs", "-n", "25") // they go with the folder
+		o.t.Log(logs)
+	}
 	require.NoError(o.t, err, "network %v: %s", args, out)
 	return out
 }

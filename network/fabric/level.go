@@ -18,7 +18,7 @@ import (
 const stillFor = 8 * time.Second
 
 // noBlockFor is how long nodes that lack blocks are waited for while none of them gets one.
-const noBlockFor = 5 * time.Minute
+const noBlockFor = 10 * time.Minute
 
 // lag follows the nodes that lack blocks which were there at its beginning.
 type lag struct {
