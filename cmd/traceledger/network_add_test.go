@@ -31,10 +31,13 @@ func TestAnOrganisationJoinsTheNetwork(t *testing.T) {
 	require.Contains(t, o.refused("add", "-msp", second, "-kind", second), "is one of [ProducerMSP")
 	w := r.write(t, made)
 	w.more(t, 10)
-	o.interruptedWhen(func() bool {
-		plan, err := os.ReadFile(filepath.Join(o.dir, "topology.json"))
-		return err == nil && strings.Contains(string(plan), second)
-	}, "add", "-msp", second, "-kind", trace.ProducerMSP)
+	planned := func(words string) func() bool {
+		return func() bool {
+			plan, err := os.ReadFile(filepath.Join(o.dir, "topology.json"))
+			return err == nil && strings.Contains(string(plan), words)
+		}
+	}
+	o.interruptedWhen(planned(second), "add", "-msp", second, "-kind", trace.ProducerMSP)
 	w.more(t, 10)
 	t.Log(strings.TrimSpace(o.network("add", "-msp", second, "-kind", trace.ProducerMSP)))
 	require.Contains(t, o.refused("add", "-msp", second, "-kind", trace.LabMSP), "was admitted as one of kind ProducerMSP")
@@ -85,7 +88,7 @@ func TestAnOrganisationJoinsTheNetwork(t *testing.T) {
 	})
 	o.network("kill", second+"/peer")
 	require.NoError(t, os.RemoveAll(filepath.Join(o.dir, "nodes", second, "peer", "data")))
-	o.interrupted(1500*time.Millisecond, "remove", "-msp", second)
+	o.interruptedWhen(planned(`"left"`), "remove", "-msp", second)
 	t.Log(strings.TrimSpace(o.network("remove", "-msp", second)))
 	require.Len(t, o.nodes(), 19)
 	w.more(t, 10)

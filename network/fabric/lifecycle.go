@@ -1,7 +1,6 @@
 package fabric
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -140,32 +139,6 @@ func (n *Network) Heal(ctx context.Context, name, policy string) (deployed bool,
 	return true, nil
 }
 
-// renewPolicy makes a definition the next sequence with another policy, if that may be.
-func (n *Network) renewPolicy(d *definition, policy string) error {
-	if policy == "" {
-		return nil
-	}
-	validation, err := endorsement(policy)
-	if err != nil || bytes.Equal(validation, d.validation) {
-		return err
-	}
-	n.mu.Lock()
-	known := append(n.plan.members(), n.plan.Left...)
-	n.mu.Unlock()
-	_, upgrading := n.service(func(s servicePlan) bool { return s.Chaincode == d.name && s.Incoming > 0 })
-	switch {
-	case upgrading:
-		n.logger.Warn("an upgrade is half way: the endorsement policy is left as it is until that is finished", "chaincode", d.name)
-	case !follows(d.validation, known):
-		n.logger.Warn("the endorsement policy on the channel is another than most of the members here, and is left alone", "chaincode", d.name, "most", policy)
-	default:
-		n.logger.Info("the endorsement policy changes", "chaincode", d.name, "to", policy)
-		d.validation = validation
-		d.sequence++
-	}
-	return nil
-}
-
 // AwaitSubmits returns when every organisation's gateway has taken a transaction
 // and seen it committed, with the endorsement of all: a question to the lifecycle,
 // submitted, which changes nothing on the channel.
@@ -200,22 +173,6 @@ func newDefinition(chaincode Chaincode) (definition, error) {
 		return definition{}, fmt.Errorf("deploy %s: %w", chaincode.Name, err)
 	}
 	return definition{name: chaincode.Name, version: chaincode.Version, validation: validation, collections: collections}, nil
-}
-
-// channelEndorsement is the channel's policy for chaincode that names none of its own.
-const channelEndorsement = "/Channel/Application/Endorsement"
-
-// endorsement is the validation parameter of a definition with this policy; the channel's
-// for "".
-func endorsement(policy string) ([]byte, error) {
-	parsed, err := applicationPolicy(policy, "")
-	if policy == "" {
-		parsed, err = applicationPolicy("", channelEndorsement)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return proto.MarshalOptions{Deterministic: true}.Marshal(parsed)
 }
 
 // equals compares with what is committed, package and sequence aside.

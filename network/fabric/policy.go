@@ -1,15 +1,12 @@
 package fabric
 
 import (
-	"bytes"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/msp"
-	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -31,42 +28,6 @@ func ParsePolicy(text string) (*common.SignaturePolicyEnvelope, error) {
 		return nil, fmt.Errorf("policy %q: %q is left over after its end", text, p.rest)
 	}
 	return &common.SignaturePolicyEnvelope{Rule: rule, Identities: p.principals}, nil
-}
-
-// Majority is the policy "most of these organisations, by a peer of theirs", as a signature
-// policy. It asks for what the channel's ImplicitMeta rule "MAJORITY Endorsement" asks for,
-// at a third of its price: for each of its organisations Fabric 3.1 checks all endorsements'
-// signatures of that rule anew (common/policies, ImplicitMetaPolicy.EvaluateSignedData), and
-// once for a signature policy. It knows only the organisations it was written for.
-func Majority(mspIDs []string) string {
-	peers := make([]string, len(mspIDs))
-	for i, id := range mspIDs {
-		peers[i] = "'" + id + ".peer'"
-	}
-	return fmt.Sprintf("OutOf(%d, %s)", len(mspIDs)/2+1, strings.Join(peers, ", "))
-}
-
-// follows tells whether a definition's policy is one that follows the membership: Majority
-// of organisations that are or were members here, or the channel's own. Any other was
-// chosen by somebody, or knows organisations that this folder does not.
-func follows(validation []byte, known []string) bool {
-	var policy peer.ApplicationPolicy
-	if proto.Unmarshal(validation, &policy) != nil {
-		return false
-	}
-	if policy.GetChannelConfigPolicyReference() == channelEndorsement {
-		return true
-	}
-	var members []string
-	for _, principal := range policy.GetSignaturePolicy().GetIdentities() {
-		var role msp.MSPRole
-		if proto.Unmarshal(principal.GetPrincipal(), &role) != nil || !slices.Contains(known, role.GetMspIdentifier()) {
-			return false
-		}
-		members = append(members, role.GetMspIdentifier())
-	}
-	majority, err := endorsement(Majority(members))
-	return err == nil && len(members) > 0 && bytes.Equal(majority, validation)
 }
 
 // maxPolicyDepth bounds how deep gates may be nested.

@@ -25,8 +25,8 @@ import (
 	"traceledger/chaincode/contract"
 )
 
-// gcPercent lets garbage grow to four times what lives, which is a few MB: a sixth less
-// processor time a transaction than with Go's 100. GOGC in the environment goes before it.
+// gcPercent lets garbage grow to four times what lives, which is a few MB, so that it is
+// collected less often than with Go's 100. GOGC in the environment goes before it.
 const gcPercent = 400
 
 func main() {

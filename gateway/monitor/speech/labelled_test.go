@@ -163,9 +163,7 @@ func TestLabelledUtterances(t *testing.T) {
 	for _, set := range []string{"tune", "held"} {
 		t.Run(set, func(t *testing.T) {
 			us := utterances(t, set)
-			if len(us) == 0 {
-				t.Skip("no file")
-			}
+			require.NotEmpty(t, us)
 			var miss func(labelled, []Finding)
 			if set == "tune" {
 				miss = func(u labelled, found []Finding) { t.Log(u.id, u.text, found) }
