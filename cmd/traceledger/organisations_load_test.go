@@ -224,9 +224,9 @@ func (w *organisationWriters) end() {
 // refusedForNow demands a coded answer that says that nothing is recorded.
 func (s *organisations) refusedForNow(msp string) {
 	s.t.Helper()
-	refusal, _ := s.send(job{s.gateways[msp], msp, fmt.Sprintf("outage-%d", time.Now().UnixNano())})
+	refusal, _ := s.send(job{s.gateways[msp], msp, fmt.Sprintf("outage-%d", turns.Add(1))})
 	require.NotNil(s.t, refusal)
-	require.Contains(s.t, []trace.Code{ledger.CodeLedgerUnavailable, ledger.CodeOutcomeUnknown}, refusal.Code)
+	require.Contains(s.t, []trace.Code{ledger.CodeLedgerUnavailable, ledger.CodeOutcomeUnknown}, refusal.Code, refusal.Detail)
 	require.True(s.t, refusal.Retriable)
 	s.t.Logf("while the peer of %s is away: %s %s", msp, refusal.Code, refusal.Detail)
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
@@ -262,10 +263,12 @@ func (s *organisations) frozenPeer(w *organisationWriters, msp string) {
 func (s *organisations) comesHome(gateway *house, own string) {
 	s.t.Helper()
 	blocks, endorsed := gateway.metric("traceledger_ledger_blocks_total", own), gateway.metric("traceledger_ledger_endorsed_total", own)
-	require.Eventually(s.t, func() bool {
+	if !assert.Eventually(s.t, func() bool {
 		return gateway.metric("traceledger_ledger_peer_well", own) == 1 &&
 			gateway.metric("traceledger_ledger_blocks_total", own) > blocks && gateway.metric("traceledger_ledger_endorsed_total", own) > endorsed
-	}, time.Minute, 50*time.Millisecond)
+	}, 3*time.Minute, 50*time.Millisecond) {
+		require.FailNow(s.t, "the gateway does not come home", gateway.said())
+	}
 }
 
 // losesOrderer kills an orderer; in a new network the first leads. As an operator would,
