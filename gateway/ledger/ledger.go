@@ -75,8 +75,8 @@ type Config struct {
 	EndorseTimeout time.Duration // 15 s, also for each try to evaluate
 	SubmitTimeout  time.Duration // 5 s
 	CommitTimeout  time.Duration // 5 s; a commit not heard of by then is asked for
-	StatusTimeout  time.Duration // 30 s, for the first question after a submit
-	DoubtTimeout   time.Duration // 3 s, for each further one
+	StatusTimeout  time.Duration // 30 s, for the questions after a submit, one peer after the other
+	DoubtTimeout   time.Duration // 3 s, for each question
 	AnswerTimeout  time.Duration // 60 s; a Submit that takes longer answers UnknownOutcome and goes on in the background
 	Backoff        Backoff       // 20 ms doubling to 2 s
 	Drain          time.Duration // how long Close waits for calls under way; 10 s
