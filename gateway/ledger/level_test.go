@@ -155,7 +155,7 @@ func lag(t *testing.T, options ...func(*Config)) *lagged {
 	l.Client = n.client(t, openStore(t, vfs.NewMem()), append([]func(*Config){n.withReader, func(cfg *Config) {
 		cfg.Conns, cfg.Conflicts = conns, 1_000_000
 		cfg.CommitTimeout, cfg.DoubtTimeout, cfg.away = 200*time.Millisecond, 500*time.Millisecond, 200*time.Millisecond
-		cfg.idle, cfg.probeEvery, cfg.levelEvery = time.Second, 10*time.Millisecond, 20*time.Millisecond
+		cfg.idle, cfg.probeEvery, cfg.levelEvery = time.Hour, 10*time.Millisecond, 20*time.Millisecond
 		cfg.mayLack, cfg.mayLackOnReturn = 300*time.Millisecond, 300*time.Millisecond
 	}}, options...)...)
 	ctx, cancel := context.WithCancel(background)
