@@ -41,7 +41,8 @@ func (c *Client) lacks(route *route, grace time.Duration) (lacks, known bool) {
 }
 
 // heightsBeside asks the other peers that are well for their heights, and leaves out who
-// does not tell.
+// does not tell. One that is found away is not asked the next time: a connection file may
+// name peers that are no more.
 func (c *Client) heightsBeside(id Identity, route *route) (heights []uint64, asked int) {
 	ctx, cancel := context.WithTimeout(c.ctx, c.cfg.DoubtTimeout)
 	defer cancel()
@@ -54,6 +55,7 @@ func (c *Client) heightsBeside(id Identity, route *route) (heights []uint64, ask
 		asked++
 		answers.Go(func() {
 			height, err := c.height(ctx, id, other)
+			c.routes.report(other, err)
 			if err != nil {
 				return
 			}

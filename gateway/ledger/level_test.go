@@ -239,6 +239,19 @@ func TestPeerWithoutDataHasNoPlace(t *testing.T) {
 	l.returns(t, "level")
 }
 
+// Peers that are away tell no height, and keep nobody from its place.
+func TestPeersAwayAreNotComparedWith(t *testing.T) {
+	l := lag(t)
+	l.conns[0].away.Store(true)
+	l.routes.report(l.routes.all[0], gone)
+	l.routes.all[0].abandon(gone)
+	l.conns[2].away.Store(true)
+	l.writes(t, "away")
+	l.conns[0].away.Store(false)
+	l.returns(t, "level")
+	require.False(t, l.routes.all[2].well())
+}
+
 // One peer that claims blocks nobody has does not take the others out; two could.
 func TestOneClaimMakesNobodyBehind(t *testing.T) {
 	l := lag(t)
