@@ -34,17 +34,7 @@ func TestSoakPeerCutOff(t *testing.T) {
 		return own.get(trace.RoleFactory, "/v1/records/batch/09520000200015/"+lot, nil)
 	}
 	require.Eventually(t, func() bool { return record("BEFORE") == http.StatusOK }, time.Minute, 50*time.Millisecond)
-	heights := func() (cut, others uint64) {
-		for _, node := range o.nodesAnyway() {
-			switch {
-			case node.Name == cutPeer:
-				cut = node.Height
-			case strings.HasSuffix(node.Name, "/peer"):
-				others = max(others, node.Height)
-			}
-		}
-		return cut, others
-	}
+	heights := func() (cut, others uint64) { return o.heights(cutPeer) }
 
 	t.Logf("longest stall while nothing is lost: %.1f s", w.longestStall(time.Time{}).Seconds())
 	began := time.Now()

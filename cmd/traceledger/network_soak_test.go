@@ -23,12 +23,14 @@ import (
 const soakPace = 18 * time.Second
 
 // TestSoakNetwork kills nodes of every kind of a real network at random under writers, a
-// hundred times or TRACELEDGER_SOAK_KILLS, every twentieth time with all the data of a peer,
-// and heals it by up. At the end it prints what was acknowledged, and what of it is there.
+// hundred times or TRACELEDGER_SOAK_KILLS, every tenth time the orderer that leads, every
+// twentieth time a peer with all its data, in turns their gateway's own, and heals it by up.
+// At the end it prints what was acknowledged, and what of it is there, and how long the writers
+// stood still without a leader and without their own peer.
 // An orderer may also stop by itself (docs/decisions/fabric-found-by-conformance.md):
 // status tells, and up heals.
 func TestSoakNetwork(t *testing.T) {
-	const every = 20
+	const every, leads = 20, 10
 	kills := 100
 	if text := os.Getenv("TRACELEDGER_SOAK_KILLS"); text != "" {
 		var err error
@@ -43,7 +45,10 @@ func TestSoakNetwork(t *testing.T) {
 	}
 	require.Len(t, kinds, 4)
 	w := r.write(t, made)
+	require.LessOrEqual(t, o.ready, wantedReady, "nothing else ran yet")
 	w.more(t, 20)
+	var leaders leaderLosses
+	var own time.Duration
 	killed, stopped := map[string]int{}, 0
 	began := time.Now()
 	for kill := range kills {
@@ -53,8 +58,14 @@ func TestSoakNetwork(t *testing.T) {
 		if wipe {
 			kind = "peer"
 		}
+		victim, leader := kinds[kind][rand.IntN(len(kinds[kind]))], o.leader()
+		switch {
+		case kill%leads == 0:
+			kind, victim = "orderer", leader
+		case kill%(2*every) == every-1:
+			victim = ownPeer
+		}
 		killed[kind]++
-		victim := kinds[kind][rand.IntN(len(kinds[kind]))]
 		at := time.Now()
 		o.network("kill", victim)
 		if wipe {
@@ -69,11 +80,21 @@ func TestSoakNetwork(t *testing.T) {
 			o.network("status")
 		}
 		w.within(t, w.count()+10, 3*time.Minute)
-		t.Logf("kill %d of %s (data lost: %t): longest stall %.1f s; %s", kill+1, victim, wipe, w.longestStall(at).Seconds(), up)
+		stall := w.longestStall(at)
+		switch victim {
+		case leader:
+			leaders = append(leaders, stall)
+		case ownPeer:
+			own = max(own, stall)
+		}
+		t.Logf("kill %d of %s (data lost: %t, led: %t): longest stall %s; %s", kill+1, victim, wipe, victim == leader, inSeconds(stall), up)
 	}
 	t.Logf("%d kills in %s: %d of orderers, %d of peers, %d of chaincode processes, %d of authorities; %d times a node stood still by itself",
 		kills, time.Since(began).Round(time.Second), killed["orderer"], killed["peer"], killed["trace"], killed["ca"], stopped)
 	o.settleAll(r, w, made, 0)
+	leaders.require(t, (kills+leads-1)/leads)
+	t.Logf("the writers' own peer killed: longest stall %s, wanted at most %s", inSeconds(own), inSeconds(wantedOwnStall))
+	require.LessOrEqual(t, own, toleratedOwnStall)
 }
 
 // oneOrdererStandsStill is false if all nodes are well. Anything else than that one orderer

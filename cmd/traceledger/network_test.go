@@ -31,7 +31,8 @@ import (
 type operator struct {
 	t           *testing.T
 	binary, dir string
-	file        string // YAML file of the network
+	file        string        // YAML file of the network
+	ready       time.Duration // how long the first up took until every gateway took submits
 }
 
 func newOperator(t *testing.T) *operator {
@@ -163,6 +164,11 @@ func startConsortium(t *testing.T) (*operator, *roles) {
 	printed := o.network("up")
 	require.Contains(t, printed, "every gateway takes submits, chaincode trace 1")
 	t.Log(strings.TrimSpace(printed))
+	_, took, _ := strings.Cut(printed, "ready in ")
+	took, _, _ = strings.Cut(took, ":")
+	var err error
+	o.ready, err = time.ParseDuration(took)
+	require.NoError(t, err, printed)
 	r := &roles{gateway: newHouse(t)}
 	wallet := filepath.Join(r.gateway.data, "wallet")
 	parties := map[trace.Role]string{trace.RoleRegulator: "the-regulator", trace.RoleFactory: "the-factory"}

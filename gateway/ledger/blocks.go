@@ -21,6 +21,7 @@ import (
 // handle is called by one goroutine; the stream waits for it. Blocks are handed on as
 // the peer sent them: invalid transactions are in them, marked.
 func (c *Client) Blocks(ctx context.Context, id Identity, from uint64, handle func(*common.Block) error) error {
+	c.asker.CompareAndSwap(nil, &id)
 	f := &follower{Client: c, id: id, handle: handle}
 	f.next.Store(from)
 	for try := 0; ; try++ {

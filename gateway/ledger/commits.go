@@ -67,6 +67,19 @@ func (e expectation) wait(ctx context.Context, patience time.Duration) (ending, 
 	return ending{}, false
 }
 
+// silent says whether there is a stream that has not told of the transaction.
+func (e expectation) silent() bool {
+	if e.commits == nil {
+		return false
+	}
+	select {
+	case <-e.lost:
+		return false
+	default:
+		return true
+	}
+}
+
 // missed is told the block of a transaction that had to be asked for. If the stream does
 // not bring that block within a grace, the peer has forgotten the stream, or is stuck:
 // another one is opened, or every writer would wait out its patience from now on.
@@ -154,12 +167,30 @@ func (c *Client) listen(reader Identity) {
 	}
 }
 
-// errAway ends a stream at another peer than the preferred one.
-var errAway = errors.New("looking whether the preferred peer is back")
+// errAway ends a stream at a peer that only stood in.
+var errAway = errors.New("a preferred peer is back")
+
+// callBack looks from time to time whether a peer preferred to route is well, and ends the
+// stream then.
+func (c *Client) callBack(ctx context.Context, route *route, back context.CancelCauseFunc) {
+	ticker := time.NewTicker(c.cfg.away)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if c.routes.better(route) {
+			back(errAway)
+			return
+		}
+	}
+}
 
 // listenAt follows one stream from the newest block that there is: when that arrives,
 // every block that comes into being later will. At another peer than the preferred one,
-// which may be another organisation's, it stays for a time only.
+// which may be another organisation's, it does not stay for long once that is back.
 func (c *Client) listenAt(route *route, reader Identity) (heard bool, err error) {
 	height, err := c.height(c.ctx, reader, route)
 	if err != nil {
@@ -171,12 +202,9 @@ func (c *Client) listenAt(route *route, reader Identity) (heard bool, err error)
 	}
 	defer gw.Close()
 	next := max(height, 1) - 1
-	whole := c.ctx
-	if route != c.routes.all[0] {
-		var back context.CancelFunc
-		whole, back = context.WithTimeoutCause(c.ctx, c.cfg.away, errAway)
-		defer back()
-	}
+	whole, back := context.WithCancelCause(c.ctx)
+	defer back(nil)
+	go c.callBack(whole, route, back)
 	ctx, cancel := route.use(whole)
 	blocks, err := gw.GetNetwork(c.cfg.Channel).FilteredBlockEvents(ctx, client.WithStartBlock(next))
 	if err != nil {

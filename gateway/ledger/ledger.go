@@ -75,17 +75,21 @@ type Config struct {
 	EndorseTimeout time.Duration // 15 s, also for each try to evaluate
 	SubmitTimeout  time.Duration // 5 s
 	CommitTimeout  time.Duration // 5 s; a commit not heard of by then is asked for
-	StatusTimeout  time.Duration // 30 s, for the first question after a submit
-	DoubtTimeout   time.Duration // 3 s, for each further one
+	StatusTimeout  time.Duration // 30 s, for the questions after a submit, one peer after the other
+	DoubtTimeout   time.Duration // 3 s, for each question
 	AnswerTimeout  time.Duration // 60 s; a Submit that takes longer answers UnknownOutcome and goes on in the background
 	Backoff        Backoff       // 20 ms doubling to 2 s
 	Drain          time.Duration // how long Close waits for calls under way; 10 s
 
 	// For tests.
-	away         time.Duration // how long the stream of commits stays with another peer than the first; 1 min
+	away         time.Duration // how often the stream of commits looks for a better peer to come from; 1 min
 	idle         time.Duration // after how long without a block it is asked whether there is one; 5 s
 	probeEvery   time.Duration // how often a peer that owes answers, or was avoided, is probed; 2 s
 	probeTimeout time.Duration // 5 s
+	levelEvery   time.Duration // how often a peer in use is compared with the others; 5 s
+	mayLack      time.Duration // how long it may lack a block that they have; 4 s
+
+	mayLackOnReturn time.Duration // as mayLack, for one that wants its place back; 1 s
 }
 
 // Client submits, evaluates and follows. It is safe for concurrent use.
@@ -99,6 +103,8 @@ type Client struct {
 	slots   chan struct{} // one token per call under way
 	waiting atomic.Int64  // calls that want a slot
 	known   atomic.Uint64 // number of the highest block this client has heard of
+
+	asker atomic.Pointer[Identity] // compares peers: Config.Reader, or who follows blocks
 
 	mu      sync.Mutex
 	flights map[string]*flight // by outbox key
@@ -132,6 +138,7 @@ func New(cfg Config) (*Client, error) {
 		commits: commits{waiting: make(map[string]chan ending)},
 		ctx:     ctx, cancel: cancel,
 	}
+	c.asker.Store(cfg.Reader)
 	for _, route := range routes.all {
 		c.guards.Go(func() { c.guard(route) })
 	}
@@ -194,6 +201,9 @@ func (cfg *Config) setDefaults() {
 	set(&cfg.idle, 5*time.Second)
 	set(&cfg.probeEvery, 2*time.Second)
 	set(&cfg.probeTimeout, 5*time.Second)
+	set(&cfg.levelEvery, 5*time.Second)
+	set(&cfg.mayLack, 4*time.Second)
+	set(&cfg.mayLackOnReturn, time.Second)
 }
 
 func set[T ~int | ~int64](field *T, value T) {

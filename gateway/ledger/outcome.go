@@ -84,12 +84,16 @@ func (c *Client) outcome(p *prepared, id *Identity, sentBefore bool) (ending, er
 	route := c.routes.pick(0)
 	var lost error
 	var commit expectation
+	first := 0 // which connection is asked first
 	if !sentBefore {
 		commit = c.commits.expect(p.transactionID)
 		defer commit.forget()
 		if lost = c.transmit(route, p); lost == nil {
 			if end, ok := commit.wait(c.ctx, c.cfg.CommitTimeout); ok {
 				return end, nil
+			}
+			if commit.silent() { // the peer that streams may be behind
+				first = 1
 			}
 		}
 	}
@@ -99,7 +103,7 @@ func (c *Client) outcome(p *prepared, id *Identity, sentBefore bool) (ending, er
 	}
 	for try := 0; ; try++ {
 		if lost == nil {
-			end, err := c.ask(route, p, id, patience)
+			end, err := c.askAround(first+try, p, id, patience)
 			if err == nil {
 				commit.missed(end.block, c.cfg.CommitTimeout)
 				return end, nil
@@ -122,7 +126,7 @@ func (c *Client) outcome(p *prepared, id *Identity, sentBefore bool) (ending, er
 			lost = c.transmit(route, p)
 			if lost != nil {
 				// It may be on the chain all the same.
-				if end, err := c.ask(route, p, id, min(time.Second, patience)); err == nil {
+				if end, err := c.askBriefly(route, p, id); err == nil {
 					return end, nil
 				}
 			}
@@ -153,13 +157,36 @@ func (c *Client) transmit(route *route, p *prepared) error {
 // errNobodyAsks: an outbox row without a signed question, and no identity to sign one.
 var errNobodyAsks = errors.New("neither the caller's identity nor the gateway's own is at hand to ask")
 
+// askAround asks one connection after the other, from the nth on, each for DoubtTimeout
+// at most: a peer that lies behind keeps a question until it has the block.
+func (c *Client) askAround(nth int, p *prepared, id *Identity, patience time.Duration) (ending, error) {
+	ctx, cancel := context.WithTimeout(c.ctx, patience)
+	defer cancel()
+	for ; ; nth++ {
+		asked, done := context.WithTimeout(ctx, c.cfg.DoubtTimeout)
+		end, err := c.ask(asked, c.routes.pick(nth), p, id)
+		waited := asked.Err() != nil
+		done()
+		if err == nil || !waited || ctx.Err() != nil {
+			return end, err
+		}
+	}
+}
+
+// askBriefly asks after a transmission that failed.
+func (c *Client) askBriefly(route *route, p *prepared, id *Identity) (ending, error) {
+	ctx, cancel := context.WithTimeout(c.ctx, min(time.Second, c.cfg.DoubtTimeout))
+	defer cancel()
+	return c.ask(ctx, route, p, id)
+}
+
 // ask waits for the transaction's status, with the question that is kept, the gateway's
 // own identity or the caller's. If the certificate that signed one question does not
 // count any more, the next asks.
-func (c *Client) ask(route *route, p *prepared, id *Identity, patience time.Duration) (ending, error) {
+func (c *Client) ask(ctx context.Context, route *route, p *prepared, id *Identity) (ending, error) {
 	var denied error
 	if len(p.status) > 0 {
-		end, err := c.askWith(route, p.status, patience)
+		end, err := c.askWith(ctx, route, p.status)
 		if !isDenied(err) {
 			return end, err
 		}
@@ -172,7 +199,7 @@ func (c *Client) ask(route *route, p *prepared, id *Identity, patience time.Dura
 		request, err := signStatusRequest(route, *asker, c.cfg.Channel, p.transactionID)
 		if err == nil {
 			var end ending
-			if end, err = c.askWith(route, request, patience); !isDenied(err) {
+			if end, err = c.askWith(ctx, route, request); !isDenied(err) {
 				return end, err
 			}
 		}
@@ -189,9 +216,7 @@ func isDenied(err error) bool {
 	return code == codes.PermissionDenied || code == codes.Unauthenticated
 }
 
-func (c *Client) askWith(route *route, request []byte, patience time.Duration) (ending, error) {
-	ctx, cancel := context.WithTimeout(c.ctx, patience)
-	defer cancel()
+func (c *Client) askWith(ctx context.Context, route *route, request []byte) (ending, error) {
 	ctx, done := route.use(ctx)
 	defer done()
 	commit, err := route.messenger.NewCommit(request)

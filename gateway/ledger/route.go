@@ -43,7 +43,7 @@ type route struct {
 	until  time.Time // it is ailing at least so long
 	stalls int       // how often in a row its block stream stood still
 	life   context.Context
-	end    context.CancelFunc // of life
+	end    context.CancelCauseFunc // of life
 }
 
 func newRoutes(conns []grpc.ClientConnInterface, now func() time.Time, logger *slog.Logger, metrics *Metrics) (*routes, error) {
@@ -54,7 +54,7 @@ func newRoutes(conns []grpc.ClientConnInterface, now func() time.Time, logger *s
 			return nil, errors.Join(err, r.close())
 		}
 		route := &route{name: nameOf(conn, i), conn: conn, messenger: messenger}
-		route.life, route.end = context.WithCancel(context.Background())
+		route.life, route.end = context.WithCancelCause(context.Background())
 		metrics.peerWell.WithLabelValues(route.name).Set(1)
 		r.all = append(r.all, route)
 	}
@@ -121,7 +121,8 @@ func (r *routes) report(used *route, err error) {
 	}
 }
 
-// avoid asks a connection last until it answers again, at the earliest after a time.
+// avoid asks a connection last until it answers again and is level, at the earliest after
+// a time.
 func (r *routes) avoid(route *route, atLeast time.Duration, because error) {
 	route.mu.Lock()
 	changed := !route.ailing
@@ -144,7 +145,7 @@ func (r *routes) welcome(route *route) {
 	route.mu.Unlock()
 	if changed {
 		r.metrics.peerWell.WithLabelValues(route.name).Set(1)
-		r.logger.Warn("a peer answers again and has its place back", "peer", route.name)
+		r.logger.Warn("a peer answers again, is level and has its place back", "peer", route.name)
 	}
 }
 
@@ -164,14 +165,14 @@ func (route *route) due(now time.Time) bool {
 // errPeerSilent ends what is under way at a peer that does not answer at all.
 var errPeerSilent = status.Error(codes.Unavailable, "the peer keeps the connection and does not answer")
 
-// use frames a call or a stream: its context ends when the peer is found silent.
+// use frames a call or a stream: its context ends when the peer is abandoned.
 func (route *route) use(ctx context.Context) (context.Context, context.CancelFunc) {
 	route.mu.Lock()
 	life := route.life
 	route.mu.Unlock()
 	route.using.Add(1)
 	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(life, func() { cancel(errPeerSilent) })
+	stop := context.AfterFunc(life, func() { cancel(context.Cause(life)) })
 	return ctx, sync.OnceFunc(func() {
 		stop()
 		cancel(context.Canceled)
@@ -180,11 +181,11 @@ func (route *route) use(ctx context.Context) (context.Context, context.CancelFun
 }
 
 // abandon ends what is under way.
-func (route *route) abandon() {
+func (route *route) abandon(because error) {
 	route.mu.Lock()
 	defer route.mu.Unlock()
-	route.end()
-	route.life, route.end = context.WithCancel(context.Background())
+	route.end(because)
+	route.life, route.end = context.WithCancelCause(context.Background())
 }
 
 // stalled counts block streams that stood still, one after the other, and says how long
@@ -206,44 +207,78 @@ func (route *route) flows() {
 func (r *routes) close() error {
 	var err error
 	for _, route := range r.all {
-		route.end()
+		route.end(nil)
 		err = errors.Join(err, route.messenger.Close())
 	}
 	return err
 }
 
-// guard keeps an eye on one connection while the client lives. Who has calls under way
-// and nothing answered is asked something that any living peer answers at once; who does
-// not answer it is avoided, and what is under way there goes elsewhere. A peer whose
-// process hangs is found in this way: its host still acknowledges every packet. Who was
-// avoided has its place back once it answers.
+// guard keeps an eye on one connection while the client lives. A peer in use that is found
+// silent, or behind the others, is avoided, and what is under way there goes elsewhere. It
+// has its place back once it answers and is level.
 func (c *Client) guard(route *route) {
 	ticker := time.NewTicker(c.cfg.probeEvery)
 	defer ticker.Stop()
-	for {
+	for compared := c.now(); ; {
 		select {
 		case <-c.ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		well := route.well()
-		if well && (route.using.Load() == 0 || c.now().UnixNano()-route.answered.Load() < int64(c.cfg.probeEvery)) {
-			continue
-		}
-		if !well && !route.due(c.now()) {
-			continue
-		}
-		err := c.probe(route)
-		switch {
-		case err == nil:
-			route.answered.Store(c.now().UnixNano())
-			c.routes.welcome(route)
-		case well && c.ctx.Err() == nil:
-			c.routes.avoid(route, avoidFor, err)
-			if len(c.routes.all) > 1 { // or nobody could take it over
-				route.abandon()
+		if !route.well() {
+			if route.due(c.now()) {
+				c.readmit(route)
 			}
+			continue
 		}
+		if route.using.Load() == 0 {
+			continue
+		}
+		trouble := c.isSilent(route)
+		if trouble == nil && c.now().Sub(compared) >= c.cfg.levelEvery {
+			trouble = c.isBehind(route)
+			compared = c.now()
+		}
+		if trouble != nil && len(c.routes.all) > 1 { // or nobody could take it over
+			route.abandon(trouble)
+		}
+	}
+}
+
+// isSilent avoids a peer that has calls under way, has answered nothing and does not answer
+// a question either that any living peer answers at once. One whose process hangs is found
+// in this way: its host still acknowledges every packet.
+func (c *Client) isSilent(route *route) error {
+	if c.now().UnixNano()-route.answered.Load() < int64(c.cfg.probeEvery) {
+		return nil
+	}
+	err := c.probe(route)
+	if err == nil || c.ctx.Err() != nil {
+		route.answered.Store(c.now().UnixNano())
+		return nil
+	}
+	c.routes.avoid(route, avoidFor, err)
+	return errPeerSilent
+}
+
+// isBehind avoids a peer that answers and lacks blocks.
+func (c *Client) isBehind(route *route) error {
+	if lacks, known := c.lacks(route, c.cfg.mayLack); !lacks || !known || c.ctx.Err() != nil {
+		return nil
+	}
+	c.routes.avoid(route, avoidFor, errBehind)
+	return errBehind
+}
+
+// readmit gives a connection that was avoided its place back, if its peer answers and is
+// level.
+func (c *Client) readmit(route *route) {
+	if c.probe(route) != nil {
+		return
+	}
+	route.answered.Store(c.now().UnixNano())
+	if lacks, known := c.lacks(route, c.cfg.mayLackOnReturn); known && !lacks {
+		c.routes.welcome(route)
 	}
 }
 

@@ -66,6 +66,33 @@ func TestWhileMoving(t *testing.T) {
 	})
 }
 
+// testOneBlockBehind starts an orderer that lacks a single block while nothing more is
+// written. It asks the others when it starts; left to the leader's heartbeats it stays behind.
+func testOneBlockBehind(t *testing.T, network *Network) {
+	const lagging = "orderer4"
+	ctx := t.Context()
+	require.NoError(t, network.AwaitLevel(ctx))
+	node, err := network.Node(lagging)
+	require.NoError(t, err)
+	c := connect(t, network, "ProducerMSP", nil)
+	before, err := network.heightOf(ctx, lagging)
+	require.NoError(t, err)
+	patience := network.stillFor
+	network.stillFor = 30 * time.Second // beside other work it may take a while
+	t.Cleanup(func() { network.stillFor = patience })
+	node.Kill()
+	eventually(t, func() error { return c.write(ctx, "one-block", "1") })
+	began := time.Now()
+	require.NoError(t, node.Start(ctx))
+	started := node.PID()
+	require.NoError(t, network.awaitLevel(ctx))
+	t.Logf("level %s after the start", time.Since(began).Round(100*time.Millisecond))
+	require.Equal(t, started, node.PID(), "not restarted")
+	after, err := network.heightOf(ctx, lagging)
+	require.NoError(t, err)
+	require.Equal(t, before+1, after)
+}
+
 // testStandsStill holds up the three others while an orderer lacks blocks, so that it
 // cannot get them.
 func testStandsStill(t *testing.T, network *Network) {
