@@ -2,6 +2,6 @@ package speech
 
 // The version and digest of the embedded lexicon.
 const (
-	pinnedVersion = "2026.11.7"
-	pinnedDigest  = "32c9e35998d1451bf1d239ab2737bd6cb7221bdd1f21ca06ed0c08a2c3f45c76"
+	pinnedVersion = "2026.11.8"
+	pinnedDigest  = "f64c18a452cee62d099eafbd39bce2019daaaaf5ab8bca6007457c2bac40756e"
 )

@@ -12,11 +12,11 @@ import (
 // finds is dropped where the tone is plainly not that of a claim; what is too broad to
 // be found by itself, or what the context exempts, counts where it plainly is one.
 const (
-	toneLone = -300 // below it one term or rule alone is no finding
-	toneFirm = -600 // below it several are none either
-	toneSoft = 300  // above it soft rules and terms count too
-	toneOwn  = 500  // above it a context that exempts is not believed, but for denial and caution
-	toneAll  = 600  // above it an utterance of which the lexicon knows no word counts whole
+	toneLone = -250 // below it one term or rule alone is no finding
+	toneFirm = -450 // below it several are none either
+	toneSoft = 150  // above it soft rules and terms count too
+	toneOwn  = 300  // above it a context that exempts is not believed, but for denial and caution
+	toneAll  = 350  // above it an utterance of which the lexicon knows no word counts whole
 
 	toneShort  = 6  // symbols of the shortest utterance that may count whole
 	toneRun    = 3  // longest run that has a weight
@@ -24,11 +24,11 @@ const (
 )
 
 // caution is how much more it takes where the context says that it may be no claim.
-type caution struct{ soft, own, all int }
+type caution struct{ lone, soft, own, all int }
 
 var (
 	careless = caution{}
-	careful  = caution{soft: 200, own: 300, all: 300}
+	careful  = caution{lone: 75, soft: 150, own: 200, all: 200}
 )
 
 // toneTable holds the weights as the words are held: in a double array, by the codes the
@@ -167,10 +167,11 @@ func (s *scratch) listen(l *Lexicon, facts Facts) {
 			continue
 		}
 		tone := s.tone(l, max(0, k.start-toneWindow), min(int32(len(s.stream.text)), k.end+toneWindow))
-		need, soft, more := toneLone, l.soft(k), careless
+		soft, more := l.soft(k), careless
 		if warySafety || wary && l.finding(k) != "safety-endorsement" {
 			more = careful
 		}
+		need := toneLone + more.lone
 		switch {
 		case k.exempt != "":
 			need = toneOwn + more.own
@@ -178,7 +179,7 @@ func (s *scratch) listen(l *Lexicon, facts Facts) {
 			need = toneAll + more.all
 		case soft:
 			need = toneSoft + more.soft
-		case several:
+		case several || l.blunt(k) || s.disguised(k):
 			need = toneFirm
 		}
 		switch {
@@ -199,6 +200,26 @@ func (s *scratch) listen(l *Lexicon, facts Facts) {
 			k.exempt = "tone"
 		}
 	}
+}
+
+// blunt says that the claim is one that lawful talk has no words for: others run down, a
+// price owned to be invented.
+func (l *Lexicon) blunt(k *candidate) bool {
+	finding := l.finding(k)
+	return finding == "harm-comparison" || finding == "price"
+}
+
+// disguised says that the claim is not written as it is: nobody hides what he may say.
+// Sounds alone do not tell, for speech recognition errs too.
+func (s *scratch) disguised(k *candidate) bool {
+	how := k.how
+	for i := k.start; i < k.end; i++ {
+		how |= s.stream.at[i].how
+		if i > k.start && s.stream.at[i].gap == gapSymbol {
+			how |= Symbols
+		}
+	}
+	return how&(Pinyin|Split|Lookalike|Symbols|Emoji|Abbreviation) != 0
 }
 
 // several says that more than one place is firmly found: not one claim under two names.

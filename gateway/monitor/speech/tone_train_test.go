@@ -34,7 +34,7 @@ func practice(t testing.TB) []labelled {
 const (
 	toneRounds = 12
 	toneRate   = 0.5
-	toneDecay  = 1e-3
+	toneDecay  = 5e-3
 )
 
 // trainTone fits the weights by averaged stochastic descent of the squared hinge. No
