@@ -3,5 +3,5 @@ package speech
 // The version and digest of the embedded lexicon.
 const (
 	pinnedVersion = "2026.11.8"
-	pinnedDigest  = "f64c18a452cee62d099eafbd39bce2019daaaaf5ab8bca6007457c2bac40756e"
+	pinnedDigest  = "8838fb0cf22cbd2212d341ccca01ac351f044a6ef5a38001807d5b38c08aeed5"
 )
