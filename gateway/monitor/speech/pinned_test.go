@@ -3,5 +3,5 @@ package speech
 // The version and digest of the embedded lexicon.
 const (
 	pinnedVersion = "2026.11.8"
-	pinnedDigest  = "8838fb0cf22cbd2212d341ccca01ac351f044a6ef5a38001807d5b38c08aeed5"
+	pinnedDigest  = "bddf7cc4454b6014e78d228fd7c651b59cf57b22b18c3bde0cb63a6c0b9cd5e8"
 )

@@ -12,12 +12,14 @@ import (
 // finds is dropped where the tone is plainly not that of a claim; what is too broad to
 // be found by itself, or what the context exempts, counts where it plainly is one.
 const (
-	toneLone = -250 // below it one term or rule alone is no finding
-	toneFirm = -450 // below it several are none either
-	toneSoft = 150  // above it soft rules and terms count too
-	toneOwn  = 300  // above it a context that exempts is not believed, but for denial and caution
-	toneAll  = 350  // above it an utterance of which the lexicon knows no word counts whole
+	toneLone = -275 // below it one term or rule alone is no finding
+	toneWord = -100 // nor is a short word alone below it: it may be what is talked about
+	toneFirm = -500 // below it several are none either
+	toneSoft = 100  // above it soft rules and terms count too
+	toneOwn  = 350  // above it a context that exempts is not believed, but for denial and caution
+	toneAll  = 275  // above it an utterance of which the lexicon knows no word counts whole
 
+	toneBrief  = 3  // symbols of a word that is short
 	toneShort  = 6  // symbols of the shortest utterance that may count whole
 	toneRun    = 3  // longest run that has a weight
 	toneWindow = 64 // symbols on each side of a claim that are listened to
@@ -28,7 +30,7 @@ type caution struct{ lone, soft, own, all int }
 
 var (
 	careless = caution{}
-	careful  = caution{lone: 75, soft: 150, own: 200, all: 200}
+	careful  = caution{lone: 75, soft: 175, own: 200, all: 300}
 )
 
 // toneTable holds the weights as the words are held: in a double array, by the codes the
@@ -179,8 +181,12 @@ func (s *scratch) listen(l *Lexicon, facts Facts) {
 			need = toneAll + more.all
 		case soft:
 			need = toneSoft + more.soft
-		case several || l.blunt(k) || s.disguised(k):
+		case s.disguised(k):
+			need = math.MinInt
+		case several || l.blunt(k):
 			need = toneFirm
+		case k.rule < 0 && k.how == 0 && int(k.end-k.start) <= toneBrief:
+			need = toneWord + more.lone
 		}
 		switch {
 		case tone < need && k.exempt == "":
