@@ -3,5 +3,5 @@ package speech
 // The version and digest of the embedded lexicon.
 const (
 	pinnedVersion = "2026.11.8"
-	pinnedDigest  = "bddf7cc4454b6014e78d228fd7c651b59cf57b22b18c3bde0cb63a6c0b9cd5e8"
+	pinnedDigest  = "77939197338fc67bdb5dd81210f367b4d75cb208e629b83e212e8df4fedaf521"
 )

@@ -7,15 +7,15 @@ import (
 
 // A host who sells and a host who warns use the same words. Which of the two speaks is
 // learnt from the labelled utterances: every run of one to three characters has a
-// weight (lexicon/tone.csv), and an utterance's tone is their sum, so scaled that the
-// labelled violations lie about +1000 and the clear rows about -1000. What the lexicon
+// weight (lexicon/tone.csv), and an utterance's tone is their sum, so learnt that the
+// labelled violations lie above +1000 and the clear rows below -1000 if they can. What the lexicon
 // finds is dropped where the tone is plainly not that of a claim; what is too broad to
 // be found by itself, or what the context exempts, counts where it plainly is one.
 const (
-	toneLone = -275 // below it one term or rule alone is no finding
-	toneWord = -100 // nor is a short word alone below it: it may be what is talked about
+	toneLone = -250 // below it one term or rule alone is no finding
+	toneWord = -50  // nor is a short word alone below it: it may be what is talked about
 	toneFirm = -500 // below it several are none either
-	toneSoft = 100  // above it soft rules and terms count too
+	toneSoft = 150  // above it soft rules and terms count too
 	toneOwn  = 350  // above it a context that exempts is not believed, but for denial and caution
 	toneAll  = 275  // above it an utterance of which the lexicon knows no word counts whole
 
@@ -30,7 +30,7 @@ type caution struct{ lone, soft, own, all int }
 
 var (
 	careless = caution{}
-	careful  = caution{lone: 75, soft: 175, own: 200, all: 300}
+	careful  = caution{lone: 100, soft: 175, own: 200, all: 300}
 )
 
 // toneTable holds the weights as the words are held: in a double array, by the codes the
@@ -181,7 +181,7 @@ func (s *scratch) listen(l *Lexicon, facts Facts) {
 			need = toneAll + more.all
 		case soft:
 			need = toneSoft + more.soft
-		case s.disguised(k):
+		case k.rule < 0 && s.disguised(k):
 			need = math.MinInt
 		case several || l.blunt(k):
 			need = toneFirm
@@ -215,7 +215,7 @@ func (l *Lexicon) blunt(k *candidate) bool {
 	return finding == "harm-comparison" || finding == "price"
 }
 
-// disguised says that the claim is not written as it is: nobody hides what he may say.
+// disguised says that the term is not written as it is: nobody hides what he may say.
 // Sounds alone do not tell, for speech recognition errs too.
 func (s *scratch) disguised(k *candidate) bool {
 	how := k.how
