@@ -22,6 +22,8 @@ var contextClasses = []string{
 	"lot",      // one of many, if it is one's own range
 	"caution",  // warns; exempts a disease that is only named
 	"wish",     // wishes well, and promises nothing
+	"mention",  // speaks of the words, not of the goods: 俩字, 所谓的
+	"ban",      // names the law or the house rule that forbids the claim
 	"shield",   // hides a shorter word of the context inside it, and nothing else
 }
 
@@ -44,6 +46,8 @@ const (
 	classLot
 	classCaution
 	classWish
+	classMention
+	classBan
 	classShield
 )
 
@@ -61,6 +65,9 @@ const (
 	reachSource   = 40
 	reachGrade    = 14
 	reachWish     = 12
+	reachMention  = 4
+	reachBan      = 26
+	reachNamed    = 6
 	reachAsk      = 4
 )
 
@@ -109,7 +116,7 @@ func (s *scratch) weigh(l *Lexicon) *context {
 }
 
 // waryOf are the classes of which a word, wherever it stands, calls for caution.
-var waryOf = []int32{classNeg, classRebut, classDoctor, classQuestion, classUsage, className, classAward, classSource, classGrade, classWish}
+var waryOf = []int32{classNeg, classRebut, classDoctor, classQuestion, classUsage, className, classAward, classSource, classGrade, classWish, classMention, classBan}
 
 // wary says whether the words of the context call for caution, and whether they do for a
 // promise of safety too: such a promise is itself made of words that deny (没有副作用).
@@ -147,7 +154,19 @@ func (x *context) exempt(k *candidate, finding string) string {
 	if (finding == "superstition" || finding == "medical" || finding == "false-effect") && x.near(classWish, k, from, to, reachWish, 0) {
 		return "polite"
 	}
+	if !endorsed && finding != "harm-comparison" {
+		switch {
+		case finding != "well-known-mark" && x.near(classMention, k, from, to, reachMention, reachMention):
+			return "quotation"
+		case x.near(classBan, k, from, to, reachBan, reachBan):
+			return "law-citation"
+		}
+	}
 	switch finding {
+	case "superstition":
+		if x.near(className, k, from, to, reachNamed, reachNamed) {
+			return "name"
+		}
 	case "absolute":
 		market := false
 		for _, m := range x.markets {
@@ -175,10 +194,14 @@ func (x *context) exempt(k *candidate, finding string) string {
 	return ""
 }
 
-// denied says that 不 stands right before an effect, or a verb of healing between:
-// 不降血压, 不会长高, but not 没有不降血压的 or 谁说它不能消炎.
+// denied says that 没有 stands right before a claim, or 不 before an effect, or a verb of
+// healing between: 没有零甲醛的板材, 不降血压, 不会长高, but not 没有不降血压的 or
+// 谁说它不能消炎.
 func (x *context) denied(k *candidate, finding string) bool {
 	text := x.s.stream.text
+	if at := k.start; k.rule < 0 && at > 1 && rune(text[at-2]) == '没' && rune(text[at-1]) == '有' {
+		return k.end == int32(len(text)) || rune(text[k.end]) != '不'
+	}
 	if finding != "medical" && finding != "false-effect" {
 		return false
 	}
@@ -254,6 +277,7 @@ func (x *context) near(class int32, k *candidate, from, to, before, after int32)
 			if h.start-k.end <= after && after > 0 {
 				return true
 			}
+		case class == classMention:
 		case class > classQuestion || h.start < k.start || h.end > k.end:
 			return true
 		case k.rule >= 0 && !x.rules[k.rule].denies:

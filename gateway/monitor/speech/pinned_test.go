@@ -2,6 +2,6 @@ package speech
 
 // The version and digest of the embedded lexicon.
 const (
-	pinnedVersion = "2026.11.7"
-	pinnedDigest  = "32c9e35998d1451bf1d239ab2737bd6cb7221bdd1f21ca06ed0c08a2c3f45c76"
+	pinnedVersion = "2026.11.8"
+	pinnedDigest  = "77939197338fc67bdb5dd81210f367b4d75cb208e629b83e212e8df4fedaf521"
 )

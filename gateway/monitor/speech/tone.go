@@ -7,28 +7,30 @@ import (
 
 // A host who sells and a host who warns use the same words. Which of the two speaks is
 // learnt from the labelled utterances: every run of one to three characters has a
-// weight (lexicon/tone.csv), and an utterance's tone is their sum, so scaled that the
-// labelled violations lie about +1000 and the clear rows about -1000. What the lexicon
+// weight (lexicon/tone.csv), and an utterance's tone is their sum, so learnt that the
+// labelled violations lie above +1000 and the clear rows below -1000 if they can. What the lexicon
 // finds is dropped where the tone is plainly not that of a claim; what is too broad to
 // be found by itself, or what the context exempts, counts where it plainly is one.
 const (
-	toneLone = -300 // below it one term or rule alone is no finding
-	toneFirm = -600 // below it several are none either
-	toneSoft = 300  // above it soft rules and terms count too
-	toneOwn  = 500  // above it a context that exempts is not believed, but for denial and caution
-	toneAll  = 600  // above it an utterance of which the lexicon knows no word counts whole
+	toneLone = -250 // below it one term or rule alone is no finding
+	toneWord = -50  // nor is a short word alone below it: it may be what is talked about
+	toneFirm = -500 // below it several are none either
+	toneSoft = 150  // above it soft rules and terms count too
+	toneOwn  = 350  // above it a context that exempts is not believed, but for denial and caution
+	toneAll  = 275  // above it an utterance of which the lexicon knows no word counts whole
 
+	toneBrief  = 3  // symbols of a word that is short
 	toneShort  = 6  // symbols of the shortest utterance that may count whole
 	toneRun    = 3  // longest run that has a weight
 	toneWindow = 64 // symbols on each side of a claim that are listened to
 )
 
 // caution is how much more it takes where the context says that it may be no claim.
-type caution struct{ soft, own, all int }
+type caution struct{ lone, soft, own, all int }
 
 var (
 	careless = caution{}
-	careful  = caution{soft: 200, own: 300, all: 300}
+	careful  = caution{lone: 100, soft: 175, own: 200, all: 300}
 )
 
 // toneTable holds the weights as the words are held: in a double array, by the codes the
@@ -167,10 +169,11 @@ func (s *scratch) listen(l *Lexicon, facts Facts) {
 			continue
 		}
 		tone := s.tone(l, max(0, k.start-toneWindow), min(int32(len(s.stream.text)), k.end+toneWindow))
-		need, soft, more := toneLone, l.soft(k), careless
+		soft, more := l.soft(k), careless
 		if warySafety || wary && l.finding(k) != "safety-endorsement" {
 			more = careful
 		}
+		need := toneLone + more.lone
 		switch {
 		case k.exempt != "":
 			need = toneOwn + more.own
@@ -178,8 +181,12 @@ func (s *scratch) listen(l *Lexicon, facts Facts) {
 			need = toneAll + more.all
 		case soft:
 			need = toneSoft + more.soft
-		case several:
+		case k.rule < 0 && s.disguised(k):
+			need = math.MinInt
+		case several || l.blunt(k):
 			need = toneFirm
+		case k.rule < 0 && k.how == 0 && int(k.end-k.start) <= toneBrief:
+			need = toneWord + more.lone
 		}
 		switch {
 		case tone < need && k.exempt == "":
@@ -199,6 +206,26 @@ func (s *scratch) listen(l *Lexicon, facts Facts) {
 			k.exempt = "tone"
 		}
 	}
+}
+
+// blunt says that the claim is one that lawful talk has no words for: others run down, a
+// price owned to be invented.
+func (l *Lexicon) blunt(k *candidate) bool {
+	finding := l.finding(k)
+	return finding == "harm-comparison" || finding == "price"
+}
+
+// disguised says that the term is not written as it is: nobody hides what he may say.
+// Sounds alone do not tell, for speech recognition errs too.
+func (s *scratch) disguised(k *candidate) bool {
+	how := k.how
+	for i := k.start; i < k.end; i++ {
+		how |= s.stream.at[i].how
+		if i > k.start && s.stream.at[i].gap == gapSymbol {
+			how |= Symbols
+		}
+	}
+	return how&(Pinyin|Split|Lookalike|Symbols|Emoji|Abbreviation) != 0
 }
 
 // several says that more than one place is firmly found: not one claim under two names.
