@@ -81,6 +81,7 @@ type scratch struct {
 	kept    []*candidate
 	about   context
 	heard   heard
+	most    int // no part of the utterance has a higher tone
 }
 
 // Checker checks utterances against a lexicon. It may be used concurrently.
@@ -118,6 +119,9 @@ func (c *Checker) Check(u Utterance) ([]Finding, error) {
 	if !c.lexicon.folder.fold(&s.stream, u.Text) {
 		return nil, trace.Errorf(trace.CodeMalformed, "话语不是 UTF-8 (the utterance is not UTF-8)")
 	}
+	if s.gauge(c.lexicon); s.most < toneLeast && len(u.Facts.Additives) == 0 {
+		return nil, nil
+	}
 	c.candidates(s, u.Facts, on)
 	s.listen(c.lexicon, u.Facts)
 	return c.report(s, u), nil
@@ -127,7 +131,7 @@ func (c *Checker) Check(u Utterance) ([]Finding, error) {
 // for or none.
 func (c *Checker) candidates(s *scratch, facts Facts, on products) {
 	l := c.lexicon
-	s.hits, s.all, s.heard = s.hits[:0], s.all[:0], heard{}
+	s.hits, s.all = s.hits[:0], s.all[:0]
 	c.find(s)
 	if s.fit(l, on); !s.claims && len(s.fitting) == 0 && !s.sounds(l) {
 		return
@@ -249,7 +253,7 @@ func (s *scratch) fit(l *Lexicon, on products) {
 	for i := range s.present {
 		for rare := s.present[i] & l.rare[i]; rare != 0; rare &= rare - 1 {
 			for _, r := range l.rarest.of(int32(i<<6 + bits.TrailingZeros64(rare))) {
-				if need := &l.needs[r]; s.present.covers(&need.classes) && need.products&on != 0 {
+				if need := &l.needs[r]; s.present.covers(&need.classes) && need.products&on != 0 && s.most >= need.tone {
 					s.fitting = append(s.fitting, r)
 				}
 			}

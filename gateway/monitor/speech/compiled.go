@@ -116,6 +116,7 @@ type requirement struct {
 	products products
 	finding  uint8 // of Findings
 	soft     bool  // only if the utterance sounds like a claim
+	tone     int   // below it the rule cannot matter
 	whole    bool  // of an utterance, whatever its words
 }
 
@@ -221,6 +222,10 @@ func (b *builder) tabulateRules() {
 		need := requirement{
 			products: productsOf(r.Products), finding: uint8(slices.Index(Findings, r.Finding)),
 			soft: r.Condition == Tone, whole: r.parts[0].class == b.class["whole"],
+		}
+		// A promise of safety matters by what it says of the label, too.
+		if need.tone = toneLeast; need.soft && r.Finding != "safety-endorsement" {
+			need.tone = toneSoft
 		}
 		rare := r.parts[0].class
 		for _, p := range r.parts {

@@ -72,7 +72,7 @@ func TestFitLeavesOutNoRule(t *testing.T) {
 		if l.needs[r].whole {
 			continue // fits where nothing does
 		}
-		s := new(scratch)
+		s := &scratch{most: toneAll}
 		require.True(t, l.folder.fold(&s.stream, l.Rules[r].Example))
 		c.find(s)
 		s.fit(l, anyProduct)
