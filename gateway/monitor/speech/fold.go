@@ -56,7 +56,6 @@ type folded struct {
 	symbol uint16
 	how    Evasion
 	gap    uint8
-	fold   bool // a fold of several characters may begin here
 }
 
 // packed is a folded rune with what matching knows of its symbol, in eight bytes: most of
@@ -64,26 +63,24 @@ type folded struct {
 type packed struct {
 	symbol uint16
 	known  known
-	mark   uint16 // how, above it gap, above it fold
+	mark   uint16 // how, and above it of a symbol the places it may have in folds, of none gap
 }
 
 // There are fewer disguises than bits below gapShift, and gaps than bits above.
 const (
-	gapShift  = 12
-	foldShift = 15
+	gapShift = 12
+
+	foldFirst  = 1 << 12 // a fold of several symbols may begin here
+	foldSecond = 1 << 13 // and have this as its second
+	foldAlone  = 1 << 14 // a fold of this symbol alone
 )
 
 func pack(e folded, k known) packed {
-	p := packed{e.symbol, k, uint16(e.how) | uint16(e.gap)<<gapShift}
-	if e.fold {
-		p.mark |= 1 << foldShift
-	}
-	return p
+	return packed{e.symbol, k, uint16(e.how) | uint16(e.gap)<<gapShift}
 }
 
 func (p *packed) how() Evasion { return Evasion(p.mark & (1<<gapShift - 1)) }
-func (p *packed) gap() uint8   { return uint8(p.mark >> gapShift & (1<<(foldShift-gapShift) - 1)) }
-func (p *packed) fold() bool   { return p.mark>>foldShift != 0 }
+func (p *packed) gap() uint8   { return uint8(p.mark >> gapShift) }
 
 // What stands between two symbols that are kept.
 const (
@@ -105,14 +102,22 @@ type fold struct {
 type folder struct {
 	table []packed // by rune below 1<<16
 	signs map[rune]fold
-	folds map[uint16][]fold
-	begin [1 << 16 / 64]uint64 // the symbols a fold begins with
-	known []known              // by symbol
+	folds map[uint16][]fold // by the symbol they begin with
+	begin symbols
+	next  symbols // that are the second of a fold
+	alone symbols // that are a fold by themselves
+	known []known // by symbol
 	latin map[string]uint16    // syllable to its number
 	spell []letters            // the same as a tree, the first its root
 	ascii [utf8.RuneSelf][]fold
 	spare stream
 }
+
+// symbols is a set of symbols.
+type symbols [1 << 16 / 64]uint64
+
+func (s *symbols) add(c uint16)      { s[c>>6] |= 1 << (c & 63) }
+func (s *symbols) has(c uint16) bool { return s[c>>6]>>(c&63)&1 != 0 }
 
 // known is what matching knows of a symbol.
 type known struct {
@@ -160,14 +165,29 @@ func (f *folder) with(folds []fold, signs map[rune]fold) *folder {
 	for _, x := range folds {
 		c := x.from[0]
 		f.folds[c] = append(f.folds[c], x)
-		f.begin[c>>6] |= 1 << (c & 63)
+		if len(x.from) > 1 {
+			f.begin.add(c)
+			f.next.add(x.from[1])
+		} else {
+			f.alone.add(c)
+		}
 		if int(c) < len(f.ascii) {
 			f.ascii[c] = f.folds[c]
 		}
 	}
 	for r := range f.table {
-		if e := &f.table[r]; e.symbol != 0 && f.begins(e.symbol) {
-			e.mark |= 1 << foldShift
+		e := &f.table[r]
+		if e.symbol == 0 {
+			continue
+		}
+		if f.begin.has(e.symbol) {
+			e.mark |= foldFirst
+		}
+		if f.next.has(e.symbol) {
+			e.mark |= foldSecond
+		}
+		if f.alone.has(e.symbol) {
+			e.mark |= foldAlone
 		}
 	}
 	return f
@@ -181,9 +201,6 @@ func (f *folder) know() {
 		}
 	}
 }
-
-// begins says that a fold begins with the symbol.
-func (f *folder) begins(c uint16) bool { return f.begin[c>>6]>>(c&63)&1 != 0 }
 
 func foldRune(r rune, simple, alike map[rune]rune) folded {
 	switch r {
@@ -272,6 +289,7 @@ func (f *folder) fold(s *stream, utterance string) bool {
 	text, known, places := s.text, s.known, s.at
 	gaps, latins := gapNone, false
 	n, gap, refold := 0, gapNone, -1
+	first := uint16(0) // foldSecond if a fold may begin with the symbol before, else 0
 	for i := 0; i < len(utterance); {
 		start, b := i, utterance[i]
 		r := rune(b)
@@ -304,7 +322,7 @@ func (f *folder) fold(s *stream, utterance string) bool {
 				continue
 			}
 			if refold < 0 {
-				refold = n
+				refold = max(0, n-1)
 			}
 			s.room(n, n+len(sign.to)+len(utterance)-i)
 			n = f.replace(s, n, sign, place{int32(start), int32(i), sign.how, gap})
@@ -313,9 +331,10 @@ func (f *folder) fold(s *stream, utterance string) bool {
 			gap = gapNone
 			continue
 		}
-		if e.fold() && refold < 0 {
-			refold = n
+		if e.mark&(first|foldAlone) != 0 && refold < 0 {
+			refold = max(0, n-1)
 		}
+		first = e.mark & foldFirst << 1
 		latins = latins || latin(e.symbol)
 		text[n], known[n], places[n] = e.symbol, e.known, place{int32(start), int32(i), e.how(), gap}
 		n++
@@ -355,7 +374,7 @@ func (f *folder) refold(s *stream, from int) {
 	w, n := from, len(s.text)
 	for i := from; i < n; {
 		var x *fold
-		if f.begins(s.text[i]) {
+		if c := s.text[i]; f.begin.has(c) && i+1 < n && f.next.has(s.text[i+1]) || f.alone.has(c) {
 			x = f.match(s, i)
 		}
 		if x == nil {
