@@ -76,6 +76,7 @@ type scratch struct {
 	present classes // those of the words found
 	claims  bool    // a term was found that is a finding without a rule
 	fitting []int32 // the rules of which nothing is absent
+	broad   []int32 // those of them that count only where no other finds anything
 	hits    []hit
 	all     []candidate
 	kept    []*candidate
@@ -122,18 +123,24 @@ func (c *Checker) Check(u Utterance) ([]Finding, error) {
 	if s.gauge(c.lexicon); s.most < toneLeast && len(u.Facts.Additives) == 0 {
 		return nil, nil
 	}
-	c.candidates(s, u.Facts, on)
-	s.listen(c.lexicon, u.Facts)
+	c.find(s)
+	s.fit(c.lexicon, on)
+	for {
+		c.candidates(s, u.Facts, on)
+		if s.listen(c.lexicon, u.Facts) || len(s.broad) == 0 {
+			break
+		}
+		s.fitting, s.broad = append(s.fitting, s.broad...), s.broad[:0]
+	}
 	return c.report(s, u), nil
 }
 
-// candidates fills s.all from the folded utterance, each with the reason it is exempt
-// for or none.
+// candidates fills s.all from the words found and the rules that fit, each with the
+// reason it is exempt for or none.
 func (c *Checker) candidates(s *scratch, facts Facts, on products) {
 	l := c.lexicon
 	s.hits, s.all = s.hits[:0], s.all[:0]
-	c.find(s)
-	if s.fit(l, on); !s.claims && len(s.fitting) == 0 && !s.sounds(l) {
+	if !s.claims && len(s.fitting) == 0 && (len(s.broad) > 0 || !s.sounds(l)) {
 		return
 	}
 	c.expand(s)
@@ -153,7 +160,7 @@ func (c *Checker) candidates(s *scratch, facts Facts, on products) {
 	}
 	terms := len(s.all)
 	for _, r := range s.fitting {
-		begin := l.Rules[r].parts[0].class
+		begin := l.needs[r].begin
 		for i := range s.hits {
 			if s.hits[i].class == begin {
 				s.follow(l, on, r, i)
@@ -161,7 +168,7 @@ func (c *Checker) candidates(s *scratch, facts Facts, on products) {
 		}
 	}
 	inOrder(s.all[terms:])
-	if len(s.all) == 0 && !s.labelled(l) && s.sounds(l) {
+	if len(s.all) == 0 && len(s.broad) == 0 && !s.labelled(l) && s.sounds(l) {
 		for _, r := range l.wholes {
 			if l.needs[r].products&on != 0 {
 				s.all = append(s.all, candidate{0, int32(len(s.stream.text)), -1, r, 0, 0, ""})
@@ -216,7 +223,7 @@ func (s *scratch) labelled(l *Lexicon) bool {
 func (s *scratch) follow(l *Lexicon, on products, rule int32, i int) {
 	first := &s.hits[i]
 	k := candidate{first.start, first.end, first.term, rule, int32(i), first.how, ""}
-	for _, p := range l.Rules[rule].parts[1:] {
+	for _, p := range l.steps.of(rule) {
 		for ; ; i++ {
 			if i == len(s.hits) || s.hits[i].start > k.end+p.gap {
 				return
@@ -249,12 +256,18 @@ func (l *Lexicon) number(k *candidate) uint8 {
 // fit notes the rules of which nothing is absent. It asks only those whose rarest class
 // is there.
 func (s *scratch) fit(l *Lexicon, on products) {
-	s.fitting = s.fitting[:0]
+	s.fitting, s.broad = s.fitting[:0], s.broad[:0]
 	for i := range s.present {
 		for rare := s.present[i] & l.rare[i]; rare != 0; rare &= rare - 1 {
 			for _, r := range l.rarest.of(int32(i<<6 + bits.TrailingZeros64(rare))) {
-				if need := &l.needs[r]; s.present.covers(&need.classes) && need.products&on != 0 && s.most >= need.tone {
+				need := &l.needs[r]
+				if !s.present.covers(&need.classes) || need.products&on == 0 {
+					continue
+				}
+				if !need.broad {
 					s.fitting = append(s.fitting, r)
+				} else if s.most >= toneSoft {
+					s.broad = append(s.broad, r)
 				}
 			}
 		}
@@ -278,15 +291,15 @@ func (c *Checker) expand(s *scratch) {
 		if !k.context && !k.claims && !counts && !k.classes.meets(&needed) || s.stream.broken(o.start, o.end) {
 			continue
 		}
-		for _, r := range k.roles {
-			if r.class > classShield && r.class != l.market && !(r.class == l.termClass && k.claims) && !counts && !needed.has(l.bit[r.class]) {
+		for _, r := range l.roles[k.roles : k.roles+uint32(k.count)] {
+			if !r.always && !counts && !needed.has(r.bit) {
 				continue
 			}
 			term := int32(-1)
 			if r.term {
 				term = o.word
 			}
-			hits = append(hits, newHit(o.start, o.end, r.class, term, o.how))
+			hits = append(hits, newHit(o.start, o.end, int32(r.class), term, o.how))
 		}
 	}
 	s.hits = hits

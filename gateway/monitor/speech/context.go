@@ -183,13 +183,15 @@ func (x *context) denied(k *candidate, finding string) bool {
 		return false
 	}
 	at := k.start - 1
-	// 不会 and 不能 deny an effect; before an illness they promise to prevent it.
-	verbs := "降治祛去补养消减调通"
-	if k.rule < 0 {
-		verbs += "会能"
-	}
-	if at > 0 && strings.ContainsRune(verbs, rune(text[at])) && (k.rule < 0 || !x.rules[k.rule].denies) {
-		at--
+	if at > 0 && (k.rule < 0 || !x.rules[k.rule].denies) {
+		switch rune(text[at]) {
+		case '降', '治', '祛', '去', '补', '养', '消', '减', '调', '通':
+			at--
+		case '会', '能': // deny an effect; before an illness they promise to prevent it
+			if k.rule < 0 {
+				at--
+			}
+		}
 	}
 	if at < 0 || rune(text[at]) != '不' {
 		return false

@@ -104,11 +104,11 @@ type folder struct {
 	signs map[rune]fold
 	folds map[uint16][]fold // by the symbol they begin with
 	begin symbols
-	next  symbols // that are the second of a fold
-	alone symbols // that are a fold by themselves
-	known []known // by symbol
-	latin map[string]uint16    // syllable to its number
-	spell []letters            // the same as a tree, the first its root
+	next  symbols           // that are the second of a fold
+	alone symbols           // that are a fold by themselves
+	known []known           // by symbol
+	latin map[string]uint16 // syllable to its number
+	spell []letters         // the same as a tree, the first its root
 	ascii [utf8.RuneSelf][]fold
 	spare stream
 }

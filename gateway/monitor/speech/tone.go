@@ -215,9 +215,10 @@ func (s *scratch) sounds(l *Lexicon) bool {
 
 // listen weighs the tone around each candidate against what it needs. Soft candidates
 // are listened to only where nothing firm is found, and of those only of the category
-// that has most: their words are too common to stand beside a claim that is named.
-func (s *scratch) listen(l *Lexicon, facts Facts) {
-	firm, most := false, -1
+// that has most: their words are too common to stand beside a claim that is named. It
+// says whether something firm is found.
+func (s *scratch) listen(l *Lexicon, facts Facts) (firm bool) {
+	most := -1
 	several := s.several(l)
 	wary, warySafety := s.about.wary()
 	var count [32]int // soft candidates, by place in Findings
@@ -263,6 +264,7 @@ func (s *scratch) listen(l *Lexicon, facts Facts) {
 			k.exempt = "tone"
 		}
 	}
+	return firm
 }
 
 // several says that more than one place is firmly found: not one claim under two names.
