@@ -100,12 +100,12 @@ type fold struct {
 
 // folder rewrites an utterance rune by rune by table.
 type folder struct {
-	table []packed // by rune below 1<<16
+	place [1 << 16]uint16 // by rune: its place in table
+	table [1 << 16]packed // those that the lexicon knows first: they share what is near
 	signs map[rune]fold
 	folds map[uint16][]fold // by the symbol they begin with
-	begin symbols
-	next  symbols           // that are the second of a fold
-	alone symbols           // that are a fold by themselves
+	pairs filter            // what folds of two symbols and more begin with
+	alone *symbols          // those that are a fold by themselves, nil: none
 	known []known           // by symbol
 	latin map[string]uint16 // syllable to its number
 	spell []letters         // the same as a tree, the first its root
@@ -128,9 +128,9 @@ type known struct {
 // newFolder builds the tables. simple maps traditional to simplified characters,
 // alike a look-alike to what it stands for.
 func newFolder(simple, alike map[rune]rune, sounds map[rune]string) *folder {
-	f := &folder{table: make([]packed, 1<<16), known: make([]known, 1<<16), latin: map[string]uint16{}, spell: make([]letters, 1)}
+	f := &folder{known: make([]known, 1<<16), latin: map[string]uint16{}, spell: make([]letters, 1)}
 	for r := rune(0); r < 1<<16; r++ {
-		f.table[r] = pack(foldRune(r, simple, alike), known{})
+		f.place[r], f.table[r] = uint16(r), pack(foldRune(r, simple, alike), known{})
 	}
 	read := map[string]uint16{} // by syllable with its tone
 	for r := 0; r < 1<<16; r++ {
@@ -162,14 +162,17 @@ func (f *folder) with(folds []fold, signs map[rune]fold) *folder {
 			f.table[r] = pack(folded{how: Emoji}, known{})
 		}
 	}
+	var first, second, alone symbols
 	for _, x := range folds {
 		c := x.from[0]
 		f.folds[c] = append(f.folds[c], x)
 		if len(x.from) > 1 {
-			f.begin.add(c)
-			f.next.add(x.from[1])
+			first.add(c)
+			second.add(x.from[1])
+			f.pairs.add(0, c, x.from[1])
 		} else {
-			f.alone.add(c)
+			alone.add(c)
+			f.alone = &alone
 		}
 		if int(c) < len(f.ascii) {
 			f.ascii[c] = f.folds[c]
@@ -180,24 +183,33 @@ func (f *folder) with(folds []fold, signs map[rune]fold) *folder {
 		if e.symbol == 0 {
 			continue
 		}
-		if f.begin.has(e.symbol) {
+		if first.has(e.symbol) {
 			e.mark |= foldFirst
 		}
-		if f.next.has(e.symbol) {
+		if second.has(e.symbol) {
 			e.mark |= foldSecond
 		}
-		if f.alone.has(e.symbol) {
+		if alone.has(e.symbol) {
 			e.mark |= foldAlone
 		}
 	}
 	return f
 }
 
-// know notes in the table what matching knows of each rune's symbol.
+// know notes in the table what matching knows of each rune's symbol, and puts those of
+// which it knows most first.
 func (f *folder) know() {
-	for r := range f.table {
-		if e := &f.table[r]; e.symbol != 0 {
-			e.known = f.known[e.symbol]
+	table, n := f.table, 0
+	for _, codes := range []bool{true, false} {
+		for r := range table {
+			e := table[r]
+			if e.symbol != 0 {
+				e.known = f.known[e.symbol]
+			}
+			if (e.known.code > 0) == codes {
+				f.place[r], f.table[n] = uint16(n), e
+				n++
+			}
 		}
 	}
 }
@@ -308,8 +320,8 @@ func (f *folder) fold(s *stream, utterance string) bool {
 			i += size
 		}
 		e := packed{mark: uint16(Emoji)}
-		if int(r) < len(f.table) {
-			e = f.table[r]
+		if int(r) < len(f.place) {
+			e = f.table[f.place[r]]
 		}
 		if e.symbol == 0 {
 			sign, ok := fold{}, false
@@ -331,7 +343,7 @@ func (f *folder) fold(s *stream, utterance string) bool {
 			gap = gapNone
 			continue
 		}
-		if e.mark&(first|foldAlone) != 0 && refold < 0 {
+		if e.mark&(first|foldAlone) != 0 && refold < 0 && (e.mark&foldAlone != 0 || f.pairs.has(0, text[n-1], e.symbol) > 0) {
 			refold = max(0, n-1)
 		}
 		first = e.mark & foldFirst << 1
@@ -374,7 +386,7 @@ func (f *folder) refold(s *stream, from int) {
 	w, n := from, len(s.text)
 	for i := from; i < n; {
 		var x *fold
-		if c := s.text[i]; f.begin.has(c) && i+1 < n && f.next.has(s.text[i+1]) || f.alone.has(c) {
+		if c := s.text[i]; i+1 < n && f.pairs.has(0, c, s.text[i+1]) > 0 || f.alone != nil && f.alone.has(c) {
 			x = f.match(s, i)
 		}
 		if x == nil {
