@@ -51,12 +51,12 @@ type hit struct {
 	how         Evasion
 }
 
-// newHit makes a hit. Hits are in order of place, longer ones first, then of what they
+// set makes the hit. Hits are in order of place, longer ones first, then of what they
 // are: places of an utterance fit into 15 bits, numbers of classes into 10, of terms
 // into 17.
-func newHit(start, end, class, term int32, how Evasion) hit {
-	order := uint64(start)<<49 | uint64(1<<15-1-end)<<34 | uint64(class)<<24 | uint64(term+1)<<4 | uint64(how&3)
-	return hit{order, start, end, class, term, how}
+func (h *hit) set(start, end, class, term int32, how Evasion) {
+	h.order = uint64(start)<<49 | uint64(1<<15-1-end)<<34 | uint64(class)<<24 | uint64(term+1)<<4 | uint64(how&3)
+	h.start, h.end, h.class, h.term, h.how = start, end, class, term, how
 }
 
 // candidate is a hit or a rule that fits, before the context is weighed.
@@ -66,6 +66,11 @@ type candidate struct {
 	first      int32 // of a rule: the hit it begins with
 	how        Evasion
 	exempt     string
+	order      uint64 // of report
+}
+
+func (k *candidate) set(start, end, term, rule, first int32, how Evasion) {
+	k.start, k.end, k.term, k.rule, k.first, k.how, k.exempt = start, end, term, rule, first, how, ""
 }
 
 // scratch is what one check needs; it is pooled.
@@ -78,6 +83,8 @@ type scratch struct {
 	fitting []int32 // the rules of which nothing is absent
 	broad   []int32 // those of them that count only where no other finds anything
 	hits    []hit
+	head    []int32 // by class: its first hit, -1: none
+	next    []int32 // by hit: the next of its class
 	all     []candidate
 	kept    []*candidate
 	about   context
@@ -154,24 +161,23 @@ func (c *Checker) candidates(s *scratch, facts Facts, on products) {
 				continue
 			}
 			if t := &l.claims[h.term]; t.always && t.products&on != 0 {
-				s.all = append(s.all, candidate{h.start, h.end, h.term, -1, 0, h.how, ""})
+				another(&s.all).set(h.start, h.end, h.term, -1, 0, h.how)
 			}
 		}
 	}
 	terms := len(s.all)
+	s.chain(l)
 	for _, r := range s.fitting {
-		begin := l.needs[r].begin
-		for i := range s.hits {
-			if s.hits[i].class == begin {
-				s.follow(l, on, r, i)
-			}
+		for i := s.head[l.needs[r].begin]; i >= 0; i = s.next[i] {
+			s.follow(l, on, r, i)
 		}
 	}
+	s.unchain()
 	inOrder(s.all[terms:])
 	if len(s.all) == 0 && len(s.broad) == 0 && !s.labelled(l) && s.sounds(l) {
 		for _, r := range l.wholes {
 			if l.needs[r].products&on != 0 {
-				s.all = append(s.all, candidate{0, int32(len(s.stream.text)), -1, r, 0, 0, ""})
+				another(&s.all).set(0, int32(len(s.stream.text)), -1, r, 0, 0)
 			}
 		}
 	}
@@ -191,9 +197,9 @@ func (c *Checker) candidates(s *scratch, facts Facts, on products) {
 		if h.term < 0 || h.class != l.termClass || !l.claims[h.term].label || l.claims[h.term].products&on == 0 {
 			continue
 		}
-		k := candidate{h.start, h.end, h.term, -1, 0, h.how, ""}
-		k.exempt = x.exempt(&k, "additive-free")
-		s.all = append(s.all, k)
+		k := another(&s.all)
+		k.set(h.start, h.end, h.term, -1, 0, h.how)
+		k.exempt = x.exempt(k, "additive-free")
 	}
 }
 
@@ -218,27 +224,47 @@ func (s *scratch) labelled(l *Lexicon) bool {
 	})
 }
 
+// chain makes lists of the hits of each class, in their order.
+func (s *scratch) chain(l *Lexicon) {
+	if len(s.head) < len(l.bit) {
+		s.head = slices.Repeat([]int32{-1}, len(l.bit))
+	}
+	s.next = slices.Grow(s.next[:0], len(s.hits))[:len(s.hits)]
+	for i := len(s.hits) - 1; i >= 0; i-- {
+		first := &s.head[s.hits[i].class]
+		s.next[i], *first = *first, int32(i)
+	}
+}
+
+func (s *scratch) unchain() {
+	for i := range s.hits {
+		s.head[s.hits[i].class] = -1
+	}
+}
+
 // follow looks for the parts of a rule that begins with hit i: of each part the first hit
-// behind the part before it.
-func (s *scratch) follow(l *Lexicon, on products, rule int32, i int) {
+// behind the part before it. If that is too far or behind a stop, so are the others.
+func (s *scratch) follow(l *Lexicon, on products, rule, i int32) {
 	first := &s.hits[i]
-	k := candidate{first.start, first.end, first.term, rule, int32(i), first.how, ""}
+	end, term, how := first.end, first.term, first.how
 	for _, p := range l.steps.of(rule) {
-		for ; ; i++ {
-			if i == len(s.hits) || s.hits[i].start > k.end+p.gap {
-				return
-			}
-			if h := &s.hits[i]; h.class == p.class && h.start >= k.end && !s.stream.stopped(k.end, h.start) {
-				k.end, k.how = h.end, k.how|h.how
-				if k.term < 0 {
-					k.term = h.term
-				}
-				break
-			}
+		next := s.head[p.class]
+		for next >= 0 && s.hits[next].start < end {
+			next = s.next[next]
+		}
+		if next < 0 {
+			return
+		}
+		h := &s.hits[next]
+		if h.start > end+p.gap || s.stream.stopped(end, h.start) {
+			return
+		}
+		if end, how = h.end, how|h.how; term < 0 {
+			term = h.term
 		}
 	}
-	if k.term < 0 || l.claims[k.term].products&on != 0 {
-		s.all = append(s.all, k)
+	if term < 0 || l.claims[term].products&on != 0 {
+		another(&s.all).set(first.start, end, term, rule, i, how)
 	}
 }
 
@@ -256,22 +282,25 @@ func (l *Lexicon) number(k *candidate) uint8 {
 // fit notes the rules of which nothing is absent. It asks only those whose rarest class
 // is there.
 func (s *scratch) fit(l *Lexicon, on products) {
-	s.fitting, s.broad = s.fitting[:0], s.broad[:0]
+	if len(l.needs) >= cap(s.broad) {
+		s.fitting, s.broad = make([]int32, len(l.needs)+1), make([]int32, len(l.needs)+1)
+	}
+	s.fitting, s.broad = s.fitting[:cap(s.fitting)], s.broad[:cap(s.broad)]
+	firm, broad := 0, 0
 	for i := range s.present {
 		for rare := s.present[i] & l.rare[i]; rare != 0; rare &= rare - 1 {
 			for _, r := range l.rarest.of(int32(i<<6 + bits.TrailingZeros64(rare))) {
 				need := &l.needs[r]
-				if !s.present.covers(&need.classes) || need.products&on == 0 {
-					continue
-				}
-				if !need.broad {
-					s.fitting = append(s.fitting, r)
-				} else if s.most >= toneSoft {
-					s.broad = append(s.broad, r)
+				s.fitting[firm], s.broad[broad] = r, r
+				if fits := s.present.covers(&need.classes) && need.products&on != 0; fits && !need.broad {
+					firm++
+				} else if fits && s.most >= toneSoft {
+					broad++
 				}
 			}
 		}
 	}
+	s.fitting, s.broad = s.fitting[:firm], s.broad[:broad]
 }
 
 // expand makes hits of the words found, in the roles that can matter: those of the rules
@@ -283,26 +312,30 @@ func (c *Checker) expand(s *scratch) {
 		needed.join(&l.needs[r].classes)
 	}
 	number := needed.meets(&l.numbers)
-	hits := s.hits
+	need := [(noBit + 1) / 64]uint64{needed[0], needed[1]}
+	n := len(s.hits)
 	for i := range s.found {
 		o := &s.found[i]
 		k := &l.kinds[o.kind]
-		counts := number && k.counts
-		if !k.context && !k.claims && !counts && !k.classes.meets(&needed) || s.stream.broken(o.start, o.end) {
+		counts := uint64(0)
+		if number && k.counts {
+			counts = 1
+		}
+		if !k.always && counts == 0 && !k.classes.meets(&needed) || s.stream.broken(o.start, o.end) {
 			continue
 		}
-		for _, r := range l.roles[k.roles : k.roles+uint32(k.count)] {
-			if !r.always && !counts && !needed.has(r.bit) {
-				continue
-			}
+		roles := l.roles[k.roles : k.roles+uint32(k.count)]
+		s.hits = slices.Grow(s.hits[:n], len(roles))[:n+len(roles)]
+		for _, r := range roles {
 			term := int32(-1)
 			if r.term {
 				term = o.word
 			}
-			hits = append(hits, newHit(o.start, o.end, int32(r.class), term, o.how))
+			s.hits[n].set(o.start, o.end, int32(r.class), term, o.how)
+			n += int((uint64(r.always) | counts | need[r.bit>>6]>>(r.bit&63)) & 1)
 		}
 	}
-	s.hits = hits
+	s.hits = s.hits[:n]
 	if needed.has(l.bit[l.initials]) {
 		s.initials(l)
 	}
@@ -330,7 +363,7 @@ func (s *scratch) numbers(l *Lexicon) {
 	if !s.present.meets(&l.numbers) {
 		return
 	}
-	for _, h := range s.hits {
+	for _, h := range s.hits { // those that are added are none of these
 		if h.class != l.unit && h.class != l.measure || h.start == 0 || !numeral(s.stream.text[h.start-1]) {
 			continue
 		}
@@ -342,7 +375,7 @@ func (s *scratch) numbers(l *Lexicon) {
 		if h.class == l.measure {
 			class = l.amount
 		}
-		s.hits = append(s.hits, newHit(start, h.end, class, -1, 0))
+		another(&s.hits).set(start, h.end, class, -1, 0)
 	}
 }
 

@@ -92,7 +92,7 @@ type kind struct {
 	classes classes
 	roles   uint32 // the first of its roles, and how many
 	count   uint16
-	context bool // a word of the context, or a market, which weighs there too
+	always  bool // it may matter whatever rules fit: a claim, a word of the context, or a market, which weighs there too
 	claims  bool // a term that is a finding without a rule
 	counts  bool // a unit or measure: behind a numeral it makes a time or an amount
 }
@@ -102,7 +102,7 @@ type role struct {
 	class  uint16
 	bit    uint8 // of the class
 	term   bool  // as a term: terms are the first words, by the same numbers
-	always bool  // it may matter whatever rules fit
+	always uint8 // 1: it may matter whatever rules fit
 }
 
 // claim is what the check asks of a term.
@@ -122,8 +122,10 @@ type requirement struct {
 	products products
 	finding  uint8 // of Findings
 	soft     bool  // only if the utterance sounds like a claim
-	broad    bool  // soft, and of no account where anything firm is found
-	whole    bool  // of an utterance, whatever its words
+	denies   bool  // as in Rule
+	named    bool
+	broad    bool // soft, and of no account where anything firm is found
+	whole    bool // of an utterance, whatever its words
 }
 
 // products is a set of Categories.
@@ -227,7 +229,7 @@ func (b *builder) tabulateRules() {
 		r := &b.Rules[i]
 		need := requirement{
 			begin: r.parts[0].class, products: productsOf(r.Products), finding: uint8(slices.Index(Findings, r.Finding)),
-			soft: r.Condition == Tone, whole: r.parts[0].class == b.class["whole"],
+			denies: r.denies, named: r.named, soft: r.Condition == Tone, whole: r.parts[0].class == b.class["whole"],
 		}
 		// A promise of safety also makes a claim of what the label may contradict.
 		need.broad = need.soft && r.Finding != "safety-endorsement"
@@ -315,12 +317,13 @@ func (b *builder) tabulateKinds() {
 func (b *builder) kindOf(members []member, claims bool) kind {
 	k := kind{claims: claims, roles: uint32(len(b.roles)), count: uint16(len(members))}
 	for _, m := range members {
-		b.roles = append(b.roles, role{
-			class: uint16(m.class), bit: b.bit[m.class], term: m.term >= 0,
-			always: m.class <= classShield || m.class == b.market || m.class == b.termClass && claims,
-		})
+		r := role{class: uint16(m.class), bit: b.bit[m.class], term: m.term >= 0}
+		if m.class <= classShield || m.class == b.market || m.class == b.termClass && claims {
+			r.always = 1
+			k.always = true
+		}
+		b.roles = append(b.roles, r)
 		k.classes.add(b.bit[m.class])
-		k.context = k.context || m.class <= classShield || m.class == b.market
 		k.counts = k.counts || m.class == b.unit || m.class == b.measure
 	}
 	return k

@@ -86,23 +86,29 @@ func (s *scratch) shadow(l *Lexicon) {
 // context answers whether a claim is exempt.
 type context struct {
 	s       *scratch
-	rules   []Rule
+	rules   []requirement
 	by      [classShield + 1][]hit
 	markets []hit
+	none    bool // there is no word of the context
 }
 
 // weigh gathers the words of the context.
 func (s *scratch) weigh(l *Lexicon) *context {
 	x := &s.about
-	x.s, x.rules, x.markets = s, l.Rules, x.markets[:0]
-	for i := range x.by {
-		x.by[i] = x.by[i][:0]
+	x.s, x.rules, x.markets = s, l.needs, x.markets[:0]
+	if !x.none {
+		for i := range x.by {
+			x.by[i] = x.by[i][:0]
+		}
 	}
-	for _, h := range s.hits {
+	x.none = true
+	for i := range s.hits {
+		h := &s.hits[i]
 		if h.class <= classShield {
-			x.by[h.class] = append(x.by[h.class], h)
+			x.by[h.class] = append(x.by[h.class], *h)
+			x.none = false
 		} else if h.class == l.market {
-			x.markets = append(x.markets, h)
+			x.markets = append(x.markets, *h)
 		}
 	}
 	return x
@@ -115,7 +121,7 @@ var waryOf = []int32{classNeg, classRebut, classDoctor, classQuestion, classUsag
 // promise of safety too: such a promise is itself made of words that deny (没有副作用).
 // None does if another's words are made one's own.
 func (x *context) wary() (any, safety bool) {
-	if len(x.by[classEndorse]) > 0 {
+	if x.none || len(x.by[classEndorse]) > 0 {
 		return false, false
 	}
 	for _, class := range waryOf {
@@ -126,6 +132,12 @@ func (x *context) wary() (any, safety bool) {
 
 // exempt is the exemption that covers a claim, empty if none does.
 func (x *context) exempt(k *candidate, finding string) string {
+	if x.none { // as mostly
+		if x.denied(k, finding) || x.asked(k) {
+			return "negation"
+		}
+		return ""
+	}
 	from, to := x.segment(k)
 	endorsed := len(x.by[classEndorse]) > 0
 	if x.near(classNeg, k, from, to, reachNeg, 0) || x.denied(k, finding) || !endorsed && x.asked(k) {

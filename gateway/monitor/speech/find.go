@@ -1,5 +1,7 @@
 package speech
 
+import "slices"
+
 // occurrence is a word found: symbols [start, end).
 type occurrence struct {
 	start, end, word int32
@@ -7,15 +9,27 @@ type occurrence struct {
 	how              Evasion
 }
 
-// note takes down a word and what it may be.
-func (s *scratch) note(l *Lexicon, o occurrence) {
-	s.found = append(s.found, o)
-	k := &l.kinds[o.kind]
+// note takes down a word and what it may be. It is written field by field: a whole that is
+// put together elsewhere would be read back wider than it was written, and waited for.
+func (s *scratch) note(l *Lexicon, start, end, word int32, kind uint16, how Evasion) {
+	o := another(&s.found)
+	o.start, o.end, o.word, o.kind, o.how = start, end, word, kind, how
+	k := &l.kinds[kind]
 	s.present.join(&k.classes)
 	s.claims = s.claims || k.claims
-	if k.counts && o.start > 0 && numeral(s.stream.text[o.start-1]) {
+	if k.counts && start > 0 && numeral(s.stream.text[start-1]) {
 		s.present.join(&l.numbers)
 	}
+}
+
+// another makes a list longer by one item, which is what it was before.
+func another[T any](list *[]T) *T {
+	n := len(*list)
+	if n == cap(*list) {
+		*list = slices.Grow(*list, 1)
+	}
+	*list = (*list)[:n+1]
+	return &(*list)[n]
 }
 
 // places are where words of each sort may be: noted without a branch, for no branch of an
@@ -56,7 +70,7 @@ func (c *Checker) find(s *scratch) {
 	}
 	for _, at := range alones[:a] {
 		b := &l.first[known[at].code]
-		s.note(l, occurrence{at, at + 1, b.word, b.kind, 0})
+		s.note(l, at, at+1, b.word, b.kind, 0)
 	}
 	s.written(l, s.places.lookPairs(l, known, pairs[:p]))
 	if s.stream.latin {
@@ -129,7 +143,7 @@ func (s *scratch) written(l *Lexicon, places []int32) {
 			state, end := states[i], start+length
 			at := &cells[state]
 			if at.word >= 0 {
-				s.note(l, occurrence{start, end, at.word, at.kind &^ topBit, 0})
+				s.note(l, start, end, at.word, at.kind&^topBit, 0)
 				unlike[start] = unlike[start] || at.kind&topBit != 0
 			}
 			if int(end) == len(known) {
@@ -175,7 +189,7 @@ func (s *scratch) alike(l *Lexicon, start, run int32) {
 			}
 		}
 		if same && changed > 0 && changed <= most && !s.stream.broken(start, start+int32(n)) {
-			s.note(l, occurrence{start, start + int32(n), word, l.kind[word], Homophone})
+			s.note(l, start, start+int32(n), word, l.kind[word], Homophone)
 		}
 	}
 }
@@ -237,7 +251,7 @@ func (s *scratch) speltWord(l *Lexicon, word int32, from, to int) {
 		}
 		how |= Homophone
 	}
-	s.note(l, occurrence{start, end, word, l.kind[word], how})
+	s.note(l, start, end, word, l.kind[word], how)
 }
 
 // initials makes hits of runs of Latin letters that may stand for words by their first
@@ -249,7 +263,7 @@ func (s *scratch) initials(l *Lexicon) {
 	for i, sound := range s.stream.sound {
 		from, to := s.stream.first[i], s.stream.top[i]
 		if n := to - from; sound == 0 && n >= 3 && n <= 6 && latin(s.stream.text[from]) {
-			s.hits = append(s.hits, newHit(from, to, l.initials, -1, 0))
+			another(&s.hits).set(from, to, l.initials, -1, 0)
 		}
 	}
 }

@@ -19,7 +19,7 @@ func plainly(l *Lexicon, text string) []occurrence {
 		for w := range l.kind {
 			letters := l.written.of(int32(w))
 			if end := start + len(letters); end <= len(s.stream.text) && slices.Equal(s.stream.text[start:end], letters) {
-				s.note(l, occurrence{int32(start), int32(end), int32(w), l.kind[w], 0})
+				s.note(l, int32(start), int32(end), int32(w), l.kind[w], 0)
 			}
 		}
 	}

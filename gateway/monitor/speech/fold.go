@@ -79,8 +79,8 @@ func pack(e folded, k known) packed {
 	return packed{e.symbol, k, uint16(e.how) | uint16(e.gap)<<gapShift}
 }
 
-func (p *packed) how() Evasion { return Evasion(p.mark & (1<<gapShift - 1)) }
-func (p *packed) gap() uint8   { return uint8(p.mark >> gapShift) }
+func (p packed) how() Evasion { return Evasion(p.mark & (1<<gapShift - 1)) }
+func (p packed) gap() uint8   { return uint8(p.mark >> gapShift) }
 
 // What stands between two symbols that are kept.
 const (
