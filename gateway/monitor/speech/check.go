@@ -69,6 +69,13 @@ type candidate struct {
 	order      uint64 // of report
 }
 
+// rank is the order of a hit and its place in loose. To sort these moves less, and waits
+// less for what was written just before, than to sort the hits.
+type rank struct {
+	order uint64
+	at    int
+}
+
 func (k *candidate) set(start, end, term, rule, first int32, how Evasion) {
 	k.start, k.end, k.term, k.rule, k.first, k.how, k.exempt = start, end, term, rule, first, how, ""
 }
@@ -82,7 +89,9 @@ type scratch struct {
 	claims  bool    // a term was found that is a finding without a rule
 	fitting []int32 // the rules of which nothing is absent
 	broad   []int32 // those of them that count only where no other finds anything
-	hits    []hit
+	loose   []hit   // in the order in which they were found
+	ranks   []rank
+	hits    []hit   // in their order
 	head    []int32 // by class: its first hit, -1: none
 	next    []int32 // by hit: the next of its class
 	all     []candidate
@@ -146,7 +155,7 @@ func (c *Checker) Check(u Utterance) ([]Finding, error) {
 // reason it is exempt for or none.
 func (c *Checker) candidates(s *scratch, facts Facts, on products) {
 	l := c.lexicon
-	s.hits, s.all = s.hits[:0], s.all[:0]
+	s.loose, s.all = s.loose[:0], s.all[:0]
 	if !s.claims && len(s.fitting) == 0 && (len(s.broad) > 0 || !s.sounds(l)) {
 		return
 	}
@@ -313,7 +322,8 @@ func (c *Checker) expand(s *scratch) {
 	}
 	number := needed.meets(&l.numbers)
 	need := [(noBit + 1) / 64]uint64{needed[0], needed[1]}
-	n := len(s.hits)
+	n := 0
+	s.loose = s.loose[:cap(s.loose)]
 	for i := range s.found {
 		o := &s.found[i]
 		k := &l.kinds[o.kind]
@@ -324,18 +334,19 @@ func (c *Checker) expand(s *scratch) {
 		if !k.always && counts == 0 && !k.classes.meets(&needed) || s.stream.broken(o.start, o.end) {
 			continue
 		}
-		roles := l.roles[k.roles : k.roles+uint32(k.count)]
-		s.hits = slices.Grow(s.hits[:n], len(roles))[:n+len(roles)]
-		for _, r := range roles {
+		for len(s.loose) < n+int(k.count) {
+			s.loose = append(s.loose, make([]hit, 64)...)
+		}
+		for _, r := range l.roles[k.roles : k.roles+uint32(k.count)] {
 			term := int32(-1)
 			if r.term {
 				term = o.word
 			}
-			s.hits[n].set(o.start, o.end, int32(r.class), term, o.how)
+			s.loose[n].set(o.start, o.end, int32(r.class), term, o.how)
 			n += int((uint64(r.always) | counts | need[r.bit>>6]>>(r.bit&63)) & 1)
 		}
 	}
-	s.hits = s.hits[:n]
+	s.loose = s.loose[:n]
 	if needed.has(l.bit[l.initials]) {
 		s.initials(l)
 	}
@@ -343,18 +354,21 @@ func (c *Checker) expand(s *scratch) {
 
 // sort orders the hits. The few of an ordinary utterance are almost in order.
 func (s *scratch) sort() {
-	if len(s.hits) > 64 {
-		slices.SortFunc(s.hits, func(a, b hit) int { return cmp.Compare(a.order, b.order) })
+	s.ranks = slices.Grow(s.ranks[:0], len(s.loose))[:len(s.loose)]
+	ranks := s.ranks
+	for i := range s.loose {
+		ranks[i] = rank{s.loose[i].order, i}
+	}
+	if len(ranks) > 64 {
+		slices.SortFunc(ranks, func(a, b rank) int { return cmp.Compare(a.order, b.order) })
 		return
 	}
-	for i := 1; i < len(s.hits); i++ {
-		h, j := s.hits[i], i
-		for ; j > 0 && s.hits[j-1].order > h.order; j-- {
-			s.hits[j] = s.hits[j-1]
+	for i := 1; i < len(ranks); i++ {
+		r, j := ranks[i], i
+		for ; j > 0 && ranks[j-1].order > r.order; j-- {
+			ranks[j] = ranks[j-1]
 		}
-		if j < i {
-			s.hits[j] = h
-		}
+		ranks[j] = r
 	}
 }
 
@@ -363,7 +377,8 @@ func (s *scratch) numbers(l *Lexicon) {
 	if !s.present.meets(&l.numbers) {
 		return
 	}
-	for _, h := range s.hits { // those that are added are none of these
+	for i := range s.loose { // those that are added are none of these
+		h := s.loose[i]
 		if h.class != l.unit && h.class != l.measure || h.start == 0 || !numeral(s.stream.text[h.start-1]) {
 			continue
 		}
@@ -375,7 +390,7 @@ func (s *scratch) numbers(l *Lexicon) {
 		if h.class == l.measure {
 			class = l.amount
 		}
-		another(&s.hits).set(start, h.end, class, -1, 0)
+		another(&s.loose).set(start, h.end, class, -1, 0)
 	}
 }
 

@@ -68,19 +68,19 @@ const (
 // word ("不是" in "不是吹"), and hits of every kind inside a plain word that is not
 // shorter.
 func (s *scratch) shadow(l *Lexicon) {
-	longest := hit{end: -1}
-	kept := s.hits[:0]
-	for _, h := range s.hits {
+	longest := &hit{end: -1}
+	s.hits = s.hits[:0]
+	for _, r := range s.ranks {
+		h := &s.loose[r.at]
 		if h.class <= classShield && h.end > longest.end {
 			longest = h
 		}
 		covered := longest.end >= h.end && longest.start <= h.start && (longest.start != h.start || longest.end != h.end || longest.class == classPlain)
-		if covered && (h.class <= classShield && h != longest || longest.class == classPlain && h.class > classShield) {
+		if covered && (h.class <= classShield && *h != *longest || longest.class == classPlain && h.class > classShield) {
 			continue
 		}
-		kept = append(kept, h)
+		s.hits = append(s.hits, *h)
 	}
-	s.hits = kept
 }
 
 // context answers whether a claim is exempt.

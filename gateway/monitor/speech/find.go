@@ -75,9 +75,10 @@ func (c *Checker) find(s *scratch) {
 	s.written(l, s.places.lookPairs(l, known, pairs[:p]))
 	if s.stream.latin {
 		spelt := l.folder.sounds(&s.stream)
-		if s.initials(l); len(s.hits) > 0 {
+		s.loose = s.loose[:0]
+		if s.initials(l); len(s.loose) > 0 {
 			s.present.add(l.bit[l.initials])
-			s.hits = s.hits[:0]
+			s.loose = s.loose[:0]
 		}
 		if spelt {
 			s.spelt(l)
@@ -263,7 +264,7 @@ func (s *scratch) initials(l *Lexicon) {
 	for i, sound := range s.stream.sound {
 		from, to := s.stream.first[i], s.stream.top[i]
 		if n := to - from; sound == 0 && n >= 3 && n <= 6 && latin(s.stream.text[from]) {
-			another(&s.hits).set(from, to, l.initials, -1, 0)
+			another(&s.loose).set(from, to, l.initials, -1, 0)
 		}
 	}
 }
