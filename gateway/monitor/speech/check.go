@@ -82,23 +82,24 @@ func (k *candidate) set(start, end, term, rule, first int32, how Evasion) {
 
 // scratch is what one check needs; it is pooled.
 type scratch struct {
-	stream  stream
-	places  places
-	found   []occurrence
-	present classes // those of the words found
-	claims  bool    // a term was found that is a finding without a rule
-	fitting []int32 // the rules of which nothing is absent
-	broad   []int32 // those of them that count only where no other finds anything
-	loose   []hit   // in the order in which they were found
-	ranks   []rank
-	hits    []hit   // in their order
-	head    []int32 // by class: its first hit, -1: none
-	next    []int32 // by hit: the next of its class
-	all     []candidate
-	kept    []*candidate
-	about   context
-	heard   heard
-	most    int // no part of the utterance has a higher tone
+	stream   stream
+	places   places
+	found    []occurrence
+	present  classes // those of the words found
+	claims   bool    // a term was found that is a finding without a rule
+	fitting  []int32 // the rules of which nothing is absent
+	broad    []int32 // those of them that count only where no other finds anything
+	loose    []hit   // in the order in which they were found
+	ranks    []rank
+	hits     []hit   // in their order
+	head     []int32 // by class: its first hit, -1: none
+	next     []int32 // by hit: the next of its class
+	all      []candidate
+	kept     []*candidate
+	about    context
+	findings []Finding // memory for the next
+	heard    heard
+	most     int // no part of the utterance has a higher tone
 }
 
 // Checker checks utterances against a lexicon. It may be used concurrently.

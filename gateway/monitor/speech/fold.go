@@ -298,27 +298,26 @@ func (s *stream) cut(n int) { s.text, s.known, s.at = s.text[:n], s.known[:n], s
 func (f *folder) fold(s *stream, utterance string) bool {
 	s.cut(0)
 	s.room(0, len(utterance))
-	text, known, places := s.text, s.known, s.at
 	gaps, latins := gapNone, false
-	n, gap, refold := 0, gapNone, -1
+	n, gap, refold := 0, gapNone, false
 	first := uint16(0) // foldSecond if a fold may begin with the symbol before, else 0
 	for i := 0; i < len(utterance); {
-		start, b := i, utterance[i]
-		r := rune(b)
-		switch {
-		case b < utf8.RuneSelf:
-			i++
-		// Three bytes, as Chinese has, neither overlong nor half of a pair.
-		case b > 0xe0 && b < 0xf0 && b != 0xed && i+2 < len(utterance) && utterance[i+1]&0xc0 == 0x80 && utterance[i+2]&0xc0 == 0x80:
-			r = rune(b&0xf)<<12 | rune(utterance[i+1]&0x3f)<<6 | rune(utterance[i+2]&0x3f)
-			i += 3
-		default:
-			size := 0
+		if b := utterance[i]; b > 0xe0 && b < 0xf0 {
+			from, marks, latin := n, uint16(0), false
+			if i, n, marks, latin = f.threes(s, utterance, i, n, gap, first); n > from {
+				refold, latins, gap = refold || marks&(foldSecond|foldAlone) != 0, latins || latin, gapNone
+				first = marks & foldFirst << 1
+				continue
+			}
+		}
+		start := i
+		r, size := rune(utterance[i]), 1
+		if r >= utf8.RuneSelf {
 			if r, size = utf8.DecodeRuneInString(utterance[i:]); r == utf8.RuneError && size == 1 {
 				return false
 			}
-			i += size
 		}
+		i += size
 		e := packed{mark: uint16(Emoji)}
 		if int(r) < len(f.place) {
 			e = f.table[f.place[r]]
@@ -333,31 +332,51 @@ func (f *folder) fold(s *stream, utterance string) bool {
 				gaps = max(gaps, gap)
 				continue
 			}
-			if refold < 0 {
-				refold = max(0, n-1)
-			}
 			s.room(n, n+len(sign.to)+len(utterance)-i)
 			n = f.replace(s, n, sign, place{int32(start), int32(i), sign.how, gap})
-			text, known, places = s.text, s.known, s.at
-			latins = true // who knows
+			refold, latins = true, true // who knows
 			gap = gapNone
 			continue
 		}
-		if e.mark&(first|foldAlone) != 0 && refold < 0 && (e.mark&foldAlone != 0 || f.pairs.has(0, text[n-1], e.symbol) > 0) {
-			refold = max(0, n-1)
-		}
+		refold = refold || e.mark&(first|foldAlone) != 0
 		first = e.mark & foldFirst << 1
 		latins = latins || latin(e.symbol)
-		text[n], known[n], places[n] = e.symbol, e.known, place{int32(start), int32(i), e.how(), gap}
+		s.text[n], s.known[n], s.at[n] = e.symbol, e.known, place{int32(start), int32(i), e.how(), gap}
 		n++
 		gap = gapNone
 	}
 	s.cut(n)
 	s.gaps, s.tail, s.latin = gaps, gap, latins
-	if refold >= 0 {
-		f.refold(s, refold)
+	if refold {
+		f.refold(s)
 	}
 	return true
+}
+
+// threes writes symbols of runes of three bytes, as Chinese has, from byte i on and behind
+// n symbols, as long as there are such. It says what folds there may be: foldSecond if one
+// began, foldFirst if one may begin with the last.
+func (f *folder) threes(s *stream, utterance string, i, n int, gap uint8, first uint16) (bytes, symbols int, folds uint16, latins bool) {
+	text := s.text
+	known, places := s.known[:len(text)], s.at[:len(text)]
+	for rest := utterance[i:]; len(rest) >= 3 && n < len(text); rest = rest[3:] {
+		// Neither overlong nor half of a pair.
+		a, b, c := rest[0], rest[1]^0x80, rest[2]^0x80
+		if a <= 0xe0 || a >= 0xf0 || a == 0xed || b|c >= 0x40 {
+			break
+		}
+		e := f.table[f.place[uint16(a)<<12|uint16(b)<<6|uint16(c)]]
+		if e.symbol == 0 {
+			break
+		}
+		text[n], known[n] = e.symbol, e.known
+		places[n] = place{int32(i), int32(i + 3), e.how(), gap}
+		folds |= e.mark & (first | foldAlone)
+		first, gap = e.mark&foldFirst<<1, gapNone
+		latins = latins || latin(e.symbol)
+		n, i = n+1, i+3
+	}
+	return i, n, folds | first>>1, latins
 }
 
 // write puts a symbol that is not an utterance's own.
@@ -380,11 +399,11 @@ func (f *folder) replace(s *stream, n int, e fold, at place) int {
 	return n
 }
 
-// refold applies folds of several symbols in place, from a symbol on; none is longer
-// than what it replaces, so writing never overtakes reading.
-func (f *folder) refold(s *stream, from int) {
-	w, n := from, len(s.text)
-	for i := from; i < n; {
+// refold applies folds of several symbols in place; none is longer than what it
+// replaces, so writing never overtakes reading.
+func (f *folder) refold(s *stream) {
+	w, n := 0, len(s.text)
+	for i := 0; i < n; {
 		var x *fold
 		if c := s.text[i]; i+1 < n && f.pairs.has(0, c, s.text[i+1]) > 0 || f.alone != nil && f.alone.has(c) {
 			x = f.match(s, i)

@@ -43,7 +43,7 @@ func (c *Checker) report(s *scratch, u Utterance) []Finding {
 		slices.SortFunc(s.kept, comparePrecedence)
 	} else {
 		for i := 1; i < len(s.kept); i++ {
-			for j := i; j > 0 && comparePrecedence(s.kept[j-1], s.kept[j]) > 0; j-- {
+			for j := i; j > 0 && s.kept[j].order <= s.kept[j-1].order && comparePrecedence(s.kept[j-1], s.kept[j]) > 0; j-- {
 				s.kept[j-1], s.kept[j] = s.kept[j], s.kept[j-1]
 			}
 		}
@@ -63,7 +63,7 @@ func (c *Checker) report(s *scratch, u Utterance) []Finding {
 			longest[j-1], longest[j] = longest[j], longest[j-1]
 		}
 	}
-	findings := make([]Finding, len(longest))
+	findings := s.room(len(longest))
 	bytes, runes := 0, 0
 	for i, k := range longest {
 		f := &findings[i]
@@ -74,6 +74,17 @@ func (c *Checker) report(s *scratch, u Utterance) []Finding {
 		f.StartRune, f.EndRune = runes, runes+characters(f.Text)
 	}
 	return findings
+}
+
+// room is memory for so many findings. They are given out of larger pieces: one piece
+// costs little more than one finding.
+func (s *scratch) room(n int) []Finding {
+	if len(s.findings) < n {
+		s.findings = make([]Finding, max(n, 16))
+	}
+	room := s.findings[:n:n]
+	s.findings = s.findings[n:]
+	return room
 }
 
 // characters counts those of a text that is known to be UTF-8.
