@@ -164,10 +164,11 @@ func (c *Checker) candidates(s *scratch, facts Facts, on products) {
 	s.numbers(l)
 	s.sort()
 	s.shadow(l)
+	s.chain(l)
 	if s.claims {
-		for i := range s.hits {
+		for i := s.head[l.termClass]; i >= 0; i = s.next[i] {
 			h := &s.hits[i]
-			if h.class != l.termClass || h.term < 0 {
+			if h.term < 0 {
 				continue
 			}
 			if t := &l.claims[h.term]; t.always && t.products&on != 0 {
@@ -176,7 +177,6 @@ func (c *Checker) candidates(s *scratch, facts Facts, on products) {
 		}
 	}
 	terms := len(s.all)
-	s.chain(l)
 	for _, r := range s.fitting {
 		for i := s.head[l.needs[r].begin]; i >= 0; i = s.next[i] {
 			s.follow(l, on, r, i)
@@ -328,22 +328,19 @@ func (c *Checker) expand(s *scratch) {
 	for i := range s.found {
 		o := &s.found[i]
 		k := &l.kinds[o.kind]
+		matters := uint64(k.always) | k.classes[0]&needed[0] | k.classes[1]&needed[1]
 		counts := uint64(0)
 		if number && k.counts {
-			counts = 1
+			matters, counts = 1, 1
 		}
-		if !k.always && counts == 0 && !k.classes.meets(&needed) || s.stream.broken(o.start, o.end) {
+		if matters == 0 || s.stream.broken(o.start, o.end) {
 			continue
 		}
 		for len(s.loose) < n+int(k.count) {
 			s.loose = append(s.loose, make([]hit, 64)...)
 		}
 		for _, r := range l.roles[k.roles : k.roles+uint32(k.count)] {
-			term := int32(-1)
-			if r.term {
-				term = o.word
-			}
-			s.loose[n].set(o.start, o.end, int32(r.class), term, o.how)
+			s.loose[n].set(o.start, o.end, int32(r.class), o.word|r.other, o.how)
 			n += int((uint64(r.always) | counts | need[r.bit>>6]>>(r.bit&63)) & 1)
 		}
 	}

@@ -92,17 +92,17 @@ type kind struct {
 	classes classes
 	roles   uint32 // the first of its roles, and how many
 	count   uint16
-	always  bool // it may matter whatever rules fit: a claim, a word of the context, or a market, which weighs there too
-	claims  bool // a term that is a finding without a rule
-	counts  bool // a unit or measure: behind a numeral it makes a time or an amount
+	always  uint8 // 1: it may matter whatever rules fit: a claim, a word of the context, or a market, which weighs there too
+	claims  bool  // a term that is a finding without a rule
+	counts  bool  // a unit or measure: behind a numeral it makes a time or an amount
 }
 
 // role is one of the classes of a word.
 type role struct {
 	class  uint16
 	bit    uint8 // of the class
-	term   bool  // as a term: terms are the first words, by the same numbers
 	always uint8 // 1: it may matter whatever rules fit
+	other  int32 // 0: as a term, the first words being terms by the same numbers; else -1
 }
 
 // claim is what the check asks of a term.
@@ -317,10 +317,12 @@ func (b *builder) tabulateKinds() {
 func (b *builder) kindOf(members []member, claims bool) kind {
 	k := kind{claims: claims, roles: uint32(len(b.roles)), count: uint16(len(members))}
 	for _, m := range members {
-		r := role{class: uint16(m.class), bit: b.bit[m.class], term: m.term >= 0}
+		r := role{class: uint16(m.class), bit: b.bit[m.class], other: -1}
+		if m.term >= 0 {
+			r.other = 0
+		}
 		if m.class <= classShield || m.class == b.market || m.class == b.termClass && claims {
-			r.always = 1
-			k.always = true
+			r.always, k.always = 1, 1
 		}
 		b.roles = append(b.roles, r)
 		k.classes.add(b.bit[m.class])

@@ -20,6 +20,7 @@ const (
 	toneAll  = 600  // above it an utterance of which the lexicon knows no word counts whole
 
 	toneLeast = min(toneLone, toneFirm, toneSoft, toneOwn, toneAll) // below it nothing is a finding, but by a record
+	toneLoud  = max(toneLone, toneFirm, toneAll)                    // above it everything firm is one, unless the context speaks
 
 	toneShort  = 6  // symbols of the shortest utterance that may count whole
 	toneRun    = 3  // longest run that has a weight
@@ -219,11 +220,17 @@ func (s *scratch) sounds(l *Lexicon) bool {
 // says whether something firm is found.
 func (s *scratch) listen(l *Lexicon, facts Facts) (firm bool) {
 	most := -1
-	several := s.several(l)
+	// A whole that is loud, and no context: nothing is dropped for its tone.
+	loud := s.about.none && s.most >= toneLoud && s.most < math.MaxInt && len(facts.Additives) == 0
+	several := !loud && s.several(l)
 	wary, warySafety := s.about.wary()
 	var count [32]int // soft candidates, by place in Findings
 	for i := range s.all {
 		k := &s.all[i]
+		if loud && k.exempt == "" && !l.soft(k) {
+			firm = true
+			continue
+		}
 		if k.term >= 0 && l.claims[k.term].label && len(facts.Additives) > 0 {
 			firm = firm || k.exempt == ""
 			continue // a record speaks, not the tone
