@@ -156,7 +156,7 @@ func (c *Checker) Check(u Utterance) ([]Finding, error) {
 // reason it is exempt for or none.
 func (c *Checker) candidates(s *scratch, facts Facts, on products) {
 	l := c.lexicon
-	s.loose, s.all = s.loose[:0], s.all[:0]
+	s.loose, s.hits, s.all = s.loose[:0], s.hits[:0], s.all[:0]
 	if !s.claims && len(s.fitting) == 0 && (len(s.broad) > 0 || !s.sounds(l)) {
 		return
 	}

@@ -148,13 +148,13 @@ func productsOf(names []string) products {
 }
 
 // tabulate makes the tables from the words; core are those found by sound with one of
-// two characters changed.
-func (b *builder) tabulate(core map[string]bool) {
+// two characters changed. It says how many codes it gave to symbols.
+func (b *builder) tabulate(core map[string]bool) (codes int) {
 	t := &b.compiled
 	t.written = newLists(b.written)
 	b.tabulateRules()
 	b.tabulateKinds()
-	known, codes := b.folder.known, 0
+	known := b.folder.known
 	coded := make([][]uint16, len(b.written))
 	buffer := make([]uint16, 0, len(t.written.items))
 	for i, word := range b.written {
@@ -198,6 +198,7 @@ func (b *builder) tabulate(core map[string]bool) {
 	}
 	t.unlike = nil
 	b.folder.know()
+	return codes
 }
 
 // charge is what many terms have in common.
