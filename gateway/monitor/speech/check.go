@@ -51,12 +51,12 @@ type hit struct {
 	how         Evasion
 }
 
-// newHit makes a hit. Hits are in order of place, longer ones first, then of what they
+// set makes the hit. Hits are in order of place, longer ones first, then of what they
 // are: places of an utterance fit into 15 bits, numbers of classes into 10, of terms
 // into 17.
-func newHit(start, end, class, term int32, how Evasion) hit {
-	order := uint64(start)<<49 | uint64(1<<15-1-end)<<34 | uint64(class)<<24 | uint64(term+1)<<4 | uint64(how&3)
-	return hit{order, start, end, class, term, how}
+func (h *hit) set(start, end, class, term int32, how Evasion) {
+	h.order = uint64(start)<<49 | uint64(1<<15-1-end)<<34 | uint64(class)<<24 | uint64(term+1)<<4 | uint64(how&3)
+	h.start, h.end, h.class, h.term, h.how = start, end, class, term, how
 }
 
 // candidate is a hit or a rule that fits, before the context is weighed.
@@ -66,21 +66,40 @@ type candidate struct {
 	first      int32 // of a rule: the hit it begins with
 	how        Evasion
 	exempt     string
+	order      uint64 // of report
+}
+
+// rank is the order of a hit and its place in loose. To sort these moves less, and waits
+// less for what was written just before, than to sort the hits.
+type rank struct {
+	order uint64
+	at    int
+}
+
+func (k *candidate) set(start, end, term, rule, first int32, how Evasion) {
+	k.start, k.end, k.term, k.rule, k.first, k.how, k.exempt = start, end, term, rule, first, how, ""
 }
 
 // scratch is what one check needs; it is pooled.
 type scratch struct {
-	stream  stream
-	places  places
-	found   []occurrence
-	present classes // those of the words found
-	claims  bool    // a term was found that is a finding without a rule
-	fitting []int32 // the rules of which nothing is absent
-	hits    []hit
-	all     []candidate
-	kept    []*candidate
-	about   context
-	heard   heard
+	stream   stream
+	places   places
+	found    []occurrence
+	present  classes // those of the words found
+	claims   bool    // a term was found that is a finding without a rule
+	fitting  []int32 // the rules of which nothing is absent
+	broad    []int32 // those of them that count only where no other finds anything
+	loose    []hit   // in the order in which they were found
+	ranks    []rank
+	hits     []hit   // in their order
+	head     []int32 // by class: its first hit, -1: none
+	next     []int32 // by hit: the next of its class
+	all      []candidate
+	kept     []*candidate
+	about    context
+	findings []Finding // memory for the next
+	heard    heard
+	most     int // no part of the utterance has a higher tone
 }
 
 // Checker checks utterances against a lexicon. It may be used concurrently.
@@ -118,49 +137,57 @@ func (c *Checker) Check(u Utterance) ([]Finding, error) {
 	if !c.lexicon.folder.fold(&s.stream, u.Text) {
 		return nil, trace.Errorf(trace.CodeMalformed, "话语不是 UTF-8 (the utterance is not UTF-8)")
 	}
-	c.candidates(s, u.Facts, on)
-	s.listen(c.lexicon, u.Facts)
+	if s.gauge(c.lexicon); s.most < toneLeast && len(u.Facts.Additives) == 0 {
+		return nil, nil
+	}
+	c.find(s)
+	s.fit(c.lexicon, on)
+	for {
+		c.candidates(s, u.Facts, on)
+		if s.listen(c.lexicon, u.Facts) || len(s.broad) == 0 {
+			break
+		}
+		s.fitting, s.broad = append(s.fitting, s.broad...), s.broad[:0]
+	}
 	return c.report(s, u), nil
 }
 
-// candidates fills s.all from the folded utterance, each with the reason it is exempt
-// for or none.
+// candidates fills s.all from the words found and the rules that fit, each with the
+// reason it is exempt for or none.
 func (c *Checker) candidates(s *scratch, facts Facts, on products) {
 	l := c.lexicon
-	s.hits, s.all, s.heard = s.hits[:0], s.all[:0], heard{}
-	c.find(s)
-	if s.fit(l, on); !s.claims && len(s.fitting) == 0 && !s.sounds(l) {
+	s.loose, s.hits, s.all = s.loose[:0], s.hits[:0], s.all[:0]
+	if !s.claims && len(s.fitting) == 0 && (len(s.broad) > 0 || !s.sounds(l)) {
 		return
 	}
 	c.expand(s)
 	s.numbers(l)
 	s.sort()
 	s.shadow(l)
+	s.chain(l)
 	if s.claims {
-		for i := range s.hits {
+		for i := s.head[l.termClass]; i >= 0; i = s.next[i] {
 			h := &s.hits[i]
-			if h.class != l.termClass || h.term < 0 {
+			if h.term < 0 {
 				continue
 			}
 			if t := &l.claims[h.term]; t.always && t.products&on != 0 {
-				s.all = append(s.all, candidate{h.start, h.end, h.term, -1, 0, h.how, ""})
+				another(&s.all).set(h.start, h.end, h.term, -1, 0, h.how)
 			}
 		}
 	}
 	terms := len(s.all)
 	for _, r := range s.fitting {
-		begin := l.Rules[r].parts[0].class
-		for i := range s.hits {
-			if s.hits[i].class == begin {
-				s.follow(l, on, r, i)
-			}
+		for i := s.head[l.needs[r].begin]; i >= 0; i = s.next[i] {
+			s.follow(l, on, r, i)
 		}
 	}
+	s.unchain()
 	inOrder(s.all[terms:])
-	if len(s.all) == 0 && !s.labelled(l) && s.sounds(l) {
+	if len(s.all) == 0 && len(s.broad) == 0 && !s.labelled(l) && s.sounds(l) {
 		for _, r := range l.wholes {
 			if l.needs[r].products&on != 0 {
-				s.all = append(s.all, candidate{0, int32(len(s.stream.text)), -1, r, 0, 0, ""})
+				another(&s.all).set(0, int32(len(s.stream.text)), -1, r, 0, 0)
 			}
 		}
 	}
@@ -180,9 +207,9 @@ func (c *Checker) candidates(s *scratch, facts Facts, on products) {
 		if h.term < 0 || h.class != l.termClass || !l.claims[h.term].label || l.claims[h.term].products&on == 0 {
 			continue
 		}
-		k := candidate{h.start, h.end, h.term, -1, 0, h.how, ""}
-		k.exempt = x.exempt(&k, "additive-free")
-		s.all = append(s.all, k)
+		k := another(&s.all)
+		k.set(h.start, h.end, h.term, -1, 0, h.how)
+		k.exempt = x.exempt(k, "additive-free")
 	}
 }
 
@@ -207,27 +234,47 @@ func (s *scratch) labelled(l *Lexicon) bool {
 	})
 }
 
+// chain makes lists of the hits of each class, in their order.
+func (s *scratch) chain(l *Lexicon) {
+	if len(s.head) < len(l.bit) {
+		s.head = slices.Repeat([]int32{-1}, len(l.bit))
+	}
+	s.next = slices.Grow(s.next[:0], len(s.hits))[:len(s.hits)]
+	for i := len(s.hits) - 1; i >= 0; i-- {
+		first := &s.head[s.hits[i].class]
+		s.next[i], *first = *first, int32(i)
+	}
+}
+
+func (s *scratch) unchain() {
+	for i := range s.hits {
+		s.head[s.hits[i].class] = -1
+	}
+}
+
 // follow looks for the parts of a rule that begins with hit i: of each part the first hit
-// behind the part before it.
-func (s *scratch) follow(l *Lexicon, on products, rule int32, i int) {
+// behind the part before it. If that is too far or behind a stop, so are the others.
+func (s *scratch) follow(l *Lexicon, on products, rule, i int32) {
 	first := &s.hits[i]
-	k := candidate{first.start, first.end, first.term, rule, int32(i), first.how, ""}
-	for _, p := range l.Rules[rule].parts[1:] {
-		for ; ; i++ {
-			if i == len(s.hits) || s.hits[i].start > k.end+p.gap {
-				return
-			}
-			if h := &s.hits[i]; h.class == p.class && h.start >= k.end && !s.stream.stopped(k.end, h.start) {
-				k.end, k.how = h.end, k.how|h.how
-				if k.term < 0 {
-					k.term = h.term
-				}
-				break
-			}
+	end, term, how := first.end, first.term, first.how
+	for _, p := range l.steps.of(rule) {
+		next := s.head[p.class]
+		for next >= 0 && s.hits[next].start < end {
+			next = s.next[next]
+		}
+		if next < 0 {
+			return
+		}
+		h := &s.hits[next]
+		if h.start > end+p.gap || s.stream.stopped(end, h.start) {
+			return
+		}
+		if end, how = h.end, how|h.how; term < 0 {
+			term = h.term
 		}
 	}
-	if k.term < 0 || l.claims[k.term].products&on != 0 {
-		s.all = append(s.all, k)
+	if term < 0 || l.claims[term].products&on != 0 {
+		another(&s.all).set(first.start, end, term, rule, i, how)
 	}
 }
 
@@ -245,16 +292,25 @@ func (l *Lexicon) number(k *candidate) uint8 {
 // fit notes the rules of which nothing is absent. It asks only those whose rarest class
 // is there.
 func (s *scratch) fit(l *Lexicon, on products) {
-	s.fitting = s.fitting[:0]
+	if len(l.needs) >= cap(s.broad) {
+		s.fitting, s.broad = make([]int32, len(l.needs)+1), make([]int32, len(l.needs)+1)
+	}
+	s.fitting, s.broad = s.fitting[:cap(s.fitting)], s.broad[:cap(s.broad)]
+	firm, broad := 0, 0
 	for i := range s.present {
 		for rare := s.present[i] & l.rare[i]; rare != 0; rare &= rare - 1 {
 			for _, r := range l.rarest.of(int32(i<<6 + bits.TrailingZeros64(rare))) {
-				if need := &l.needs[r]; s.present.covers(&need.classes) && need.products&on != 0 {
-					s.fitting = append(s.fitting, r)
+				need := &l.needs[r]
+				s.fitting[firm], s.broad[broad] = r, r
+				if fits := s.present.covers(&need.classes) && need.products&on != 0; fits && !need.broad {
+					firm++
+				} else if fits && s.most >= toneSoft {
+					broad++
 				}
 			}
 		}
 	}
+	s.fitting, s.broad = s.fitting[:firm], s.broad[:broad]
 }
 
 // expand makes hits of the words found, in the roles that can matter: those of the rules
@@ -266,26 +322,29 @@ func (c *Checker) expand(s *scratch) {
 		needed.join(&l.needs[r].classes)
 	}
 	number := needed.meets(&l.numbers)
-	hits := s.hits
+	need := [(noBit + 1) / 64]uint64{needed[0], needed[1]}
+	n := 0
+	s.loose = s.loose[:cap(s.loose)]
 	for i := range s.found {
 		o := &s.found[i]
 		k := &l.kinds[o.kind]
-		counts := number && k.counts
-		if !k.context && !k.claims && !counts && !k.classes.meets(&needed) || s.stream.broken(o.start, o.end) {
+		matters := uint64(k.always) | k.classes[0]&needed[0] | k.classes[1]&needed[1]
+		counts := uint64(0)
+		if number && k.counts {
+			matters, counts = 1, 1
+		}
+		if matters == 0 || s.stream.broken(o.start, o.end) {
 			continue
 		}
-		for _, r := range k.roles {
-			if r.class > classShield && r.class != l.market && !(r.class == l.termClass && k.claims) && !counts && !needed.has(l.bit[r.class]) {
-				continue
-			}
-			term := int32(-1)
-			if r.term {
-				term = o.word
-			}
-			hits = append(hits, newHit(o.start, o.end, r.class, term, o.how))
+		for len(s.loose) < n+int(k.count) {
+			s.loose = append(s.loose, make([]hit, 64)...)
+		}
+		for _, r := range l.roles[k.roles : k.roles+uint32(k.count)] {
+			s.loose[n].set(o.start, o.end, int32(r.class), o.word|r.other, o.how)
+			n += int((uint64(r.always) | counts | need[r.bit>>6]>>(r.bit&63)) & 1)
 		}
 	}
-	s.hits = hits
+	s.loose = s.loose[:n]
 	if needed.has(l.bit[l.initials]) {
 		s.initials(l)
 	}
@@ -293,18 +352,21 @@ func (c *Checker) expand(s *scratch) {
 
 // sort orders the hits. The few of an ordinary utterance are almost in order.
 func (s *scratch) sort() {
-	if len(s.hits) > 64 {
-		slices.SortFunc(s.hits, func(a, b hit) int { return cmp.Compare(a.order, b.order) })
+	s.ranks = slices.Grow(s.ranks[:0], len(s.loose))[:len(s.loose)]
+	ranks := s.ranks
+	for i := range s.loose {
+		ranks[i] = rank{s.loose[i].order, i}
+	}
+	if len(ranks) > 64 {
+		slices.SortFunc(ranks, func(a, b rank) int { return cmp.Compare(a.order, b.order) })
 		return
 	}
-	for i := 1; i < len(s.hits); i++ {
-		h, j := s.hits[i], i
-		for ; j > 0 && s.hits[j-1].order > h.order; j-- {
-			s.hits[j] = s.hits[j-1]
+	for i := 1; i < len(ranks); i++ {
+		r, j := ranks[i], i
+		for ; j > 0 && ranks[j-1].order > r.order; j-- {
+			ranks[j] = ranks[j-1]
 		}
-		if j < i {
-			s.hits[j] = h
-		}
+		ranks[j] = r
 	}
 }
 
@@ -313,7 +375,8 @@ func (s *scratch) numbers(l *Lexicon) {
 	if !s.present.meets(&l.numbers) {
 		return
 	}
-	for _, h := range s.hits {
+	for i := range s.loose { // those that are added are none of these
+		h := s.loose[i]
 		if h.class != l.unit && h.class != l.measure || h.start == 0 || !numeral(s.stream.text[h.start-1]) {
 			continue
 		}
@@ -325,7 +388,7 @@ func (s *scratch) numbers(l *Lexicon) {
 		if h.class == l.measure {
 			class = l.amount
 		}
-		s.hits = append(s.hits, newHit(start, h.end, class, -1, 0))
+		another(&s.loose).set(start, h.end, class, -1, 0)
 	}
 }
 

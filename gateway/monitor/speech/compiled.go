@@ -25,9 +25,11 @@ type compiled struct {
 	sounded []bool        // by word: may be found by sound with one of two characters changed
 	kind    []uint16      // by word: its place in kinds, also noted in the trie of words
 	kinds   []kind
+	roles   []role
 
 	claims  []claim       // by term
 	needs   []requirement // by rule
+	steps   lists[part]   // by rule: its parts but the first
 	wholes  []int32       // the rules of whole utterances
 	charges []charge
 	rarest  lists[int32] // by bit: rules whose rarest class it is
@@ -88,16 +90,19 @@ func (c *classes) covers(o *classes) bool { return o[0]&^c[0]|o[1]&^c[1] == 0 }
 // kind is what many words have in common.
 type kind struct {
 	classes classes
-	context bool // a word of the context, or a market, which weighs there too
-	roles   []role
-	claims  bool // a term that is a finding without a rule
-	counts  bool // a unit or measure: behind a numeral it makes a time or an amount
+	roles   uint32 // the first of its roles, and how many
+	count   uint16
+	always  uint8 // 1: it may matter whatever rules fit: a claim, a word of the context, or a market, which weighs there too
+	claims  bool  // a term that is a finding without a rule
+	counts  bool  // a unit or measure: behind a numeral it makes a time or an amount
 }
 
 // role is one of the classes of a word.
 type role struct {
-	class int32
-	term  bool // as a term: terms are the first words, by the same numbers
+	class  uint16
+	bit    uint8 // of the class
+	always uint8 // 1: it may matter whatever rules fit
+	other  int32 // 0: as a term, the first words being terms by the same numbers; else -1
 }
 
 // claim is what the check asks of a term.
@@ -113,10 +118,14 @@ type claim struct {
 // requirement is what an utterance must hold for a rule to fit.
 type requirement struct {
 	classes  classes
+	begin    int32 // the class of its first part
 	products products
 	finding  uint8 // of Findings
 	soft     bool  // only if the utterance sounds like a claim
-	whole    bool  // of an utterance, whatever its words
+	denies   bool  // as in Rule
+	named    bool
+	broad    bool // soft, and of no account where anything firm is found
+	whole    bool // of an utterance, whatever its words
 }
 
 // products is a set of Categories.
@@ -139,13 +148,13 @@ func productsOf(names []string) products {
 }
 
 // tabulate makes the tables from the words; core are those found by sound with one of
-// two characters changed.
-func (b *builder) tabulate(core map[string]bool) {
+// two characters changed. It says how many codes it gave to symbols.
+func (b *builder) tabulate(core map[string]bool) (codes int) {
 	t := &b.compiled
 	t.written = newLists(b.written)
 	b.tabulateRules()
 	b.tabulateKinds()
-	known, codes := b.folder.known, 0
+	known := b.folder.known
 	coded := make([][]uint16, len(b.written))
 	buffer := make([]uint16, 0, len(t.written.items))
 	for i, word := range b.written {
@@ -189,6 +198,7 @@ func (b *builder) tabulate(core map[string]bool) {
 	}
 	t.unlike = nil
 	b.folder.know()
+	return codes
 }
 
 // charge is what many terms have in common.
@@ -213,15 +223,18 @@ func (b *builder) tabulateRules() {
 			always: condition == Always || condition == Tone, soft: condition == Tone, label: condition == Label,
 		})
 	}
-	rarest := make([][]int32, classBits)
+	rarest, steps := make([][]int32, classBits), make([][]part, len(b.Rules))
 	common := b.common()
 	b.tabulateBits(common)
 	for i := range b.Rules {
 		r := &b.Rules[i]
 		need := requirement{
-			products: productsOf(r.Products), finding: uint8(slices.Index(Findings, r.Finding)),
-			soft: r.Condition == Tone, whole: r.parts[0].class == b.class["whole"],
+			begin: r.parts[0].class, products: productsOf(r.Products), finding: uint8(slices.Index(Findings, r.Finding)),
+			denies: r.denies, named: r.named, soft: r.Condition == Tone, whole: r.parts[0].class == b.class["whole"],
 		}
+		// A promise of safety also makes a claim of what the label may contradict.
+		need.broad = need.soft && r.Finding != "safety-endorsement"
+		steps[i] = r.parts[1:]
 		rare := r.parts[0].class
 		for _, p := range r.parts {
 			need.classes.add(t.bit[p.class])
@@ -233,7 +246,7 @@ func (b *builder) tabulateRules() {
 		t.rare.add(t.bit[rare])
 		rarest[t.bit[rare]] = append(rarest[t.bit[rare]], int32(i))
 	}
-	t.rarest = newLists(rarest)
+	t.rarest, t.steps = newLists(rarest), newLists(steps)
 	t.numbers.add(t.bit[b.time])
 	t.numbers.add(t.bit[b.amount])
 }
@@ -303,11 +316,17 @@ func (b *builder) tabulateKinds() {
 }
 
 func (b *builder) kindOf(members []member, claims bool) kind {
-	k := kind{claims: claims}
+	k := kind{claims: claims, roles: uint32(len(b.roles)), count: uint16(len(members))}
 	for _, m := range members {
-		k.roles = append(k.roles, role{m.class, m.term >= 0})
+		r := role{class: uint16(m.class), bit: b.bit[m.class], other: -1}
+		if m.term >= 0 {
+			r.other = 0
+		}
+		if m.class <= classShield || m.class == b.market || m.class == b.termClass && claims {
+			r.always, k.always = 1, 1
+		}
+		b.roles = append(b.roles, r)
 		k.classes.add(b.bit[m.class])
-		k.context = k.context || m.class <= classShield || m.class == b.market
 		k.counts = k.counts || m.class == b.unit || m.class == b.measure
 	}
 	return k

@@ -75,41 +75,47 @@ const (
 // word ("不是" in "不是吹"), and hits of every kind inside a plain word that is not
 // shorter.
 func (s *scratch) shadow(l *Lexicon) {
-	longest := hit{end: -1}
-	kept := s.hits[:0]
-	for _, h := range s.hits {
+	longest := &hit{end: -1}
+	s.hits = s.hits[:0]
+	for _, r := range s.ranks {
+		h := &s.loose[r.at]
 		if h.class <= classShield && h.end > longest.end {
 			longest = h
 		}
 		covered := longest.end >= h.end && longest.start <= h.start && (longest.start != h.start || longest.end != h.end || longest.class == classPlain)
-		if covered && (h.class <= classShield && h != longest || longest.class == classPlain && h.class > classShield) {
+		if covered && (h.class <= classShield && *h != *longest || longest.class == classPlain && h.class > classShield) {
 			continue
 		}
-		kept = append(kept, h)
+		s.hits = append(s.hits, *h)
 	}
-	s.hits = kept
 }
 
 // context answers whether a claim is exempt.
 type context struct {
 	s       *scratch
-	rules   []Rule
+	rules   []requirement
 	by      [classShield + 1][]hit
 	markets []hit
+	none    bool // there is no word of the context
 }
 
 // weigh gathers the words of the context.
 func (s *scratch) weigh(l *Lexicon) *context {
 	x := &s.about
-	x.s, x.rules, x.markets = s, l.Rules, x.markets[:0]
-	for i := range x.by {
-		x.by[i] = x.by[i][:0]
+	x.s, x.rules, x.markets = s, l.needs, x.markets[:0]
+	if !x.none {
+		for i := range x.by {
+			x.by[i] = x.by[i][:0]
+		}
 	}
-	for _, h := range s.hits {
+	x.none = true
+	for i := range s.hits {
+		h := &s.hits[i]
 		if h.class <= classShield {
-			x.by[h.class] = append(x.by[h.class], h)
+			x.by[h.class] = append(x.by[h.class], *h)
+			x.none = false
 		} else if h.class == l.market {
-			x.markets = append(x.markets, h)
+			x.markets = append(x.markets, *h)
 		}
 	}
 	return x
@@ -122,7 +128,7 @@ var waryOf = []int32{classNeg, classRebut, classDoctor, classQuestion, classUsag
 // promise of safety too: such a promise is itself made of words that deny (没有副作用).
 // None does if another's words are made one's own.
 func (x *context) wary() (any, safety bool) {
-	if len(x.by[classEndorse]) > 0 {
+	if x.none || len(x.by[classEndorse]) > 0 {
 		return false, false
 	}
 	for _, class := range waryOf {
@@ -133,6 +139,12 @@ func (x *context) wary() (any, safety bool) {
 
 // exempt is the exemption that covers a claim, empty if none does.
 func (x *context) exempt(k *candidate, finding string) string {
+	if x.none { // as mostly
+		if x.denied(k, finding) || x.asked(k) {
+			return "negation"
+		}
+		return ""
+	}
 	from, to := x.segment(k)
 	endorsed := len(x.by[classEndorse]) > 0
 	if x.near(classNeg, k, from, to, reachNeg, 0) || x.denied(k, finding) || !endorsed && x.asked(k) {
@@ -206,13 +218,15 @@ func (x *context) denied(k *candidate, finding string) bool {
 		return false
 	}
 	at := k.start - 1
-	// 不会 and 不能 deny an effect; before an illness they promise to prevent it.
-	verbs := "降治祛去补养消减调通"
-	if k.rule < 0 {
-		verbs += "会能"
-	}
-	if at > 0 && strings.ContainsRune(verbs, rune(text[at])) && (k.rule < 0 || !x.rules[k.rule].denies) {
-		at--
+	if at > 0 && (k.rule < 0 || !x.rules[k.rule].denies) {
+		switch rune(text[at]) {
+		case '降', '治', '祛', '去', '补', '养', '消', '减', '调', '通':
+			at--
+		case '会', '能': // deny an effect; before an illness they promise to prevent it
+			if k.rule < 0 {
+				at--
+			}
+		}
 	}
 	if at < 0 || rune(text[at]) != '不' {
 		return false

@@ -1,5 +1,7 @@
 package speech
 
+import "slices"
+
 // occurrence is a word found: symbols [start, end).
 type occurrence struct {
 	start, end, word int32
@@ -7,29 +9,44 @@ type occurrence struct {
 	how              Evasion
 }
 
-// note takes down a word and what it may be.
-func (s *scratch) note(l *Lexicon, o occurrence) {
-	s.found = append(s.found, o)
-	k := &l.kinds[o.kind]
+// note takes down a word and what it may be. It is written field by field: a whole that is
+// put together elsewhere would be read back wider than it was written, and waited for.
+func (s *scratch) note(l *Lexicon, start, end, word int32, kind uint16, how Evasion) {
+	o := another(&s.found)
+	o.start, o.end, o.word, o.kind, o.how = start, end, word, kind, how
+	k := &l.kinds[kind]
 	s.present.join(&k.classes)
 	s.claims = s.claims || k.claims
-	if k.counts && o.start > 0 && numeral(s.stream.text[o.start-1]) {
+	if k.counts && start > 0 && numeral(s.stream.text[start-1]) {
 		s.present.join(&l.numbers)
 	}
+}
+
+// another makes a list longer by one item, which is what it was before.
+func another[T any](list *[]T) *T {
+	n := len(*list)
+	if n == cap(*list) {
+		*list = slices.Grow(*list, 1)
+	}
+	*list = (*list)[:n+1]
+	return &(*list)[n]
 }
 
 // places are where words of each sort may be: noted without a branch, for no branch of an
 // utterance can be foreseen.
 type places struct {
 	alone, pairs, twos, triples []int32
-	looked                      []int32 // what was looked up for each of pairs, then of triples
+	looked, to                  []int32 // what was looked up for each of pairs, then of triples
+	unlike                      []bool  // by place: nothing can be found by sound
 }
 
 func (p *places) room(n int) {
 	if len(p.alone) < n {
-		buffer := make([]int32, 5*n)
-		p.alone, p.pairs, p.twos, p.triples, p.looked = buffer[:n], buffer[n:2*n], buffer[2*n:3*n], buffer[3*n:4*n], buffer[4*n:]
+		buffer := make([]int32, 6*n)
+		p.alone, p.pairs, p.twos, p.triples, p.looked, p.to = buffer[:n], buffer[n:2*n], buffer[2*n:3*n], buffer[3*n:4*n], buffer[4*n:5*n], buffer[5*n:]
+		p.unlike = make([]bool, n)
 	}
+	clear(p.unlike[:n])
 }
 
 // find notes all words in the folded utterance, those by sound included. One pass over
@@ -53,20 +70,15 @@ func (c *Checker) find(s *scratch) {
 	}
 	for _, at := range alones[:a] {
 		b := &l.first[known[at].code]
-		s.note(l, occurrence{at, at + 1, b.word, b.kind, 0})
+		s.note(l, at, at+1, b.word, b.kind, 0)
 	}
-	unlike := alones[:0] // places where nothing can be found by sound
-	pairs = s.places.lookPairs(l, known, pairs[:p])
-	for i, at := range pairs {
-		if s.written(l, at, s.places.looked[i]) {
-			unlike = append(unlike, at)
-		}
-	}
+	s.written(l, s.places.lookPairs(l, known, pairs[:p]))
 	if s.stream.latin {
 		spelt := l.folder.sounds(&s.stream)
-		if s.initials(l); len(s.hits) > 0 {
+		s.loose = s.loose[:0]
+		if s.initials(l); len(s.loose) > 0 {
 			s.present.add(l.bit[l.initials])
-			s.hits = s.hits[:0]
+			s.loose = s.loose[:0]
 		}
 		if spelt {
 			s.spelt(l)
@@ -78,7 +90,7 @@ func (c *Checker) find(s *scratch) {
 			s.alike(l, at, l.alike.of(0, known[at].sound, known[at+1].sound))
 		}
 	}
-	triples = s.places.lookTriples(l, known, triples[:t], unlike)
+	triples = s.places.lookTriples(l, known, triples[:t])
 	for i, at := range triples {
 		s.alike(l, at, s.places.looked[i])
 	}
@@ -105,13 +117,10 @@ func (p *places) lookPairs(l *Lexicon, known []known, pairs []int32) []int32 {
 
 // lookTriples does the same for places where sounds of words begin, but for those where
 // nothing can be found by sound, and notes their runs.
-func (p *places) lookTriples(l *Lexicon, known []known, triples, unlike []int32) []int32 {
+func (p *places) lookTriples(l *Lexicon, known []known, triples []int32) []int32 {
 	n := 0
 	for _, at := range triples {
-		for len(unlike) > 0 && unlike[0] < at {
-			unlike = unlike[1:]
-		}
-		if at < 0 || len(unlike) > 0 && unlike[0] == at {
+		if at < 0 || p.unlike[at] {
 			continue
 		}
 		triples[n], p.looked[n] = at, l.alike.of(known[at].sound, known[at+1].sound, known[at+2].sound)
@@ -122,26 +131,38 @@ func (p *places) lookTriples(l *Lexicon, known []known, triples, unlike []int32)
 	return triples[:n]
 }
 
-// written notes the words of two symbols and more that begin at a place, from the state
-// after two on, and says whether one of them is the only word that sounds as the place
-// does.
-func (s *scratch) written(l *Lexicon, start, state int32) bool {
+// written notes the words of two symbols and more that begin at places whose states after
+// two were looked up: for all places those of two, then those of three and so on, so that
+// several look-ups are under way here too. Of a place it notes whether one of them is the
+// only word that sounds as the place does.
+func (s *scratch) written(l *Lexicon, places []int32) {
 	cells, known := l.words.cells, s.stream.known
-	unlike := false
-	for end := int(start) + 2; ; end++ {
-		at := &cells[state]
-		if at.word >= 0 {
-			s.note(l, occurrence{start, int32(end), at.word, at.kind &^ topBit, 0})
-			unlike = unlike || at.kind&topBit != 0
+	states, to, unlike := s.places.looked, s.places.to, s.places.unlike
+	for length := int32(2); len(places) > 0; length++ {
+		n := 0
+		for i, start := range places {
+			state, end := states[i], start+length
+			at := &cells[state]
+			if at.word >= 0 {
+				s.note(l, start, end, at.word, at.kind&^topBit, 0)
+				unlike[start] = unlike[start] || at.kind&topBit != 0
+			}
+			if int(end) == len(known) {
+				continue
+			}
+			code := known[end].code
+			places[n], states[n], to[n] = start, state, at.base+int32(code)
+			n += int(at.goes >> (code & 15) & 1)
 		}
-		if end == len(known) || !at.mayGo(known[end].code) {
-			return unlike
+		more := 0
+		for i, start := range places[:n] {
+			from := states[i]
+			places[more], states[more] = start, to[i]
+			if cells[to[i]].parent == from {
+				more++
+			}
 		}
-		to := at.base + int32(known[end].code)
-		if cells[to].parent != state {
-			return unlike
-		}
-		state = to
+		places = places[:more]
 	}
 }
 
@@ -169,7 +190,7 @@ func (s *scratch) alike(l *Lexicon, start, run int32) {
 			}
 		}
 		if same && changed > 0 && changed <= most && !s.stream.broken(start, start+int32(n)) {
-			s.note(l, occurrence{start, start + int32(n), word, l.kind[word], Homophone})
+			s.note(l, start, start+int32(n), word, l.kind[word], Homophone)
 		}
 	}
 }
@@ -231,7 +252,7 @@ func (s *scratch) speltWord(l *Lexicon, word int32, from, to int) {
 		}
 		how |= Homophone
 	}
-	s.note(l, occurrence{start, end, word, l.kind[word], how})
+	s.note(l, start, end, word, l.kind[word], how)
 }
 
 // initials makes hits of runs of Latin letters that may stand for words by their first
@@ -243,7 +264,7 @@ func (s *scratch) initials(l *Lexicon) {
 	for i, sound := range s.stream.sound {
 		from, to := s.stream.first[i], s.stream.top[i]
 		if n := to - from; sound == 0 && n >= 3 && n <= 6 && latin(s.stream.text[from]) {
-			s.hits = append(s.hits, newHit(from, to, l.initials, -1, 0))
+			another(&s.loose).set(from, to, l.initials, -1, 0)
 		}
 	}
 }

@@ -56,7 +56,6 @@ type folded struct {
 	symbol uint16
 	how    Evasion
 	gap    uint8
-	fold   bool // a fold of several characters may begin here
 }
 
 // packed is a folded rune with what matching knows of its symbol, in eight bytes: most of
@@ -64,26 +63,24 @@ type folded struct {
 type packed struct {
 	symbol uint16
 	known  known
-	mark   uint16 // how, above it gap, above it fold
+	mark   uint16 // how, and above it of a symbol the places it may have in folds, of none gap
 }
 
 // There are fewer disguises than bits below gapShift, and gaps than bits above.
 const (
-	gapShift  = 12
-	foldShift = 15
+	gapShift = 12
+
+	foldFirst  = 1 << 12 // a fold of several symbols may begin here
+	foldSecond = 1 << 13 // and have this as its second
+	foldAlone  = 1 << 14 // a fold of this symbol alone
 )
 
 func pack(e folded, k known) packed {
-	p := packed{e.symbol, k, uint16(e.how) | uint16(e.gap)<<gapShift}
-	if e.fold {
-		p.mark |= 1 << foldShift
-	}
-	return p
+	return packed{e.symbol, k, uint16(e.how) | uint16(e.gap)<<gapShift}
 }
 
-func (p *packed) how() Evasion { return Evasion(p.mark & (1<<gapShift - 1)) }
-func (p *packed) gap() uint8   { return uint8(p.mark >> gapShift & (1<<(foldShift-gapShift) - 1)) }
-func (p *packed) fold() bool   { return p.mark>>foldShift != 0 }
+func (p packed) how() Evasion { return Evasion(p.mark & (1<<gapShift - 1)) }
+func (p packed) gap() uint8   { return uint8(p.mark >> gapShift) }
 
 // What stands between two symbols that are kept.
 const (
@@ -103,16 +100,24 @@ type fold struct {
 
 // folder rewrites an utterance rune by rune by table.
 type folder struct {
-	table []packed // by rune below 1<<16
+	place [1 << 16]uint16 // by rune: its place in table
+	table [1 << 16]packed // those that the lexicon knows first: they share what is near
 	signs map[rune]fold
-	folds map[uint16][]fold
-	begin [1 << 16 / 64]uint64 // the symbols a fold begins with
-	known []known              // by symbol
-	latin map[string]uint16    // syllable to its number
-	spell []letters            // the same as a tree, the first its root
+	folds map[uint16][]fold // by the symbol they begin with
+	pairs filter            // what folds of two symbols and more begin with
+	alone *symbols          // those that are a fold by themselves, nil: none
+	known []known           // by symbol
+	latin map[string]uint16 // syllable to its number
+	spell []letters         // the same as a tree, the first its root
 	ascii [utf8.RuneSelf][]fold
 	spare stream
 }
+
+// symbols is a set of symbols.
+type symbols [1 << 16 / 64]uint64
+
+func (s *symbols) add(c uint16)      { s[c>>6] |= 1 << (c & 63) }
+func (s *symbols) has(c uint16) bool { return s[c>>6]>>(c&63)&1 != 0 }
 
 // known is what matching knows of a symbol.
 type known struct {
@@ -123,9 +128,9 @@ type known struct {
 // newFolder builds the tables. simple maps traditional to simplified characters,
 // alike a look-alike to what it stands for.
 func newFolder(simple, alike map[rune]rune, sounds map[rune]string) *folder {
-	f := &folder{table: make([]packed, 1<<16), known: make([]known, 1<<16), latin: map[string]uint16{}, spell: make([]letters, 1)}
+	f := &folder{known: make([]known, 1<<16), latin: map[string]uint16{}, spell: make([]letters, 1)}
 	for r := rune(0); r < 1<<16; r++ {
-		f.table[r] = pack(foldRune(r, simple, alike), known{})
+		f.place[r], f.table[r] = uint16(r), pack(foldRune(r, simple, alike), known{})
 	}
 	read := map[string]uint16{} // by syllable with its tone
 	for r := 0; r < 1<<16; r++ {
@@ -157,33 +162,57 @@ func (f *folder) with(folds []fold, signs map[rune]fold) *folder {
 			f.table[r] = pack(folded{how: Emoji}, known{})
 		}
 	}
+	var first, second, alone symbols
 	for _, x := range folds {
 		c := x.from[0]
 		f.folds[c] = append(f.folds[c], x)
-		f.begin[c>>6] |= 1 << (c & 63)
+		if len(x.from) > 1 {
+			first.add(c)
+			second.add(x.from[1])
+			f.pairs.add(0, c, x.from[1])
+		} else {
+			alone.add(c)
+			f.alone = &alone
+		}
 		if int(c) < len(f.ascii) {
 			f.ascii[c] = f.folds[c]
 		}
 	}
 	for r := range f.table {
-		if e := &f.table[r]; e.symbol != 0 && f.begins(e.symbol) {
-			e.mark |= 1 << foldShift
+		e := &f.table[r]
+		if e.symbol == 0 {
+			continue
+		}
+		if first.has(e.symbol) {
+			e.mark |= foldFirst
+		}
+		if second.has(e.symbol) {
+			e.mark |= foldSecond
+		}
+		if alone.has(e.symbol) {
+			e.mark |= foldAlone
 		}
 	}
 	return f
 }
 
-// know notes in the table what matching knows of each rune's symbol.
+// know notes in the table what matching knows of each rune's symbol, and puts those of
+// which it knows most first.
 func (f *folder) know() {
-	for r := range f.table {
-		if e := &f.table[r]; e.symbol != 0 {
-			e.known = f.known[e.symbol]
+	table, n := f.table, 0
+	for _, codes := range []bool{true, false} {
+		for r := range table {
+			e := table[r]
+			if e.symbol != 0 {
+				e.known = f.known[e.symbol]
+			}
+			if (e.known.code > 0) == codes {
+				f.place[r], f.table[n] = uint16(n), e
+				n++
+			}
 		}
 	}
 }
-
-// begins says that a fold begins with the symbol.
-func (f *folder) begins(c uint16) bool { return f.begin[c>>6]>>(c&63)&1 != 0 }
 
 func foldRune(r rune, simple, alike map[rune]rune) folded {
 	switch r {
@@ -269,29 +298,29 @@ func (s *stream) cut(n int) { s.text, s.known, s.at = s.text[:n], s.known[:n], s
 func (f *folder) fold(s *stream, utterance string) bool {
 	s.cut(0)
 	s.room(0, len(utterance))
-	text, known, places := s.text, s.known, s.at
 	gaps, latins := gapNone, false
-	n, gap, refold := 0, gapNone, -1
+	n, gap, refold := 0, gapNone, false
+	first := uint16(0) // foldSecond if a fold may begin with the symbol before, else 0
 	for i := 0; i < len(utterance); {
-		start, b := i, utterance[i]
-		r := rune(b)
-		switch {
-		case b < utf8.RuneSelf:
-			i++
-		// Three bytes, as Chinese has, neither overlong nor half of a pair.
-		case b > 0xe0 && b < 0xf0 && b != 0xed && i+2 < len(utterance) && utterance[i+1]&0xc0 == 0x80 && utterance[i+2]&0xc0 == 0x80:
-			r = rune(b&0xf)<<12 | rune(utterance[i+1]&0x3f)<<6 | rune(utterance[i+2]&0x3f)
-			i += 3
-		default:
-			size := 0
+		if b := utterance[i]; b > 0xe0 && b < 0xf0 {
+			from, marks, latin := n, uint16(0), false
+			if i, n, marks, latin = f.threes(s, utterance, i, n, gap, first); n > from {
+				refold, latins, gap = refold || marks&(foldSecond|foldAlone) != 0, latins || latin, gapNone
+				first = marks & foldFirst << 1
+				continue
+			}
+		}
+		start := i
+		r, size := rune(utterance[i]), 1
+		if r >= utf8.RuneSelf {
 			if r, size = utf8.DecodeRuneInString(utterance[i:]); r == utf8.RuneError && size == 1 {
 				return false
 			}
-			i += size
 		}
+		i += size
 		e := packed{mark: uint16(Emoji)}
-		if int(r) < len(f.table) {
-			e = f.table[r]
+		if int(r) < len(f.place) {
+			e = f.table[f.place[r]]
 		}
 		if e.symbol == 0 {
 			sign, ok := fold{}, false
@@ -303,30 +332,51 @@ func (f *folder) fold(s *stream, utterance string) bool {
 				gaps = max(gaps, gap)
 				continue
 			}
-			if refold < 0 {
-				refold = n
-			}
 			s.room(n, n+len(sign.to)+len(utterance)-i)
 			n = f.replace(s, n, sign, place{int32(start), int32(i), sign.how, gap})
-			text, known, places = s.text, s.known, s.at
-			latins = true // who knows
+			refold, latins = true, true // who knows
 			gap = gapNone
 			continue
 		}
-		if e.fold() && refold < 0 {
-			refold = n
-		}
+		refold = refold || e.mark&(first|foldAlone) != 0
+		first = e.mark & foldFirst << 1
 		latins = latins || latin(e.symbol)
-		text[n], known[n], places[n] = e.symbol, e.known, place{int32(start), int32(i), e.how(), gap}
+		s.text[n], s.known[n], s.at[n] = e.symbol, e.known, place{int32(start), int32(i), e.how(), gap}
 		n++
 		gap = gapNone
 	}
 	s.cut(n)
 	s.gaps, s.tail, s.latin = gaps, gap, latins
-	if refold >= 0 {
-		f.refold(s, refold)
+	if refold {
+		f.refold(s)
 	}
 	return true
+}
+
+// threes writes symbols of runes of three bytes, as Chinese has, from byte i on and behind
+// n symbols, as long as there are such. It says what folds there may be: foldSecond if one
+// began, foldFirst if one may begin with the last.
+func (f *folder) threes(s *stream, utterance string, i, n int, gap uint8, first uint16) (bytes, symbols int, folds uint16, latins bool) {
+	text := s.text
+	known, places := s.known[:len(text)], s.at[:len(text)]
+	for rest := utterance[i:]; len(rest) >= 3 && n < len(text); rest = rest[3:] {
+		// Neither overlong nor half of a pair.
+		a, b, c := rest[0], rest[1]^0x80, rest[2]^0x80
+		if a <= 0xe0 || a >= 0xf0 || a == 0xed || b|c >= 0x40 {
+			break
+		}
+		e := f.table[f.place[uint16(a)<<12|uint16(b)<<6|uint16(c)]]
+		if e.symbol == 0 {
+			break
+		}
+		text[n], known[n] = e.symbol, e.known
+		places[n] = place{int32(i), int32(i + 3), e.how(), gap}
+		folds |= e.mark & (first | foldAlone)
+		first, gap = e.mark&foldFirst<<1, gapNone
+		latins = latins || latin(e.symbol)
+		n, i = n+1, i+3
+	}
+	return i, n, folds | first>>1, latins
 }
 
 // write puts a symbol that is not an utterance's own.
@@ -349,13 +399,13 @@ func (f *folder) replace(s *stream, n int, e fold, at place) int {
 	return n
 }
 
-// refold applies folds of several symbols in place, from a symbol on; none is longer
-// than what it replaces, so writing never overtakes reading.
-func (f *folder) refold(s *stream, from int) {
-	w, n := from, len(s.text)
-	for i := from; i < n; {
+// refold applies folds of several symbols in place; none is longer than what it
+// replaces, so writing never overtakes reading.
+func (f *folder) refold(s *stream) {
+	w, n := 0, len(s.text)
+	for i := 0; i < n; {
 		var x *fold
-		if f.begins(s.text[i]) {
+		if c := s.text[i]; i+1 < n && f.pairs.has(0, c, s.text[i+1]) > 0 || f.alone != nil && f.alone.has(c) {
 			x = f.match(s, i)
 		}
 		if x == nil {

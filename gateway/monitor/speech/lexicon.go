@@ -249,7 +249,9 @@ func build(src *source) (*Lexicon, error) {
 			core[string(b.keyOf(literal(w.text)))] = true
 		}
 	}
-	b.tabulate(core)
+	if codes := b.tabulate(core); codes > maxCodes {
+		return nil, trace.Errorf(trace.CodeTooLarge, "不同的字 %d 个, 最多 %d (%d different characters, at most %d)", codes, maxCodes, codes, maxCodes)
+	}
 	l.tone = newToneTable(l.folder.known, b.weights, src.bias)
 	if len(l.kinds) > topBit {
 		return nil, trace.Errorf(trace.CodeTooLarge, "词类组合 %d 种, 最多 %d (%d combinations of word classes, at most %d)", len(l.kinds), topBit, len(l.kinds), topBit)

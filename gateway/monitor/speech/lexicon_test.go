@@ -1,7 +1,9 @@
 package speech
 
 import (
+	"fmt"
 	"io/fs"
+	"math"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -50,8 +52,11 @@ func TestLexiconHasItsTerms(t *testing.T) {
 func TestExamplesAreFound(t *testing.T) {
 	c := embedded(t)
 	found := func(example string, is func(candidate) bool) bool {
-		s := new(scratch)
+		s := &scratch{most: math.MaxInt}
 		c.lexicon.folder.fold(&s.stream, example)
+		c.find(s)
+		s.fit(c.lexicon, anyProduct)
+		s.fitting, s.broad = append(s.fitting, s.broad...), nil
 		c.candidates(s, Facts{}, anyProduct)
 		for _, k := range s.all {
 			if k.exempt == "" && is(k) {
@@ -183,4 +188,20 @@ func FuzzLexicon(f *testing.F) {
 		_, err = NewChecker(l).Check(Utterance{Text: "氵台湿疹最好吃"})
 		require.NoError(t, err)
 	})
+}
+
+// The tone has fourteen bits for a character.
+func TestLoadRefusesTooManyCharacters(t *testing.T) {
+	words := func(n int) fs.FS {
+		files, list := small(), "class,word\nheal,治 治疗\n"
+		for r := rune(0x4e00); r < 0x4e00+rune(n); r++ {
+			list += fmt.Sprintf("heal,%c\n", r)
+		}
+		files["words.csv"].Data = []byte(list)
+		return files
+	}
+	_, err := Load(words(16_000))
+	require.NoError(t, err)
+	_, err = Load(words(17_000))
+	require.ErrorIs(t, err, &trace.Error{Code: trace.CodeTooLarge})
 }

@@ -1,6 +1,7 @@
 package speech
 
 import (
+	"maps"
 	"math"
 	"slices"
 )
@@ -19,6 +20,9 @@ const (
 	toneOwn  = 350  // above it a context that exempts is not believed, but for denial and caution
 	toneAll  = 275  // above it an utterance of which the lexicon knows no word counts whole
 
+	toneLeast = min(toneLone, toneWord, toneFirm, toneSoft, toneOwn, toneAll) // below it nothing is a finding, but by a record
+	toneLoud  = max(toneLone, toneWord, toneFirm, toneAll)                    // above it everything firm is one, unless the context speaks
+
 	toneBrief  = 3  // symbols of a word that is short
 	toneShort  = 6  // symbols of the shortest utterance that may count whole
 	toneRun    = 3  // longest run that has a weight
@@ -33,87 +37,139 @@ var (
 	careful  = caution{lone: 100, soft: 175, own: 200, all: 300}
 )
 
-// toneTable holds the weights as the words are held: in a double array, by the codes the
-// folder gives to symbols.
+// toneTable holds the weights by code, as the folder gives codes to symbols. Nothing in it
+// branches, for no branch of an utterance can be foreseen: a run of two or three symbols
+// lies in one slot, which is asked whether it is that run.
 type toneTable struct {
-	first []toneFirst // by code
-	cells []toneCell
+	ones  []int64        // by code: what a run of one symbol adds
+	runs  []uint64       // longer runs, a power of two: weight above key
+	seeds [1 << 12]int16 // moves the slots of the keys that are spread alike, so that no two meet
+	mix   uint64
 	bias  int32
 }
 
-// toneFirst is a run of one symbol: its weight, and the base of what it begins.
-type toneFirst struct {
-	base, weight int32
-	known        int32 // 1: a run that has a weight, else 0
-}
+const (
+	toneCode  = 14                  // bits of a code in the key of a run
+	toneThree = 1 << (3 * toneCode) // in the key of a run of three
+	toneBits  = 3*toneCode + 1      // of a key
+	toneFree  = 1<<toneBits - 1     // no run's: a free slot
+	toneOne   = 1 << 44             // counts the runs in a sum of weights
 
-// toneCell is a longer run: that of the state parent and one symbol more.
-type toneCell struct {
-	base, parent int32
-	weight       int32
-	known        uint16
-	goes         uint16 // as in cell
-}
+	maxCodes = 1<<toneCode - 2
+)
 
 // newToneTable makes the table of runs by their keys. Runs of symbols without a code are
 // left out: no text has them.
 func newToneTable(symbols []known, weights map[uint64]int32, bias int32) *toneTable {
-	runs, of := make([][]uint16, 0, len(weights)), make([]int32, 0, len(weights))
 	codes := uint16(0)
-	for key, weight := range weights {
-		var run []uint16
-		for ; key > 0; key >>= 16 {
-			run = append(run, symbols[uint16(key)].code)
-		}
-		if slices.Contains(run, 0) {
-			continue
-		}
-		slices.Reverse(run)
-		runs, of = append(runs, run), append(of, weight)
-	}
 	for _, k := range symbols {
 		codes = max(codes, k.code)
 	}
-	trie := newTrie(runs, int(codes))
-	t := &toneTable{make([]toneFirst, int(codes)+1), make([]toneCell, len(trie.cells)), bias}
-	for i, c := range trie.cells {
-		x := toneCell{base: c.base, parent: c.parent, goes: c.goes}
-		if c.word >= 0 {
-			x.weight, x.known = of[c.word], 1
+	t := &toneTable{ones: make([]int64, int(codes)+1), bias: bias}
+	var entries []uint64
+	for _, run := range slices.Sorted(maps.Keys(weights)) {
+		a, b, c := symbols[run>>32&0xFFFF].code, symbols[run>>16&0xFFFF].code, symbols[run&0xFFFF].code
+		weight := uint64(int64(weights[run])) << toneBits
+		switch {
+		case c == 0 || b == 0 && run>>16 > 0 || a == 0 && run>>32 > 0:
+		case run>>16 == 0:
+			t.ones[c] = int64(weights[run]) + toneOne
+		case run>>32 == 0:
+			entries = append(entries, weight|uint64(b)<<toneCode|uint64(c))
+		default:
+			entries = append(entries, weight|toneThree|uint64(a)<<(2*toneCode)|uint64(b)<<toneCode|uint64(c))
 		}
-		t.cells[i] = x
-		if i > 0 && i < len(t.first) && c.parent == 0 {
-			t.first[i] = toneFirst{c.base, x.weight, int32(x.known)}
+	}
+	size := 2
+	for size < len(entries)*17/16 {
+		size *= 2
+	}
+	// Keys that are spread alike as a whole need another mixture; slots that are too few
+	// need more.
+	t.mix = spread(1)
+	for tries := 1; !t.place(entries, size); tries++ {
+		if t.mix = spread(t.mix) | 1; tries%4 == 0 {
+			size *= 2
 		}
 	}
 	return t
 }
 
+// place gives the entries their slots and says whether it could.
+func (t *toneTable) place(entries []uint64, size int) bool {
+	t.runs = slices.Repeat([]uint64{toneFree}, size)
+	groups := make([][]uint64, len(t.seeds))
+	for _, e := range entries {
+		_, g := t.spread(e & toneFree)
+		groups[g] = append(groups[g], e)
+	}
+	// Those with most keys first, while there is room.
+	slices.SortStableFunc(groups, func(a, b []uint64) int { return len(b) - len(a) })
+	for _, group := range groups {
+		if len(group) == 0 {
+			return true
+		}
+		if !t.placeGroup(group) {
+			return false
+		}
+	}
+	return true
+}
+
+func (t *toneTable) placeGroup(group []uint64) bool {
+	mask := uint64(len(t.runs) - 1)
+	_, g := t.spread(group[0] & toneFree)
+	for seed := range 1 << 15 {
+		n := 0
+		for ; n < len(group); n++ {
+			at, _ := t.spread(group[n] & toneFree)
+			if at = (at ^ uint64(seed)) & mask; t.runs[at] != toneFree {
+				break
+			}
+			t.runs[at] = group[n]
+		}
+		if n == len(group) {
+			t.seeds[g] = int16(seed)
+			return true
+		}
+		for n--; n >= 0; n-- {
+			at, _ := t.spread(group[n] & toneFree)
+			t.runs[(at^uint64(seed))&mask] = toneFree
+		}
+	}
+	return false
+}
+
+// spread is a key's slot before it is moved, and the number of its seed.
+func (t *toneTable) spread(key uint64) (at, seed uint64) {
+	h := key * t.mix
+	return h >> 32, h >> 52
+}
+
+// run is what a run of two or three symbols adds: its weight and toneOne, or nothing.
+func (t *toneTable) run(key uint64) int64 {
+	at, seed := t.spread(key)
+	e := t.runs[(at^uint64(t.seeds[seed]))&uint64(len(t.runs)-1)]
+	adds := int64(0)
+	if (e^key)<<(64-toneBits) == 0 {
+		adds = int64(e)>>toneBits + toneOne
+	}
+	return adds
+}
+
 // of is the tone of a text. It does not depend on the machine: the sum is of integers,
 // and the root and the quotient are rounded as IEEE 754 says.
 func (t *toneTable) of(text []known) int {
-	sum, known := int64(0), int32(0)
+	sum := int64(0)
+	var one, two uint64 // the codes before
 	for i := range text {
-		state := int32(text[i].code)
-		first := &t.first[state]
-		sum, known = sum+int64(first.weight), known+first.known
-		if i+1 == len(text) || first.base == 0 {
-			continue
-		}
-		to := first.base + int32(text[i+1].code)
-		two := &t.cells[to]
-		if two.parent != state {
-			continue
-		}
-		sum, known = sum+int64(two.weight), known+int32(two.known)
-		if i+2 == len(text) || two.goes>>(text[i+2].code&15)&1 == 0 {
-			continue
-		}
-		if three := &t.cells[two.base+int32(text[i+2].code)]; three.parent == to {
-			sum, known = sum+int64(three.weight), known+int32(three.known)
-		}
+		code := uint64(text[i].code)
+		pair := one<<toneCode | code
+		sum += t.ones[code] + t.run(pair) + t.run(two<<(2*toneCode)|pair|toneThree)
+		two, one = one, code
 	}
-	return int(t.bias) + int(float64(sum)/math.Sqrt(float64(known+1)))
+	known := (sum + toneOne/2) / toneOne
+	return int(t.bias) + int(float64(sum-known*toneOne)/math.Sqrt(float64(known+1)))
 }
 
 // toneKey is the key of a run of symbols, 0 if it is empty, too long or has a
@@ -144,6 +200,15 @@ func (s *scratch) tone(l *Lexicon, from, to int32) int {
 	return s.heard.tone
 }
 
+// gauge notes how high the tone of any part can be. Most utterances are so short that
+// they have one tone, and most lawful ones are done then.
+func (s *scratch) gauge(l *Lexicon) {
+	s.heard, s.most = heard{}, math.MaxInt
+	if n := len(s.stream.known); n <= toneWindow+1 {
+		s.most = s.tone(l, 0, int32(n))
+	}
+}
+
 // sounds says that an utterance of which the lexicon knows no word may count whole: it
 // is neither too short nor too long and sounds like a claim.
 func (s *scratch) sounds(l *Lexicon) bool {
@@ -153,14 +218,21 @@ func (s *scratch) sounds(l *Lexicon) bool {
 
 // listen weighs the tone around each candidate against what it needs. Soft candidates
 // are listened to only where nothing firm is found, and of those only of the category
-// that has most: their words are too common to stand beside a claim that is named.
-func (s *scratch) listen(l *Lexicon, facts Facts) {
-	firm, most := false, -1
-	several := s.several(l)
+// that has most: their words are too common to stand beside a claim that is named. It
+// says whether something firm is found.
+func (s *scratch) listen(l *Lexicon, facts Facts) (firm bool) {
+	most := -1
+	// A whole that is loud, and no context: nothing is dropped for its tone.
+	loud := s.about.none && s.most >= toneLoud && s.most < math.MaxInt && len(facts.Additives) == 0
+	several := !loud && s.several(l)
 	wary, warySafety := s.about.wary()
 	var count [32]int // soft candidates, by place in Findings
 	for i := range s.all {
 		k := &s.all[i]
+		if loud && k.exempt == "" && !l.soft(k) {
+			firm = true
+			continue
+		}
 		if k.term >= 0 && l.claims[k.term].label && len(facts.Additives) > 0 {
 			firm = firm || k.exempt == ""
 			continue // a record speaks, not the tone
@@ -182,7 +254,7 @@ func (s *scratch) listen(l *Lexicon, facts Facts) {
 		case soft:
 			need = toneSoft + more.soft
 		case k.rule < 0 && s.disguised(k):
-			need = math.MinInt
+			need = toneFirm
 		case several || l.blunt(k):
 			need = toneFirm
 		case k.rule < 0 && k.how == 0 && int(k.end-k.start) <= toneBrief:
@@ -206,6 +278,7 @@ func (s *scratch) listen(l *Lexicon, facts Facts) {
 			k.exempt = "tone"
 		}
 	}
+	return firm
 }
 
 // blunt says that the claim is one that lawful talk has no words for: others run down, a

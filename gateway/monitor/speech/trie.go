@@ -13,13 +13,10 @@ type cell struct {
 	base, parent int32  // parent -1: free
 	word         int32  // the word that ends here, -1: none
 	kind         uint16 // of that word; topBit: no other sounds as this one begins
-	goes         uint16 // the lowest four bits of the codes by which words go on
+	goes         uint16 // the lowest four bits of the codes by which words go on: spares a look at cells that are seldom in the cache
 }
 
 const topBit = 1 << 15
-
-// mayGo spares a look at cells that are seldom in the cache.
-func (c *cell) mayGo(code uint16) bool { return c.goes>>(code&15)&1 != 0 }
 
 // step is the state after one more code, 0 if no word goes on so.
 func (t *trie) step(state int32, code uint16) int32 {
