@@ -87,7 +87,7 @@ func (call Call) options() []client.ProposalOption {
 func (c *Client) endorse(id Identity, call Call) (*prepared, reason, *trace.Error) {
 	for try := 0; ; try++ {
 		route := c.routes.pick(try)
-		p, err := c.endorseAt(route, id, call)
+		p, err := c.endorseBy(route, id, call)
 		c.routes.report(route, err)
 		if err == nil {
 			return p, 0, nil
@@ -101,6 +101,36 @@ func (c *Client) endorse(id Identity, call Call) (*prepared, reason, *trace.Erro
 			return nil, why, coded
 		}
 	}
+}
+
+// endorseBy has the organisations endorse that the peer chose for such a call before, and
+// leaves the choice to it where there is none, or where that one fails.
+func (c *Client) endorseBy(route *route, id Identity, call Call) (*prepared, error) {
+	if len(call.Endorsers) > 0 {
+		return c.endorseAt(route, id, call)
+	}
+	of := planned{route, id.MSPID, call.method()}
+	var since int
+	for range 2 { // the second time without those whose peers were not to be had
+		if call.Endorsers, since = c.plans.take(of); call.Endorsers == nil {
+			break
+		}
+		p, err := c.endorseAt(route, id, call)
+		if err == nil || !chooseAnew(call.Endorsers, err) {
+			return p, err
+		}
+		c.plans.failed(of, err)
+		c.metrics.retried("choice")
+		call.Endorsers = nil
+	}
+	p, err := c.endorseAt(route, id, call)
+	if err != nil {
+		return nil, err
+	}
+	if chosen, err := endorsers(p.transaction); err == nil {
+		c.plans.learn(of, chosen, since)
+	}
+	return p, nil
 }
 
 func (c *Client) endorseAt(route *route, id Identity, call Call) (*prepared, error) {

@@ -99,6 +99,7 @@ type Client struct {
 	metrics *Metrics
 	now     func() time.Time
 	routes  *routes
+	plans   plans
 
 	slots   chan struct{} // one token per call under way
 	waiting atomic.Int64  // calls that want a slot
@@ -133,6 +134,7 @@ func New(cfg Config) (*Client, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &Client{
 		cfg: cfg, logger: cfg.Logger, metrics: cfg.Metrics, now: cfg.Now, routes: routes,
+		plans:   plans{now: cfg.Now, chosen: make(map[planned][]choice)},
 		slots:   make(chan struct{}, cfg.MaxInFlight),
 		flights: make(map[string]*flight),
 		commits: commits{waiting: make(map[string]chan ending)},

@@ -46,7 +46,7 @@ func NewMetrics() *Metrics {
 		}, []string{"code"}),
 		retries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "retries_total",
-			Help: "Further tries by cause: a validation code, unreachable, conflicting, lag, doubt.",
+			Help: "Further tries by cause: a validation code, unreachable, conflicting, choice (of endorsers), lag, doubt.",
 		}, []string{"cause"}),
 		inFlight: gauge("in_flight", "Calls under way."),
 		waiting:  gauge("waiting", "Calls waiting to get under way."),

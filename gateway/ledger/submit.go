@@ -230,6 +230,7 @@ func (c *Client) carryOut(f *flight, id Identity, call Call) (Receipt, error) {
 			}
 			var invalid *trace.Error
 			if errors.As(err, &invalid) { // unendorsed: another time it is not for a majority that grew
+				c.plans.forget()
 				if unendorsed {
 					return Receipt{}, invalid
 				}

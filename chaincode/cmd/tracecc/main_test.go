@@ -44,3 +44,9 @@ func TestConfigure(t *testing.T) {
 		require.Error(t, err, name)
 	}
 }
+
+func TestHalfOfTheCores(t *testing.T) {
+	for ofHost, half := range map[int]int{1: 1, 2: 1, 3: 1, 4: 2, 16: 8} {
+		require.Equal(t, half, cores(ofHost), "of %d", ofHost)
+	}
+}
