@@ -33,7 +33,6 @@ type stub struct {
 }
 
 func (s *stub) GetArgs() [][]byte                               { return s.arguments }
-func (s *stub) GetChannelID() string                            { return "trace" }
 func (s *stub) GetCreator() ([]byte, error)                     { return s.creator, nil }
 func (s *stub) GetTxTimestamp() (*timestamppb.Timestamp, error) { return s.now, nil }
 func (s *stub) GetState(key string) ([]byte, error) {

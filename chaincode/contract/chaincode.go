@@ -24,7 +24,7 @@ type Chaincode struct {
 func New() (*Chaincode, error) {
 	registry := &Registry{newSubject("registry")}
 	standards := &Standards{newSubject("standards")}
-	origin := &Origin{subject: newSubject("origin")}
+	origin := &Origin{newSubject("origin")}
 	code := &Code{newSubject("code")}
 	inspection := &Inspection{newSubject("inspection")}
 	transit := &Transit{newSubject("transit")}

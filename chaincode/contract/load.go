@@ -46,7 +46,7 @@ func (s *submission) product(gtin trace.GTIN) (*trace.Product, error) {
 // licence loads a licence with its revocation.
 func (s *submission) licence(holder trace.PartyID, number string) (rules.HeldLicence, error) {
 	held := rules.HeldLicence{Number: number}
-	err := s.ahead.fetch(licenceKeys(holder, number)...)
+	err := s.ahead.fetch(state.LicenceKey(holder, number), state.RevocationKey(holder, number))
 	if err != nil {
 		return held, err
 	}

@@ -8,10 +8,7 @@ import (
 
 // Origin is the contract of where goods come from: products, plots, lots with their
 // inputs, growth and production logs, and compliance certificates.
-type Origin struct {
-	subject
-	licences licencesAhead
-}
+type Origin struct{ subject }
 
 // RegisterProduct registers a trade item of an admitted producer with a licence in
 // force that covers it, under a GTIN of the caller's own company prefix.
@@ -83,7 +80,6 @@ func (o *Origin) RegisterBatch(ctx *Context, argument string) (string, error) {
 		if err != nil {
 			return nil, err
 		}
-		o.licences.learn(ctx.GetStub().GetChannelID(), product)
 		if err := rules.CheckBatch(r, s.Caller.Party, s.Caller.Role, product); err != nil {
 			return nil, err
 		}
@@ -113,7 +109,7 @@ func (o *Origin) RegisterBatch(ctx *Context, argument string) (string, error) {
 		if r.LotID.Validate() != nil {
 			return nil
 		}
-		return append([]trace.Key{state.BatchKey(r.LotID), state.ProductKey(r.GTIN)}, o.licences.keys(ctx.GetStub().GetChannelID(), r.GTIN)...)
+		return []trace.Key{state.BatchKey(r.LotID), state.ProductKey(r.GTIN)}
 	})
 }
 
