@@ -370,9 +370,9 @@ func (s *organisations) node(name string) fabric.NodeStatus {
 }
 
 // nodesNow is nodes where some may be down.
-func (s *organisations) nodesNow() (nodes []fabric.NodeStatus) {
-	out, _ := s.try("status", "-json")
-	require.NoError(s.t, json.NewDecoder(strings.NewReader(out)).Decode(&nodes), out)
+func (o *operator) nodesNow() (nodes []fabric.NodeStatus) {
+	out, _ := o.try("status", "-json")
+	require.NoError(o.t, json.NewDecoder(strings.NewReader(out)).Decode(&nodes), out)
 	return nodes
 }
 
