@@ -122,18 +122,19 @@ func (call Call) checkSubmit() error {
 	return call.check()
 }
 
-// named are the organisations to ask at a turn: the first of Endorsers always, of the others
-// and the spare ones as many as Endorsers has, beginning one further at each turn.
-func (call Call) named(turn int) []string {
+// at is the call with whom to ask at a turn: the first of Endorsers always, of the others and
+// the spare ones as many as Endorsers has, beginning one further at each turn.
+func (call Call) at(turn int) Call {
 	if len(call.Endorsers) < 2 || len(call.Spare) == 0 {
-		return call.Endorsers
+		return call
 	}
 	others := slices.Concat(call.Endorsers[1:], call.Spare)
-	out := []string{call.Endorsers[0]}
+	named := []string{call.Endorsers[0]}
 	for i := range len(call.Endorsers) - 1 {
-		out = append(out, others[(turn+i)%len(others)])
+		named = append(named, others[(turn+i)%len(others)])
 	}
-	return out
+	call.Endorsers = named
+	return call
 }
 
 // outboxKey names a call's row: the same organisation, party and idempotency key.

@@ -86,11 +86,11 @@ func (call Call) options() []client.ProposalOption {
 // transaction of its own. Where the call names its endorsers and has others to spare, each
 // try asks others too, and the next call begins with those that answered.
 func (c *Client) endorse(id Identity, call Call) (*prepared, reason, *trace.Error) {
-	asking, turn := call, int(c.turn.Load())
+	turn := int(c.turn.Load())
 	for try := 0; ; try++ {
+		call := call.at(turn + try)
 		route := c.routes.pick(try)
-		asking.Endorsers = call.named(turn + try)
-		p, err := c.endorseAt(route, id, asking)
+		p, err := c.endorseAt(route, id, call)
 		c.routes.report(route, err)
 		if err == nil {
 			if try > 0 {
