@@ -16,9 +16,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -102,13 +100,7 @@ func (l *losses) revoked(t *testing.T) {
 	folder := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(folder, "registrar", "msp", "crls"), 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "registrar", "msp", "crls", "crl.pem"), l.revocationList(t, id.Certificate.SerialNumber), 0o600))
-	commands := exec.CommandContext(t.Context(), "/bin/bash", "-c", l.revocationCommands(t))
-	commands.Dir = folder
-	binaries, err := fabric.EnsureBinaries(t.Context())
-	require.NoError(t, err)
-	commands.Env = append(os.Environ(), "PATH="+binaries+":"+os.Getenv("PATH"))
-	out, err := commands.CombinedOutput()
-	require.NoError(t, err, string(out))
+	l.shell(folder, l.revocationCommands(t))
 
 	require.Eventually(t, func() bool {
 		_, refusal, err := h.post(t.Context(), trace.RoleFactory, "/batches", "REVOKED", lotRequest(l.made, "REVOKED"))
@@ -140,27 +132,9 @@ func (l *losses) revocationList(t *testing.T, serial *big.Int) []byte {
 // revocationCommands are the blocks of docs/operations.md from the tools to the channel's
 // update, with this network's folder and orderer, without the CA's own client.
 func (l *losses) revocationCommands(t *testing.T) string {
-	page, err := os.ReadFile("../../docs/operations.md")
-	require.NoError(t, err)
-	block := func(heading string) string {
-		_, section, found := strings.Cut(string(page), "\n## "+heading+"\n")
-		require.True(t, found, heading)
-		parts := strings.SplitN(section, "\n```\n", 3)
-		require.Len(t, parts, 3, heading)
-		return parts[1]
-	}
-	tools := strings.Replace(block("Tools"), "N=/srv/traceledger ", "N="+l.dir+" ", 1)
-	require.Contains(t, tools, l.dir)
-	address := ""
-	for _, node := range l.nodes() {
-		if node.Name == "orderer1" {
-			address = node.Address
-		}
-	}
-	tools = regexp.MustCompile(`export O=\S+`).ReplaceAllString(tools, "export O="+address)
-	_, update, found := strings.Cut(block("Revoking a user"), "\nfetch\n")
+	_, update, found := strings.Cut(commandsUnder(t, "## Revoking a user")[0], "\nfetch\n")
 	require.True(t, found)
-	return "set -euo pipefail\n" + tools + "\nfetch\n" + update
+	return "set -euo pipefail\n" + l.operationsTools() + "\nfetch\n" + update
 }
 
 // clock has a gateway whose clock is off write as the factory.

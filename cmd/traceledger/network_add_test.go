@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -96,6 +97,7 @@ func TestAnOrganisationJoinsTheNetwork(t *testing.T) {
 		o.network("kill", peer+"/peer")
 	}
 	w.more(t, 10)
+	r.gateway.anchorsReadings(made, trace.ProducerMSP, trace.PlatformMSP, trace.RegulatorMSP)
 	o.network("up")
 	o.settleAll(r, w, made, 2)
 	r.gateway.stop()
@@ -106,6 +108,26 @@ func TestAnOrganisationJoinsTheNetwork(t *testing.T) {
 // processor register a product and a lot of it through the gateway. It answers with what
 // further lots are made from.
 func (h *house) furnishSecond(msp string, made trace.Time) map[string]any {
+	h.t.Helper()
+	h.admitSecond(msp)
+	h.must(trace.RoleProcessor, "/products", "product-second", secondProduct(made))
+	lot := lotRequest(made, "SECOND")
+	lot["gtin"] = secondGTIN
+	h.must(trace.RoleProcessor, "/batches", "lot-second", lot)
+	return lot
+}
+
+const secondGTIN = "09520000300012"
+
+func secondProduct(claimed trace.Time) map[string]any {
+	return map[string]any{
+		"claimed": claimed, "gtin": secondGTIN, "name": "面霜", "category": "cosmetics", "commodity": "cosmetics-leave-on",
+		"netContent": map[string]any{"amount": 1, "unit": "piece"}, "licenceNumber": "TEST-2", "filingNumber": "国妆备字2026000002", "producer": "second-processor", "shelfLifeDays": 1000,
+	}
+}
+
+// admitSecond has the regulator admit the processor and grant it what it needs.
+func (h *house) admitSecond(msp string) {
 	h.t.Helper()
 	now := trace.TimeOf(time.Now())
 	from, to := now.Date()-365, now.Date()+365
@@ -118,15 +140,35 @@ func (h *house) furnishSecond(msp string, made trace.Time) map[string]any {
 	h.must(trace.RoleRegulator, "/licences", "prefix-second", map[string]any{
 		"claimed": now, "party": "second-processor", "number": "952000030", "kind": "gs1-prefix", "issuer": "示范编码中心", "validFrom": from, "validTo": to,
 	})
-	gtin := "09520000300012"
-	h.must(trace.RoleProcessor, "/products", "product-second", map[string]any{
-		"claimed": now, "gtin": gtin, "name": "面霜", "category": "cosmetics", "commodity": "cosmetics-leave-on",
-		"netContent": map[string]any{"amount": 1, "unit": "piece"}, "licenceNumber": "TEST-2", "filingNumber": "国妆备字2026000002", "producer": "second-processor", "shelfLifeDays": 1000,
+}
+
+// anchorsReadings has the factory anchor readings of a sensor in its store. They travel as
+// transient data, for which the gateway names the endorsers: three of five again, and others
+// than those whose peers are away.
+func (h *house) anchorsReadings(made trace.Time, endorsers ...string) {
+	h.t.Helper()
+	var readings []trace.Reading
+	for i := range 10 {
+		readings = append(readings, trace.Reading{
+			At: made + trace.Time(i+1)*60_000, Temperatures: []trace.CentiCelsius{200}, Humidity: 9_000,
+			Shock: trace.NoShock, Speed: trace.NoSpeed, SoilMoisture: trace.NoSoilMoisture, Illuminance: trace.NoIlluminance,
+		})
+	}
+	payload, err := trace.EncodeReadings(1, readings)
+	require.NoError(h.t, err)
+	status, problem := h.upload(trace.RoleFactory, payload)
+	require.Equal(h.t, http.StatusCreated, status, "%+v", problem)
+	h.must(trace.RoleFactory, "/device-bindings", "bind-store", map[string]any{
+		"claimed": made, "device": "th-store", "store": "cold-1", "probes": []string{trace.ProbeReturnAir}, "from": made,
 	})
-	lot := lotRequest(made, "SECOND")
-	lot["gtin"] = gtin
-	h.must(trace.RoleProcessor, "/batches", "lot-second", lot)
-	return lot
+	written := h.must(trace.RoleFactory, "/segments", "segment-store", map[string]any{
+		"device": "th-store", "sequence": 1, "store": "cold-1", "count": len(readings), "from": readings[0].At, "to": readings[9].At, "payload": trace.DigestOf(payload),
+	})
+	var record struct {
+		Endorsers []string `json:"endorsers"`
+	}
+	require.Equal(h.t, http.StatusOK, h.get(trace.RoleFactory, "/v1/records/"+string(written.Record), &record))
+	require.ElementsMatch(h.t, endorsers, record.Endorsers)
 }
 
 // contractAs reaches the contracts with an identity of a wallet, at its own

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -56,11 +57,12 @@ func (c *networkCall) up(ctx context.Context) (*fabric.Network, error) {
 	}
 	deploying, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
-	if err := ready(deploying, network, program); err != nil {
+	undone := ready(deploying, network, program)
+	if undone != nil && !errors.Is(undone, fabric.ErrOthersNeeded) {
 		network.Detach()
-		return nil, err
+		return nil, undone
 	}
-	fmt.Fprintf(c.out, "ready in %s: every gateway takes submits, chaincode %s %s\n", time.Since(began).Round(100*time.Millisecond), chaincodeName, network.Version(chaincodeName))
+	c.sayReady(network, time.Since(began))
 	if same, err := network.Serves(chaincodeName, program); err != nil || !same {
 		fmt.Fprintf(c.out, "%s is another program than the one deployed: traceledger network upgrade brings it in\n", program)
 	}
@@ -73,18 +75,45 @@ func (c *networkCall) up(ctx context.Context) (*fabric.Network, error) {
 	}
 	if err != nil {
 		network.Detach()
-		return nil, fmt.Errorf("what clients need: %w", err)
+		return nil, errors.Join(undone, fmt.Errorf("what clients need: %w", err))
+	}
+	if undone != nil {
+		network.Detach()
+		return nil, undone
 	}
 	fmt.Fprintf(c.out, "clients in %s: %s holds per organisation connection file, connection profile, sample identities\n",
 		time.Since(began).Round(100*time.Millisecond), filepath.Join(c.cfg.Dir, "clients"))
 	return network, nil
 }
 
+// sayReady tells whose gateways take submits, and what was not looked at.
+func (c *networkCall) sayReady(network *fabric.Network, took time.Duration) {
+	took = took.Round(100 * time.Millisecond)
+	absent, own := network.Absent(), network.Administered()
+	switch {
+	case len(absent) == 0:
+		fmt.Fprintf(c.out, "ready in %s: every gateway takes submits, chaincode %s %s\n", took, chaincodeName, network.Version(chaincodeName))
+		return
+	case len(own) == 0:
+		fmt.Fprintf(c.out, "the nodes here run after %s; no administrator's key is here to ask how they are\n", took)
+	default:
+		fmt.Fprintf(c.out, "ready in %s: the gateway of %s takes submits, chaincode %s %s\n", took, strings.Join(own, ", "), chaincodeName, network.Version(chaincodeName))
+	}
+	fmt.Fprintf(c.out, "left to %s, whose administrators' keys are not here: their nodes and approvals\n", strings.Join(absent, ", "))
+}
+
 // ready deploys the contracts, or what is missing of them, to be endorsed by most of the
 // members, and waits for the gateways. Another program than the one deployed is brought in
-// by upgrade only.
+// by upgrade only. Where organisations keep their own keys, what needs those of others is
+// left to them.
 func ready(ctx context.Context, network *fabric.Network, program string) error {
 	policy := endorsementPolicy(network)
+	if len(network.Absent()) > 0 {
+		if err := network.HealOwn(ctx, chaincodeName, policy); err != nil {
+			return err
+		}
+		return network.AwaitLevel(ctx)
+	}
 	deployed, err := network.Heal(ctx, chaincodeName, policy)
 	if err != nil {
 		return err
@@ -212,8 +241,8 @@ func writeClients(network *fabric.Network) error {
 		return err
 	}
 	var group errgroup.Group
-	for _, member := range network.Members() {
-		group.Go(func() error { return writeClient(network, member.MSPID, samples[member.MSPID]) })
+	for _, msp := range network.Administered() {
+		group.Go(func() error { return writeClient(network, msp, samples[msp]) })
 	}
 	return group.Wait()
 }

@@ -231,18 +231,69 @@ func (s *organisations) refusedForNow(msp string) {
 	s.t.Logf("while the peer of %s is away: %s %s", msp, refusal.Code, refusal.Detail)
 }
 
-// doubled sends each request through two gateways at two peers at once: one record, and
-// both are told its transaction.
+// doubled sends each request through three gateways at two peers at once, of two
+// organisations: one record, and all are told its transaction.
 func (s *organisations) doubled(requests int) {
 	turn := turns.Add(1)
 	var group sync.WaitGroup
 	for i := range requests {
-		for _, gateway := range []*house{s.gateways[trace.ProducerMSP], s.second} {
+		for _, gateway := range []*house{s.gateways[trace.ProducerMSP], s.second, s.gateways[trace.PlatformMSP]} {
 			group.Go(func() { s.repeat(job{gateway, trace.ProducerMSP, fmt.Sprintf("twice-%d-%d", turn, i)}) })
 		}
 	}
 	group.Wait()
-	require.Empty(s.t, s.broken, "both answers name one transaction")
+	require.Empty(s.t, s.broken, "all answers name one transaction")
+}
+
+// contested has two organisations make the same change at once, each as its own party through
+// its own gateway: the producer and the regulator void a code pack. One is recorded, and the
+// other one is told that it is void.
+func (s *organisations) contested(packs int) {
+	producer, regulator := s.gateways[trace.ProducerMSP], s.gateways[trace.RegulatorMSP]
+	kind := fmt.Sprintf("contested-%d-", turns.Add(1))
+	for i := range packs {
+		lot := fmt.Sprint(kind, i)
+		s.note(producer.must(trace.RoleFactory, "/batches", lot, lotRequest(s.made, lot)))
+		body := map[string]any{"claimed": trace.TimeOf(time.Now()), "pack": s.order(producer, lot), "to": trace.PackVoid, "reason": "标签印错"}
+		var group sync.WaitGroup
+		var recorded atomic.Int64
+		for role, gateway := range map[trace.Role]*house{trace.RoleFactory: producer, trace.RoleRegulator: regulator} {
+			group.Go(func() {
+				written, refusal, err := gateway.post(s.t.Context(), role, "/code-pack-changes", lot, body)
+				switch {
+				case err != nil:
+					s.t.Errorf("%s voids %s: %v", role, lot, err)
+				case refusal == nil:
+					recorded.Add(1)
+					s.mu.Lock()
+					defer s.mu.Unlock()
+					s.note(written)
+				case refusal.Code != trace.CodeState:
+					s.t.Errorf("%s voids %s: %+v", role, lot, refusal)
+				}
+			})
+		}
+		group.Wait()
+		require.EqualValues(s.t, 1, recorded.Load(), lot)
+	}
+	s.level(producer, regulator)
+	for _, gateway := range []*house{producer, regulator} {
+		changes := map[string]int{} // by pack
+		role := map[*house]trace.Role{producer: trace.RoleFactory, regulator: trace.RoleRegulator}[gateway]
+		var page struct {
+			Records []struct {
+				Value trace.PackChange `json:"value"`
+			} `json:"records"`
+		}
+		require.Equal(s.t, http.StatusOK, gateway.get(role, "/v1/records?limit=200&kind=packchange", &page))
+		for _, change := range page.Records {
+			changes[string(change.Value.Pack)]++
+		}
+		require.GreaterOrEqual(s.t, len(changes), packs)
+		for pack, times := range changes {
+			require.Equal(s.t, 1, times, "pack %s", pack)
+		}
+	}
 }
 
 // lostAnswers loses the answer of the first submit of each request on its way back.

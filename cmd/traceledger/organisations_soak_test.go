@@ -42,6 +42,7 @@ func TestSoakOrganisations(t *testing.T) {
 		case 4:
 			s.killedScanner(w, rand.IntN(2))
 			s.doubled(8)
+			s.contested(4)
 			s.lostAnswers(8)
 		}
 	}

@@ -95,8 +95,8 @@ func (s *organisations) connection(msp string) string {
 	return filepath.Join(s.dir, "clients", msp, connectionName)
 }
 
-// enrolAll gives every organisation's gateway its reader and its actor, and no other
-// organisation's.
+// enrolAll gives every organisation's gateway its reader and its actor, and of other
+// organisations none but the platform's, for which the factory has itself enrolled.
 func (s *organisations) enrolAll(wallets map[string]string) {
 	var group errgroup.Group
 	enrol := func(msp string, role trace.Role, party trace.PartyID) {
@@ -115,6 +115,8 @@ func (s *organisations) enrolAll(wallets map[string]string) {
 	}
 	enrol(trace.RegulatorMSP, trace.RoleRegulator, operatorParty)
 	require.NoError(s.t, group.Wait())
+	// The factory works at the platform's gateway too, with a certificate of its own for there.
+	s.network("enrol", "-role", "factory", "-party", "the-factory", "-to", wallets[trace.PlatformMSP])
 }
 
 func (s *organisations) startGateway(msp string) {
@@ -123,6 +125,9 @@ func (s *organisations) startGateway(msp string) {
 		h.args = []string{"-config", h.configure(Config{Connection: s.connection(msp)})}
 		printed := h.command("token", append([]string{"-make", "actor", "-role", string(actor.role), "-party", string(actor.party)}, h.args...)...)
 		h.tokens[actor.role] = strings.TrimSpace(printed)
+		if msp == trace.PlatformMSP {
+			h.tokens[trace.RoleFactory] = strings.TrimSpace(h.command("token", append([]string{"-make", "factory", "-role", "factory", "-party", "the-factory"}, h.args...)...))
+		}
 	}
 	h.start("gateway", h.args...)
 }
@@ -193,6 +198,7 @@ func TestOrganisations(t *testing.T) {
 	s := startOrganisations(t)
 	s.filesOfOthers()
 	s.doubled(8)
+	s.contested(8)
 	s.lostAnswers(8)
 	w := s.write(trace.MSPs()...)
 	w.more(10)
@@ -373,9 +379,9 @@ func (s *organisations) node(name string) fabric.NodeStatus {
 }
 
 // nodesNow is nodes where some may be down.
-func (s *organisations) nodesNow() (nodes []fabric.NodeStatus) {
-	out, _ := s.try("status", "-json")
-	require.NoError(s.t, json.NewDecoder(strings.NewReader(out)).Decode(&nodes), out)
+func (o *operator) nodesNow() (nodes []fabric.NodeStatus) {
+	out, _ := o.try("status", "-json")
+	require.NoError(o.t, json.NewDecoder(strings.NewReader(out)).Decode(&nodes), out)
 	return nodes
 }
 

@@ -262,13 +262,13 @@ func (a *API) checkReadings(ctx context.Context, who Caller, plan *sheet.Plan, o
 	if err != nil {
 		return err
 	}
-	by, err := a.endorsers(who.Identity.MSPID)
+	by, spare, err := a.endorsers(who.Identity.MSPID)
 	if err != nil {
 		return err
 	}
 	row := PlannedRow{Sheet: s.Row.Sheet, Row: s.Row.Row, Transaction: m.Transaction(), Title: m.Title, TitleEnglish: m.TitleEnglish, About: string(s.Request.Device)}
 	call := ledger.Call{Contract: m.Contract, Method: m.Name, Arguments: arguments,
-		Transient: map[string][]byte{m.Transient: s.Payload}, Endorsers: by}
+		Transient: map[string][]byte{m.Transient: s.Payload}, Endorsers: by, Spare: spare}
 	if err := a.judge(ctx, who, call, &row, false); err != nil {
 		return err
 	}

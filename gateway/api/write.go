@@ -115,7 +115,7 @@ func (a *API) callOf(who Caller, m trace.Method, arguments []byte) (ledger.Call,
 			return ledger.Call{}, err
 		}
 		call.Transient = map[string][]byte{m.Transient: payload}
-		if call.Endorsers, err = a.endorsers(who.Identity.MSPID); err != nil {
+		if call.Endorsers, call.Spare, err = a.endorsers(who.Identity.MSPID); err != nil {
 			return ledger.Call{}, err
 		}
 	}
@@ -189,8 +189,8 @@ func (a *API) payload(arguments []byte) ([]byte, error) {
 	return io.ReadAll(content)
 }
 
-// endorsers names who must endorse what travels as transient data.
-func (a *API) endorsers(responsible string) ([]string, error) {
+// endorsers names who is to endorse what travels as transient data, and who may instead.
+func (a *API) endorsers(responsible string) (named, spare []string, err error) {
 	return segment.Endorsers(a.Index, responsible)
 }
 

@@ -69,6 +69,25 @@ func newChain(t testing.TB) *chain {
 	return c
 }
 
+// configure puts a configuration of the channel into a block, with these members.
+func (c *chain) configure(members ...string) {
+	application := &common.ConfigGroup{Groups: map[string]*common.ConfigGroup{}}
+	for _, id := range members {
+		definition := c.marshal(&msp.MSPConfig{Config: c.marshal(&msp.FabricMSPConfig{Name: id})})
+		application.Groups["group of "+id] = &common.ConfigGroup{Values: map[string]*common.ConfigValue{"MSP": {Value: definition}}}
+	}
+	envelope := c.marshal(&common.Envelope{Payload: c.marshal(&common.Payload{
+		Header: &common.Header{
+			ChannelHeader:   c.marshal(&common.ChannelHeader{Type: int32(common.HeaderType_CONFIG), ChannelId: "trace"}),
+			SignatureHeader: c.marshal(&common.SignatureHeader{Creator: c.endorsers[trace.RegulatorMSP], Nonce: []byte("nonce")}),
+		},
+		Data: c.marshal(&common.ConfigEnvelope{Config: &common.Config{ChannelGroup: &common.ConfigGroup{
+			Groups: map[string]*common.ConfigGroup{"Application": application},
+		}}}),
+	})})
+	c.seal([][]byte{envelope}, []peer.TxValidationCode{peer.TxValidationCode_VALID})
+}
+
 func serialized(t testing.TB, mspID string, role trace.Role, party trace.PartyID) []byte {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)

@@ -29,6 +29,7 @@ type decodedBlock struct {
 	previous     []byte // header hash of the block before
 	hash         []byte // header hash of this one
 	transactions []transaction
+	members      []string // of the channel, by a configuration in the block; nil if it has none
 	// codes counts the block's transactions by validation code.
 	codes map[peer.TxValidationCode]int
 }
@@ -84,7 +85,13 @@ func (d *decoder) decode(b *common.Block) (*decodedBlock, error) {
 		if flags[i] != peer.TxValidationCode_VALID {
 			continue
 		}
-		t, err := d.transaction(raw, out.number, i)
+		parsed := block.ParseTransaction(raw)
+		if common.HeaderType(parsed.ChannelHeader.GetType()) == common.HeaderType_CONFIG {
+			// The first one, of the genesis block, is signed by nobody: a defect elsewhere.
+			out.members = membersOf(parsed.Data)
+			continue
+		}
+		t, err := d.transaction(parsed, out.number, i)
 		if err != nil {
 			return nil, trace.Errorf(CodeBlock, "block %d, transaction %d is flagged valid but cannot be read: %v", out.number, i, err)
 		}
@@ -96,12 +103,8 @@ func (d *decoder) decode(b *common.Block) (*decodedBlock, error) {
 }
 
 // transaction reads one valid envelope; nil when it wrote nothing of interest
-// (configuration, lifecycle, another chaincode).
-func (d *decoder) transaction(raw []byte, number uint64, position int) (*transaction, error) {
-	parsed := block.ParseTransaction(raw)
-	if common.HeaderType(parsed.ChannelHeader.GetType()) == common.HeaderType_CONFIG {
-		return nil, nil // the first one, of the genesis block, is signed by nobody
-	}
+// (lifecycle, another chaincode).
+func (d *decoder) transaction(parsed *block.Transaction, number uint64, position int) (*transaction, error) {
 	if parsed.Defect != nil {
 		return nil, parsed.Defect
 	}

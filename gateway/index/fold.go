@@ -74,6 +74,9 @@ func (f *fold) add(b *decodedBlock) error {
 	for code, n := range b.codes {
 		f.counts.transaction(code, n)
 	}
+	if err := f.noteMembers(b.members); err != nil {
+		return err
+	}
 	f.counts.blocks++
 	f.cursor = cursor{next: b.number + 1, hash: b.hash}
 	return f.batch.Set(blockRow(b.number), b.hash, nil)

@@ -17,21 +17,22 @@ import (
 // that rows in key order are in chain order. latest is place with every bit
 // flipped: newest first.
 const (
-	rowFormat   = "a/format" // → version of this layout
-	kindBlock   = 'b'        // b/ number (8 bytes) → header hash of a folded block; the last one is the cursor
-	kindRecord  = 'r'        // r/ chain key → newest value with its provenance
-	kindHistory = 'h'        // h/ chain key NUL place → every value of a state key that is not a balance
-	kindList    = 'i'        // i/ scope NUL kind NUL latest → chain key; see scope… below
-	kindEdge    = 'e'        // e/ relation / from NUL place to → nothing
-	kindVersion = 'v'        // v/ topic → 1 + number of the last block that changed the topic
-	kindQueue   = 'q'        // q/ rank of the level (1 digit) latest → key of a verdict that waits for its review
-	kindGrown   = 'g'        // g/ party NUL plot NUL date (year-month-day) → what the plot's sensors measured that day
-	kindReject  = 'x'        // x/ place → value that was not admitted, with the reason
+	rowFormat   = "a/format"  // → version of this layout
+	rowMembers  = "m/members" // → MSP ids that the channel's newest configuration names, as JSON
+	kindBlock   = 'b'         // b/ number (8 bytes) → header hash of a folded block; the last one is the cursor
+	kindRecord  = 'r'         // r/ chain key → newest value with its provenance
+	kindHistory = 'h'         // h/ chain key NUL place → every value of a state key that is not a balance
+	kindList    = 'i'         // i/ scope NUL kind NUL latest → chain key; see scope… below
+	kindEdge    = 'e'         // e/ relation / from NUL place to → nothing
+	kindVersion = 'v'         // v/ topic → 1 + number of the last block that changed the topic
+	kindQueue   = 'q'         // q/ rank of the level (1 digit) latest → key of a verdict that waits for its review
+	kindGrown   = 'g'         // g/ party NUL plot NUL date (year-month-day) → what the plot's sensors measured that day
+	kindReject  = 'x'         // x/ place → value that was not admitted, with the reason
 )
 
 // formatVersion changes with the layout or with what the fold derives; an index of
 // another version is rebuilt.
-const formatVersion = "traceledger index 6"
+const formatVersion = "traceledger index 7"
 
 // Scopes of lists.
 const scopeAll = ""

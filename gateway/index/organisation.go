@@ -3,6 +3,11 @@ package index
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/hyperledger/fabric-protos-go-apiv2/msp"
+	"google.golang.org/protobuf/proto"
 
 	"traceledger/chaincode/rules"
 	"traceledger/chaincode/state"
@@ -95,13 +100,59 @@ func recordOf[T any](x *Index, key trace.Key) (*T, error) {
 	return value, json.Unmarshal(rec.Value, value)
 }
 
+// membersOf are the organisations that a configuration of the channel names; nil if it cannot
+// be read.
+func membersOf(configuration []byte) []string {
+	var envelope common.ConfigEnvelope
+	if proto.Unmarshal(configuration, &envelope) != nil {
+		return nil
+	}
+	var out []string
+	for _, group := range envelope.GetConfig().GetChannelGroup().GetGroups()["Application"].GetGroups() {
+		var kept msp.MSPConfig
+		var fabric msp.FabricMSPConfig
+		if proto.Unmarshal(group.GetValues()["MSP"].GetValue(), &kept) != nil || proto.Unmarshal(kept.GetConfig(), &fabric) != nil {
+			return nil
+		}
+		out = append(out, fabric.GetName())
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (f *fold) noteMembers(members []string) error {
+	if members == nil {
+		return nil
+	}
+	row, err := json.Marshal(members)
+	if err != nil {
+		return err
+	}
+	return f.batch.Set([]byte(rowMembers), row, nil)
+}
+
+// channelMembers are those of the channel's newest configuration, nil if none could be read.
+func (x *Index) channelMembers() ([]string, error) {
+	row, found, err := get(x.db, []byte(rowMembers))
+	if err != nil || !found {
+		return nil, x.failure(err)
+	}
+	var members []string
+	return members, json.Unmarshal(row, &members)
+}
+
 // Organisations lists the organisations whose endorsements count on the channel: the
-// founding ones, then those that joined, by name. One whose membership has ended is among
-// them until the channel's configuration drops it, which no contract hears of.
+// founding ones, then those that joined, by name. One that joins counts from its admission
+// on; one whose membership has ended until the channel's configuration drops it.
 func (x *Index) Organisations() ([]Organisation, error) {
+	members, err := x.channelMembers()
+	if err != nil {
+		return nil, err
+	}
+	outside := func(msp string) bool { return members != nil && !slices.Contains(members, msp) }
 	var out []Organisation
 	for _, msp := range trace.MSPs() {
-		out = append(out, Organisation{MSP: msp, Kind: msp})
+		out = append(out, Organisation{MSP: msp, Kind: msp, Outside: outside(msp)})
 	}
 	joined, err := records(x.db, prefixOf(state.OrganisationKey("n")))
 	if err != nil {
@@ -116,7 +167,10 @@ func (x *Index) Organisations() ([]Organisation, error) {
 		if err != nil {
 			return nil, x.failure(err)
 		}
-		out = append(out, Organisation{MSP: o.Organisation, Kind: o.Kind, Ended: ended})
+		if ended && outside(o.Organisation) {
+			continue
+		}
+		out = append(out, Organisation{MSP: o.Organisation, Kind: o.Kind, Ended: ended, Outside: outside(o.Organisation)})
 	}
 	return out, nil
 }
@@ -126,4 +180,6 @@ type Organisation struct {
 	MSP   string `json:"msp"`
 	Kind  string `json:"kind"`            // the founding organisation of its kind
 	Ended bool   `json:"ended,omitempty"` // its end is on the chain, for today or for a later day
+	// Outside: the channel's configuration does not name it, or not yet.
+	Outside bool `json:"outside,omitempty"`
 }

@@ -95,6 +95,39 @@ func TestAnOrganisationJoinsAndLeaves(t *testing.T) {
 	}
 }
 
+// Who counts among those that endorse follows the channel's configuration: one that joins
+// from its admission on, before the channel has it; one that left until the channel drops it.
+func TestMembersFollowTheChannel(t *testing.T) {
+	j := newJoining(t)
+	founders := trace.MSPs()
+	members := func() []index.Organisation {
+		t.Helper()
+		out, err := folded(t, j.chain).Organisations()
+		require.NoError(t, err)
+		return out
+	}
+	require.Len(t, members(), 5, "a configuration that names nobody says nothing")
+	require.False(t, members()[0].Outside)
+	j.configure(founders...)
+	second := index.Organisation{MSP: producer2, Kind: trace.ProducerMSP}
+	for _, step := range []struct {
+		does           func()
+		ended, outside bool
+	}{
+		{func() { j.add(j.admitted(trace.ProducerMSP)) }, false, true},
+		{func() { j.configure(append([]string{producer2}, founders...)...) }, false, false},
+		{func() { j.add(j.ended(trace.TimeOf(j.now).Date() + 1)) }, true, false},
+	} {
+		step.does()
+		second.Ended, second.Outside = step.ended, step.outside
+		require.Equal(t, second, members()[5])
+	}
+	j.configure(founders...)
+	require.Len(t, members(), 5)
+	j.configure(founders[1:]...)
+	require.True(t, members()[0].Outside, "a founder that somebody took out is not asked")
+}
+
 // The fold goes by an admission's value, so one that says something else is kept out.
 func TestAnAdmissionThatCannotBeRead(t *testing.T) {
 	for name, value := range map[string]any{

@@ -86,6 +86,7 @@ type Call struct {
 	Arguments        []byte            // one JSON document; nil: the method takes none
 	Transient        map[string][]byte // given to endorsers and not put on the chain
 	Endorsers        []string          // organisations that endorse; required with Transient, else the gateway chooses
+	Spare            []string          // further ones, to endorse in the place of any but the first of Endorsers that does not answer
 
 	// IdempotencyKey makes repeats of this call one call, within (MSPID, Party) of
 	// its identity. Required by Submit; not used by Evaluate.
@@ -119,6 +120,21 @@ func (call Call) checkSubmit() error {
 		return trace.Errorf(CodeCall, "%s needs an idempotency key of 1 to %d bytes, got %d", call.method(), maxIdempotencyKey, n)
 	}
 	return call.check()
+}
+
+// at is the call with whom to ask at a turn: the first of Endorsers always, of the others and
+// the spare ones as many as Endorsers has, beginning one further at each turn.
+func (call Call) at(turn int) Call {
+	if len(call.Endorsers) < 2 || len(call.Spare) == 0 {
+		return call
+	}
+	others := slices.Concat(call.Endorsers[1:], call.Spare)
+	named := []string{call.Endorsers[0]}
+	for i := range len(call.Endorsers) - 1 {
+		named = append(named, others[(turn+i)%len(others)])
+	}
+	call.Endorsers = named
+	return call
 }
 
 // outboxKey names a call's row: the same organisation, party and idempotency key.

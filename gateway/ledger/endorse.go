@@ -83,13 +83,19 @@ func (call Call) options() []client.ProposalOption {
 
 // endorse returns a signed transaction that has not been sent. It goes through the
 // connections while they are the trouble; since nothing was sent, each try may be a
-// transaction of its own.
+// transaction of its own. Where the call names its endorsers and has others to spare, each
+// try asks others too, and the next call begins with those that answered.
 func (c *Client) endorse(id Identity, call Call) (*prepared, reason, *trace.Error) {
+	turn := int(c.turn.Load())
 	for try := 0; ; try++ {
+		call := call.at(turn + try)
 		route := c.routes.pick(try)
 		p, err := c.endorseBy(route, id, call)
 		c.routes.report(route, err)
 		if err == nil {
+			if try > 0 {
+				c.turn.Store(int64(turn + try))
+			}
 			return p, 0, nil
 		}
 		why, coded := explain(err)

@@ -232,10 +232,14 @@ func (s *Store) get(key []byte) (row []byte, found bool, err error) {
 	return row, true, closer.Close()
 }
 
-// scan calls visit for every row of [lower, upper) in key order. The slices are
-// valid only during the call.
-func (s *Store) scan(lower, upper []byte, visit func(key, row []byte) error) (err error) {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+func (s *Store) scan(lower, upper []byte, visit func(key, row []byte) error) error {
+	return Scan(s.db, lower, upper, visit)
+}
+
+// Scan calls visit for every row of [lower, upper) in key order; an error of visit's ends
+// it. The slices are valid only during the call.
+func Scan(rows pebble.Reader, lower, upper []byte, visit func(key, row []byte) error) (err error) {
+	it, err := rows.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
 	if err != nil {
 		return err
 	}

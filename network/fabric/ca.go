@@ -81,7 +81,10 @@ func (n *Network) StartAuthorities(ctx context.Context) error {
 				if err := n.renewTLS(ctx, node); err != nil {
 					return err
 				}
-				return node.Start(ctx)
+				if err := node.Start(ctx); err != nil {
+					return err
+				}
+				return n.narrowRegistrar(strings.TrimSuffix(node.Name(), "/ca"))
 			})
 		}
 	}

@@ -1,11 +1,15 @@
 package fabric
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,6 +31,10 @@ func TestAuthority(t *testing.T) {
 	require.NoError(t, n.makeNodes())
 	node, err := n.Node("LabMSP/ca")
 	require.NoError(t, err)
+	path := filepath.Join(node.dir, "fabric-ca-server-config.yaml")
+	made, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, earlierRegistrar(t, made), 0o600))
 	require.NoError(t, node.Start(ctx))
 	attributes := map[string]string{"trace.role": "lab", "trace.party": "lab-01"}
 
@@ -37,6 +45,9 @@ func TestAuthority(t *testing.T) {
 			_, err = tls.X509KeyPair(certPEM, keyPEM)
 			require.NoError(t, err)
 		}
+	})
+	t.Run("ARegistrarOfAnEarlierVersionIsConfined", func(t *testing.T) {
+		testBroadRegistrar(ctx, t, n, node, made)
 	})
 	t.Run("ItsRegistrarMakesClientsOnly", func(t *testing.T) {
 		client, err := n.caClient("LabMSP")
@@ -90,6 +101,64 @@ func TestAuthority(t *testing.T) {
 		_, _, err = n.EnrolAtCA("LabMSP", "lab-02@lab", attributes)
 		require.NoError(t, err)
 	})
+}
+
+// earlierRegistrar is a CA's configuration as versions before the registrar was confined
+// wrote it.
+func earlierRegistrar(t *testing.T, configuration []byte) []byte {
+	broad := bytes.Replace(configuration, []byte(`        hf.Registrar.Roles: client
+        hf.Registrar.Attributes: trace.role,trace.party
+        hf.Revoker: true
+        hf.GenCRL: true
+`), []byte(`        hf.Registrar.Roles: "*"
+        hf.Registrar.DelegateRoles: "*"
+        hf.Registrar.Attributes: "*"
+        hf.Revoker: true
+        hf.GenCRL: true
+        hf.AffiliationMgr: true
+`), 1)
+	require.NotEqual(t, configuration, broad)
+	return broad
+}
+
+// testBroadRegistrar: one that could make an administrator cannot after up, for which its own
+// configuration is as if made today, so that it is asked once.
+func testBroadRegistrar(ctx context.Context, t *testing.T, n *Network, node *Node, made []byte) {
+	client, err := n.caClient("LabMSP")
+	require.NoError(t, err)
+	admin, err := n.registrar("LabMSP", client)
+	require.NoError(t, err)
+	register := func(name string) error {
+		return client.call(http.MethodPost, "/api/v1/register", map[string]any{"id": name, "type": "admin", "affiliation": ""}, signedBy(admin), nil)
+	}
+	require.NoError(t, register("administrator-before"))
+	require.NoError(t, n.narrowRegistrar("LabMSP"))
+	require.ErrorContains(t, register("administrator-after"), "Authorization failure")
+	var kept struct {
+		Attributes []struct{ Name, Value string } `json:"attrs"`
+	}
+	require.NoError(t, client.call(http.MethodGet, "/api/v1/identities/"+registrarName, nil, signedBy(admin), &kept))
+	has := map[string]string{}
+	for _, a := range kept.Attributes {
+		if strings.HasPrefix(a.Name, "hf.") && a.Value != "false" {
+			has[a.Name] = a.Value
+		}
+	}
+	delete(has, "hf.EnrollmentID")
+	delete(has, "hf.Type")
+	delete(has, "hf.Affiliation")
+	require.Equal(t, map[string]string{
+		"hf.Registrar.Roles": "client", "hf.Registrar.Attributes": "trace.role,trace.party", "hf.Revoker": "true", "hf.GenCRL": "true",
+	}, has)
+
+	path := filepath.Join(node.dir, "fabric-ca-server-config.yaml")
+	confined, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(made), string(confined))
+	require.NoError(t, n.narrowRegistrar("LabMSP"), "nothing to do")
+	node.Stop(stopGrace)
+	require.NoError(t, node.Start(ctx))
+	require.ErrorContains(t, register("administrator-later"), "Authorization failure")
 }
 
 // operationsOf is what a node answers about itself.

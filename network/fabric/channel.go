@@ -8,7 +8,6 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -26,10 +25,6 @@ func (n *Network) joinOrderer(ctx context.Context, orderer ordererPlan) error {
 	}
 	defer client.CloseIdleConnections()
 	channels := "https://" + orderer.adminAddress() + "/participation/v1/channels"
-	genesis, err := os.ReadFile(n.genesisFile())
-	if err != nil {
-		return err
-	}
 	return poll(ctx, 50*time.Millisecond, func() (bool, error) {
 		status, _, err := request(ctx, client, http.MethodGet, channels+"/"+n.channel, "", nil)
 		if err != nil {
@@ -37,6 +32,10 @@ func (n *Network) joinOrderer(ctx context.Context, orderer ordererPlan) error {
 		}
 		if status == http.StatusOK {
 			return true, nil
+		}
+		genesis, err := n.genesis()
+		if err != nil {
+			return false, fatal(err)
 		}
 		var body bytes.Buffer
 		form := multipart.NewWriter(&body)
@@ -99,10 +98,6 @@ func request(ctx context.Context, client *http.Client, method, url, contentType 
 
 // joinPeer gives a peer the genesis block unless it is on the channel already.
 func (n *Network) joinPeer(ctx context.Context, plan peerPlan) error {
-	genesis, err := os.ReadFile(n.genesisFile())
-	if err != nil {
-		return err
-	}
 	return poll(ctx, 50*time.Millisecond, func() (bool, error) {
 		answer, err := n.invokePeer(ctx, plan, "", "cscc", []byte("GetChannels"))
 		if err != nil {
@@ -114,6 +109,10 @@ func (n *Network) joinPeer(ctx context.Context, plan peerPlan) error {
 		}
 		if slices.ContainsFunc(joined.GetChannels(), func(c *peer.ChannelInfo) bool { return c.GetChannelId() == n.channel }) {
 			return true, nil
+		}
+		genesis, err := n.genesis()
+		if err != nil {
+			return false, fatal(err)
 		}
 		_, err = n.invokePeer(ctx, plan, "", "cscc", []byte("JoinChain"), genesis)
 		return err == nil, err

@@ -16,6 +16,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
+// pollEndorsers is how often a peer is asked whom it knows.
+const pollEndorsers = 100 * time.Millisecond
+
 // awaitEndorsers waits until every peer has heard from every other one that it
 // can run the chaincode. That is what the gateways plan endorsements by; before
 // it they answer "no combination of peers can be derived".
@@ -23,7 +26,7 @@ func (n *Network) awaitEndorsers(ctx context.Context, chaincode string) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, plan := range n.plan.Peers {
 		group.Go(func() error {
-			return poll(ctx, 100*time.Millisecond, func() (bool, error) {
+			return poll(ctx, pollEndorsers, func() (bool, error) {
 				members, err := n.endorsers(ctx, plan, chaincode)
 				if err != nil {
 					return false, err
@@ -40,7 +43,8 @@ func (n *Network) awaitEndorsers(ctx context.Context, chaincode string) error {
 	return group.Wait()
 }
 
-// endorsers asks a peer which peers, by organisation, can run the chaincode.
+// endorsers asks a peer which peers, by organisation, it sees that can run the chaincode, or
+// all for "".
 func (n *Network) endorsers(ctx context.Context, plan peerPlan, chaincode string) (map[string]*discovery.Peers, error) {
 	admin, err := n.administrator(plan)
 	if err != nil {
@@ -63,13 +67,15 @@ func (n *Network) endorsers(ctx context.Context, plan peerPlan, chaincode string
 		return nil, err
 	}
 	tlsHash := sha256.Sum256(certificate.Certificate[0])
+	query := &discovery.PeerMembershipQuery{}
+	if chaincode != "" {
+		query.Filter = &peer.ChaincodeInterest{Chaincodes: []*peer.ChaincodeCall{{Name: chaincode}}}
+	}
 	payload, err := proto.Marshal(&discovery.Request{
 		Authentication: &discovery.AuthInfo{ClientIdentity: creator, ClientTlsCertHash: tlsHash[:]},
 		Queries: []*discovery.Query{{
 			Channel: n.channel,
-			Query: &discovery.Query_PeerQuery{PeerQuery: &discovery.PeerMembershipQuery{
-				Filter: &peer.ChaincodeInterest{Chaincodes: []*peer.ChaincodeCall{{Name: chaincode}}},
-			}},
+			Query:   &discovery.Query_PeerQuery{PeerQuery: query},
 		}},
 	})
 	if err != nil {

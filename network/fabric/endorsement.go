@@ -65,12 +65,24 @@ func endorsement(policy string) ([]byte, error) {
 
 // renewPolicy makes a definition the next sequence with another policy, if that may be.
 func (n *Network) renewPolicy(d *definition, policy string) error {
+	validation, err := n.duePolicy(*d, policy)
+	if err != nil || validation == nil {
+		return err
+	}
+	n.logger.Info("the endorsement policy changes", "chaincode", d.name, "to", policy)
+	d.validation = validation
+	d.sequence++
+	return nil
+}
+
+// duePolicy is the policy that a definition should have instead of its own, nil for none.
+func (n *Network) duePolicy(d definition, policy string) ([]byte, error) {
 	if policy == "" {
-		return nil
+		return nil, nil
 	}
 	validation, err := endorsement(policy)
 	if err != nil || bytes.Equal(validation, d.validation) {
-		return err
+		return nil, err
 	}
 	n.mu.Lock()
 	known := append(n.plan.members(), n.plan.Left...)
@@ -82,9 +94,7 @@ func (n *Network) renewPolicy(d *definition, policy string) error {
 	case !follows(d.validation, known):
 		n.logger.Warn("the endorsement policy on the channel is another than most of the members here, and is left alone", "chaincode", d.name, "most", policy)
 	default:
-		n.logger.Info("the endorsement policy changes", "chaincode", d.name, "to", policy)
-		d.validation = validation
-		d.sequence++
+		return validation, nil
 	}
-	return nil
+	return nil, nil
 }

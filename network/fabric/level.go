@@ -125,17 +125,18 @@ func (n *Network) heightOf(ctx context.Context, name string) (uint64, error) {
 	return 0, fmt.Errorf("%s keeps no blocks", name)
 }
 
-// withBlocks are the names of the orderers and peers here, orderers first.
+// withBlocks are the names of the orderers and peers here whose administrators can ask them,
+// orderers first.
 func (n *Network) withBlocks() (orderers, all []string) {
 	planned := n.planned()
 	for _, plan := range planned.Orderers {
-		if n.isHere(plan.name()) {
+		if n.isHere(plan.name()) && n.administersOrderer(plan) {
 			orderers = append(orderers, plan.name())
 		}
 	}
 	all = slices.Clone(orderers)
 	for _, plan := range planned.Peers {
-		if n.isHere(plan.name()) {
+		if n.isHere(plan.name()) && n.administers(plan) {
 			all = append(all, plan.name())
 		}
 	}
@@ -169,7 +170,7 @@ func (n *Network) awaitLevel(ctx context.Context) error {
 	heights, silent := n.heightsOf(ctx, all)
 	l := newLag(heights, time.Now())
 	if l.target == 0 {
-		return silent
+		return silent // nil where there is none to ask
 	}
 	for _, name := range l.names() {
 		if l.target-heights[name] > 100 {

@@ -76,6 +76,8 @@ type Network struct {
 	nodes []*Node
 	conns map[string]*grpc.ClientConn // by MSP id
 
+	tlsRoots map[string]string // by MSP id, as the channel has them (learnTLSRoots)
+
 	enrolling  sync.Mutex
 	registrars map[string]caIdentity // by MSP id; those that have enrolled
 }
@@ -364,13 +366,21 @@ func (n *Network) up(ctx context.Context) error {
 	// there yet is tried again much later.
 	joining, joinContext := errgroup.WithContext(ctx)
 	for _, orderer := range n.plan.Orderers {
-		if n.isHere(orderer.name()) {
+		switch name := orderer.name(); {
+		case !n.isHere(name):
+		case n.administersOrderer(orderer):
 			joining.Go(func() error { return n.joinOrderer(joinContext, orderer) })
+		default:
+			joining.Go(func() error { return n.joinedBefore(name, "chains", n.channel) })
 		}
 	}
 	for _, peer := range n.plan.Peers {
-		if n.isHere(peer.name()) {
+		switch name := peer.name(); {
+		case !n.isHere(name):
+		case n.administers(peer):
 			joining.Go(func() error { return n.joinPeer(joinContext, peer) })
+		default:
+			joining.Go(func() error { return n.joinedBefore(name, "ledgersData", "chains", "chains", n.channel) })
 		}
 	}
 	if err := joining.Wait(); err != nil {

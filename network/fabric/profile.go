@@ -28,11 +28,11 @@ func (n *Network) Endpoints(mspID string) ([]Endpoint, error) {
 	}
 	var endpoints []Endpoint
 	for _, plan := range plans {
-		ca, err := n.tlsAuthority(plan.MSPID)
+		roots, err := n.tlsRootsOf(plan)
 		if err != nil {
 			return nil, err
 		}
-		endpoints = append(endpoints, Endpoint{MSPID: plan.MSPID, Address: plan.Address(), TLSCA: string(ca.certPEM)})
+		endpoints = append(endpoints, Endpoint{MSPID: plan.MSPID, Address: plan.Address(), TLSCA: roots})
 	}
 	return endpoints, nil
 }
@@ -103,14 +103,14 @@ func (n *Network) Profile(mspID string) (Profile, error) {
 	}
 	planned := n.planned()
 	for _, plan := range planned.Peers {
-		ca, err := n.tlsAuthority(plan.MSPID)
+		roots, err := n.tlsRootsOf(plan)
 		if err != nil {
 			return Profile{}, err
 		}
 		name := plan.Hostname + "." + plan.Domain
 		profile.Peers[name] = ProfileNode{
 			URL:         "grpcs://" + plan.Address(),
-			TLSCACerts:  ProfilePEM{string(ca.certPEM)},
+			TLSCACerts:  ProfilePEM{roots},
 			GRPCOptions: map[string]string{"ssl-target-name-override": name, "hostnameOverride": name},
 		}
 		profile.Channels[n.channel].Peers[name] = struct{}{}

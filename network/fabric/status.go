@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"slices"
 	"time"
 
@@ -51,10 +50,17 @@ func (n *Network) look(ctx context.Context) []NodeStatus {
 	plan := n.planned()
 	services := plan.Services
 	asks := map[string]func(context.Context, *NodeStatus) error{}
+	// A host that a node was moved to may have no administrator's key to ask with.
 	for _, o := range plan.Orderers {
+		if !n.administersOrderer(o) {
+			continue
+		}
 		asks[o.name()] = func(ctx context.Context, s *NodeStatus) error { return n.askOrderer(ctx, o, s) }
 	}
 	for _, p := range plan.Peers {
+		if !n.administers(p) {
+			continue
+		}
 		asks[p.name()] = func(ctx context.Context, s *NodeStatus) error { return n.askPeer(ctx, p, services, s) }
 	}
 	for _, service := range services {
@@ -62,10 +68,6 @@ func (n *Network) look(ctx context.Context) []NodeStatus {
 			s.Chaincode = service.Chaincode + " " + service.Version
 			return nil
 		}
-	}
-	if _, err := os.Stat(n.cryptoFolder()); err != nil {
-		// A host that a node was moved to has no administrator's key to ask with.
-		clear(asks)
 	}
 	nodes := n.Nodes()
 	statuses := make([]NodeStatus, len(nodes))

@@ -42,7 +42,7 @@ func (g *Gateway) Anchor(ctx context.Context, by string, request *trace.AnchorSe
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
-	endorsers, err := Endorsers(g.Index, identity.MSPID)
+	endorsers, spare, err := Endorsers(g.Index, identity.MSPID)
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
@@ -50,6 +50,7 @@ func (g *Gateway) Anchor(ctx context.Context, by string, request *trace.AnchorSe
 		Contract: "transit", Method: "AnchorSegment", Arguments: arguments,
 		Transient:      map[string][]byte{trace.TransientReadings: payload},
 		Endorsers:      endorsers,
+		Spare:          spare,
 		IdempotencyKey: "transit:AnchorSegment " + trace.DigestOf(arguments).String(),
 	})
 	if trace.CodeOf(err) == trace.CodeAlreadyRecorded {
@@ -76,19 +77,24 @@ func (g *Gateway) recorded(request *trace.AnchorSegmentRequest) (ledger.Receipt,
 // Endorsers names a majority of the organisations, the responsible one first: readings
 // travel as transient data, and those go to named organisations only. An organisation
 // counts from its admission on, which is before the channel's configuration takes it in,
-// and is asked only while it is a member.
-func Endorsers(x *index.Index, responsible string) ([]string, error) {
+// until the configuration drops it, and is asked only while it is a member there. spare are
+// further members, to be asked in the place of any but the first.
+func Endorsers(x *index.Index, responsible string) (named, spare []string, err error) {
 	members, err := x.Organisations()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	out := []string{responsible}
+	named = []string{responsible}
 	for _, o := range members {
-		if o.MSP != responsible && !o.Ended && len(out) < len(members)/2+1 {
-			out = append(out, o.MSP)
+		switch {
+		case o.MSP == responsible || o.Ended || o.Outside:
+		case len(named) < len(members)/2+1:
+			named = append(named, o.MSP)
+		default:
+			spare = append(spare, o.MSP)
 		}
 	}
-	return out, nil
+	return named, spare, nil
 }
 
 // Segments implements Chain.

@@ -186,24 +186,8 @@ func (s *Segmenter) loadConflict(key, _ []byte) error {
 	return nil
 }
 
-// scan calls visit for every row of [lower, upper) in key order. The slices are valid
-// only during the call.
-func (s *Segmenter) scan(lower, upper []byte, visit func(key, row []byte) error) (err error) {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, it.Close()) }()
-	for ok := it.First(); ok; ok = it.Next() {
-		value, err := it.ValueAndErr()
-		if err != nil {
-			return err
-		}
-		if err := visit(it.Key(), value); err != nil {
-			return err
-		}
-	}
-	return it.Error()
+func (s *Segmenter) scan(lower, upper []byte, visit func(key, row []byte) error) error {
+	return store.Scan(s.db, lower, upper, visit)
 }
 
 // Close ends the calls under way and closes the database. Run must have returned.

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"traceledger/chaincode/trace"
+)
+
+// TestOrganisationOnItsOwnHost gives the laboratory's organisation and an orderer a folder of
+// their own that holds what docs/network.md tells to bring there, keys included, and takes
+// those from the first one: up heals in each what its administrators can, says what it leaves
+// to others, and fails where something is undone that needs them.
+func TestOrganisationOnItsOwnHost(t *testing.T) {
+	o := newOperator(t)
+	config, err := os.ReadFile(o.file)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(o.file, append(config, "timeout: 90s\n"...), 0o600)) // what cannot come is not waited for long
+	o.network("up")
+	connection := filepath.Join("clients", trace.LabMSP, connectionName)
+	before, err := os.ReadFile(filepath.Join(o.dir, connection))
+	require.NoError(t, err)
+
+	lab := []string{"LabMSP/ca", "LabMSP/peer", "LabMSP/trace"}
+	labs := o.bringToHost(append([]string{"orderer2"}, lab...),
+		"nodes/LabMSP", "nodes/orderer2", "crypto/peerOrganizations/lab.example", "crypto/ordererOrganizations/ordering2.example")
+	printed := o.network("up", "-dir", labs)
+	require.Contains(t, printed, "the gateway of LabMSP takes submits, chaincode trace 1")
+	require.Contains(t, printed, "left to ProducerMSP, CarrierMSP, PlatformMSP, RegulatorMSP, whose administrators' keys are not here")
+	after, err := os.ReadFile(filepath.Join(labs, connection))
+	require.NoError(t, err)
+	require.Equal(t, string(before), string(after), "others' addresses and certificates as the channel has them")
+	wallet := t.TempDir()
+	o.network("enrol", "-dir", labs, "-role", "lab", "-party", "a-lab", "-to", wallet)
+	requireNodes(t, o.network("status", "-dir", labs), 4)
+
+	printed = o.network("up") // where the others are
+	require.Contains(t, printed, "the gateway of ProducerMSP, CarrierMSP, PlatformMSP, RegulatorMSP takes submits")
+	require.Contains(t, printed, "left to LabMSP")
+
+	for _, node := range append(lab, "orderer2") {
+		o.network("kill", node, "-dir", labs)
+	}
+	o.network("up", "-dir", labs)
+	o.network("status", "-dir", labs)
+
+	// Its peer's data lost, the organisation's approval is: that needs the others.
+	o.network("kill", "LabMSP/peer", "-dir", labs)
+	require.NoError(t, os.RemoveAll(filepath.Join(labs, "nodes/LabMSP/peer/data")))
+	refused := o.refused("up", "-dir", labs)
+	require.Contains(t, refused, "administrators of other organisations are needed")
+	require.Contains(t, refused, "the organisation's approval is lost")
+	require.Contains(t, refused, "approve the same definition as sequence 2")
+	require.Contains(t, o.network("status", "-dir", labs), "trace 1", "it has joined, has the blocks and the package")
+	require.NoError(t, os.CopyFS(filepath.Join(o.dir, "crypto/peerOrganizations/lab.example"), os.DirFS(filepath.Join(labs, "crypto/peerOrganizations/lab.example"))))
+	require.Contains(t, o.network("up"), "every gateway takes submits")
+	o.network("up", "-dir", labs)
+
+	// Until it is brought its part of crypto, a host can start its nodes and no more.
+	require.NoError(t, os.RemoveAll(filepath.Join(labs, "crypto")))
+	o.network("kill", "LabMSP/peer", "-dir", labs)
+	require.Contains(t, o.network("up", "-dir", labs), "no administrator's key is here")
+	o.network("up")
+	o.network("kill", "LabMSP/peer", "-dir", labs)
+	require.NoError(t, os.RemoveAll(filepath.Join(labs, "nodes/LabMSP/peer/data")))
+	require.Contains(t, o.refused("up", "-dir", labs), "LabMSP/peer has not joined trace")
+
+	require.Contains(t, o.network("down", "-dir", labs), "no process and no listener is left")
+	require.Contains(t, o.network("down"), "no process and no listener is left")
+}
+
+// bringToHost stops nodes and moves folders to another folder, which gets the files that docs/network.md
+// names beside them.
+func (o *operator) bringToHost(nodes []string, folders ...string) (dir string) {
+	o.t.Helper()
+	dir = filepath.Join(o.t.TempDir(), "host")
+	require.NoError(o.t, os.MkdirAll(dir, 0o700))
+	o.downAtTheEnd(dir)
+	for _, node := range nodes {
+		o.network("stop", node)
+	}
+	for _, file := range []string{"topology.json", "genesis.block"} {
+		content, err := os.ReadFile(filepath.Join(o.dir, file))
+		require.NoError(o.t, err)
+		require.NoError(o.t, os.WriteFile(filepath.Join(dir, file), content, 0o600))
+	}
+	require.NoError(o.t, os.CopyFS(filepath.Join(dir, "programs"), os.DirFS(filepath.Join(o.dir, "programs"))))
+	for _, folder := range folders {
+		require.NoError(o.t, os.MkdirAll(filepath.Dir(filepath.Join(dir, folder)), 0o700))
+		require.NoError(o.t, os.Rename(filepath.Join(o.dir, folder), filepath.Join(dir, folder)))
+	}
+	return dir
+}
+
+// requireNodes demands so many lines of nodes under the heading of status.
+func requireNodes(t *testing.T, status string, count int) {
+	t.Helper()
+	require.Len(t, strings.Split(strings.TrimSpace(status), "\n"), count+1, status)
+}
