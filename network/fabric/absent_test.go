@@ -21,7 +21,7 @@ func hostOfLab(t *testing.T) *Network {
 	n.plan, err = newTopology(config)
 	require.NoError(t, err)
 	for _, folder := range []string{
-		"nodes/LabMSP/peer", "nodes/orderer2/data/chains/trace", "nodes/CarrierMSP/peer/data/ledgersData/chains/chains/trace",
+		"nodes/LabMSP/peer", "nodes/orderer2/data/ledger/chains/trace", "nodes/CarrierMSP/peer/data/ledgersData/chains/chains/trace",
 		"crypto/peerOrganizations/lab.example/users/Admin@lab.example/msp/keystore",
 	} {
 		require.NoError(t, os.MkdirAll(filepath.Join(n.dir, folder), 0o700))
@@ -40,7 +40,7 @@ func TestWhoseAdministratorsAreHere(t *testing.T) {
 	orderers, all := n.withBlocks()
 	require.Empty(t, orderers)
 	require.Equal(t, []string{"LabMSP/peer"}, all)
-	require.NoError(t, n.joinedBefore("orderer2", "chains", n.channel))
+	require.NoError(t, n.joinedBefore("orderer2", "ledger", "chains", n.channel))
 	require.NoError(t, n.joinedBefore("CarrierMSP/peer", "ledgersData", "chains", "chains", n.channel))
 	require.ErrorContains(t, n.joinedBefore("LabMSP/peer", "ledgersData", "chains", "chains", n.channel), "LabMSP/peer has not joined trace")
 	_, err := n.genesis()

@@ -371,7 +371,7 @@ func (n *Network) up(ctx context.Context) error {
 		case n.administersOrderer(orderer):
 			joining.Go(func() error { return n.joinOrderer(joinContext, orderer) })
 		default:
-			joining.Go(func() error { return n.joinedBefore(name, "chains", n.channel) })
+			joining.Go(func() error { return n.joinedBefore(name, "ledger", "chains", n.channel) })
 		}
 	}
 	for _, peer := range n.plan.Peers {
