@@ -67,7 +67,7 @@ func TestWhileMoving(t *testing.T) {
 }
 
 // testOneBlockBehind starts an orderer that lacks a single block while nothing more is
-// written. It asks the others when it starts; left to the leader's heartbeats it stays behind.
+// written. Left to itself it stays behind; another block has it ask the others.
 func testOneBlockBehind(t *testing.T, network *Network) {
 	const lagging = "orderer4"
 	ctx := t.Context()
@@ -78,7 +78,7 @@ func testOneBlockBehind(t *testing.T, network *Network) {
 	before, err := network.heightOf(ctx, lagging)
 	require.NoError(t, err)
 	patience := network.stillFor
-	network.stillFor = 30 * time.Second // beside other work it may take a while
+	network.stillFor = 15 * time.Second // beside other work it may take a while
 	t.Cleanup(func() { network.stillFor = patience })
 	node.Kill()
 	eventually(t, func() error { return c.write(ctx, "one-block", "1") })
@@ -90,7 +90,7 @@ func testOneBlockBehind(t *testing.T, network *Network) {
 	require.Equal(t, started, node.PID(), "not restarted")
 	after, err := network.heightOf(ctx, lagging)
 	require.NoError(t, err)
-	require.Equal(t, before+1, after)
+	require.GreaterOrEqual(t, after, before+1)
 }
 
 // testStandsStill holds up the three others while an orderer lacks blocks, so that it
