@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
@@ -86,7 +87,7 @@ type Call struct {
 	Arguments        []byte            // one JSON document; nil: the method takes none
 	Transient        map[string][]byte // given to endorsers and not put on the chain
 	Endorsers        []string          // organisations that endorse; required with Transient, else the gateway chooses
-	Spare            []string          // further ones, to endorse in the place of any but the first of Endorsers that does not answer
+	Spare            []string          // further ones, to endorse in the place of any but the first of Endorsers that fails or disagrees
 
 	// IdempotencyKey makes repeats of this call one call, within (MSPID, Party) of
 	// its identity. Required by Submit; not used by Evaluate.
@@ -122,19 +123,26 @@ func (call Call) checkSubmit() error {
 	return call.check()
 }
 
-// at is the call with whom to ask at a turn: the first of Endorsers always, of the others and
-// the spare ones as many as Endorsers has, beginning one further at each turn.
-func (call Call) at(turn int) Call {
-	if len(call.Endorsers) < 2 || len(call.Spare) == 0 {
-		return call
-	}
+// choices lists the sets of organisations that can endorse the call: the first of Endorsers is in
+// all, with as many of the others and the spare ones as Endorsers has. Those that stoodIn
+// names are taken first.
+func (call Call) choices(stoodIn []string) (choices [][]string) {
 	others := slices.Concat(call.Endorsers[1:], call.Spare)
-	named := []string{call.Endorsers[0]}
-	for i := range len(call.Endorsers) - 1 {
-		named = append(named, others[(turn+i)%len(others)])
+	slices.SortStableFunc(others, func(a, b string) int {
+		return cmp.Compare(slices.Index(stoodIn, b), slices.Index(stoodIn, a))
+	})
+	var choose func(chosen, from []string)
+	choose = func(chosen, from []string) {
+		if len(chosen) == len(call.Endorsers) {
+			choices = append(choices, chosen)
+			return
+		}
+		for i, msp := range from {
+			choose(append(slices.Clip(chosen), msp), from[i+1:])
+		}
 	}
-	call.Endorsers = named
-	return call
+	choose(call.Endorsers[:1], others)
+	return choices
 }
 
 // outboxKey names a call's row: the same organisation, party and idempotency key.

@@ -67,19 +67,6 @@ func (e expectation) wait(ctx context.Context, patience time.Duration) (ending, 
 	return ending{}, false
 }
 
-// silent says whether there is a stream that has not told of the transaction.
-func (e expectation) silent() bool {
-	if e.commits == nil {
-		return false
-	}
-	select {
-	case <-e.lost:
-		return false
-	default:
-		return true
-	}
-}
-
 // missed is told the block of a transaction that had to be asked for. If the stream does
 // not bring that block within a grace, the peer has forgotten the stream, or is stuck:
 // another one is opened, or every writer would wait out its patience from now on.

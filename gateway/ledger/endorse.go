@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/hyperledger/fabric-gateway/pkg/client"
 	"github.com/hyperledger/fabric-gateway/pkg/identity"
@@ -83,22 +84,19 @@ func (call Call) options() []client.ProposalOption {
 
 // endorse returns a signed transaction that has not been sent. It goes through the
 // connections while they are the trouble; since nothing was sent, each try may be a
-// transaction of its own. Where the call names its endorsers and has others to spare, each
-// try asks others too, and the next call begins with those that answered.
+// transaction of its own.
 func (c *Client) endorse(id Identity, call Call) (*prepared, reason, *trace.Error) {
-	turn := int(c.turn.Load())
 	for try := 0; ; try++ {
-		call := call.at(turn + try)
 		route := c.routes.pick(try)
 		p, err := c.endorseBy(route, id, call)
 		c.routes.report(route, err)
 		if err == nil {
-			if try > 0 {
-				c.turn.Store(int64(turn + try))
-			}
 			return p, 0, nil
 		}
 		why, coded := explain(err)
+		if errors.Is(err, errDisagree) {
+			return nil, conflicting, trace.Errorf(CodeConflict, "endorsers disagree for now: %s", coded.Message)
+		}
 		if why != unreachable || try+1 >= c.cfg.Unreachable || c.ctx.Err() != nil {
 			return nil, why, coded
 		}
@@ -113,7 +111,7 @@ func (c *Client) endorse(id Identity, call Call) (*prepared, reason, *trace.Erro
 // leaves the choice to it where there is none, or where that one fails.
 func (c *Client) endorseBy(route *route, id Identity, call Call) (*prepared, error) {
 	if len(call.Endorsers) > 0 {
-		return c.endorseAt(route, id, call)
+		return c.endorseNamed(route, id, call)
 	}
 	of := planned{route, id.MSPID, call.method()}
 	var since int
@@ -138,6 +136,47 @@ func (c *Client) endorseBy(route *route, id Identity, call Call) (*prepared, err
 	}
 	return p, nil
 }
+
+// errDisagree: some of those who were named refuse, others do not.
+var errDisagree = errors.New("endorsers disagree")
+
+// endorseNamed has the organisations endorse that the call names. Spare ones stand in for
+// those that do not answer or do not say what the others say: one that lies behind does
+// not decide. Only a refusal by all who were asked is the contract's. Who stood in is
+// asked first by the calls that follow.
+func (c *Client) endorseNamed(route *route, id Identity, call Call) (p *prepared, err error) {
+	var failing, stoodIn []string
+	if last := c.stoodIn.Load(); last != nil {
+		stoodIn = *last
+	}
+	tries := 0
+	for _, choice := range call.choices(stoodIn) {
+		if slices.ContainsFunc(choice[1:], func(msp string) bool { return slices.Contains(failing, msp) }) {
+			continue
+		}
+		call.Endorsers = choice
+		p, err = c.endorseAt(route, id, call)
+		if err == nil && tries > 0 {
+			c.stoodIn.Store(&choice)
+		}
+		if err == nil || !chooseAnew(choice, err) {
+			return p, err
+		}
+		gone, refuse := unavailable(err), refusing(err)
+		if len(refuse) > 0 {
+			err = fmt.Errorf("%w: %w", errDisagree, err)
+		}
+		if tries++; tries == maxChoices || slices.Contains(gone, choice[0]) {
+			break
+		}
+		failing = slices.Concat(failing, gone, refuse)
+		c.metrics.retried("choice")
+	}
+	return nil, err
+}
+
+// maxChoices bounds how many sets of endorsers one call asks at one peer.
+const maxChoices = 16
 
 func (c *Client) endorseAt(route *route, id Identity, call Call) (*prepared, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, c.cfg.EndorseTimeout)

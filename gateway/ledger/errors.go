@@ -69,7 +69,7 @@ func explain(err error) (reason, *trace.Error) {
 	state := status.Convert(err)
 	texts := textsOf(state)
 	for _, text := range texts {
-		if !strings.Contains(text, "chaincode response ") {
+		if !isRefusal(text) {
 			continue
 		}
 		if coded, ok := trace.Parse(text); ok {

@@ -104,7 +104,8 @@ type Client struct {
 	slots   chan struct{} // one token per call under way
 	waiting atomic.Int64  // calls that want a slot
 	known   atomic.Uint64 // number of the highest block this client has heard of
-	turn    atomic.Int64  // of Call.at, at which the last answer after a failure came
+
+	stoodIn atomic.Pointer[[]string] // who endorsed when one that was named failed
 
 	asker atomic.Pointer[Identity] // compares peers: Config.Reader, or who follows blocks
 

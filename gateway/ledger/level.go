@@ -20,30 +20,26 @@ var errBehind = status.Error(codes.Unavailable, "the peer answers and lacks bloc
 // endorses what contradicts the others' state, and streams and questions for a commit wait
 // there until it has the block. So it counts as away.
 //
-// It takes two others, where there are two: a single one could keep everybody from all
-// the rest. With nobody to compare it with, or no identity to ask with, it lacks nothing.
-func (c *Client) lacks(route *route, grace time.Duration) (lacks, known bool) {
-	id := c.asker.Load()
-	if id == nil {
-		return false, true
+// It takes two others, where two are named: a single one could keep everybody from all
+// the rest. With fewer that tell, or no identity to ask with, it lacks nothing.
+func (c *Client) lacks(route *route, grace time.Duration) bool {
+	id, needed := c.asker.Load(), min(len(c.routes.all)-1, 2)
+	if id == nil || needed == 0 {
+		return false
 	}
-	heights, asked := c.heightsBeside(*id, route)
-	if asked == 0 {
-		return false, true
-	}
-	needed := min(asked, 2)
+	heights := c.heightsBeside(*id, route)
 	if len(heights) < needed {
-		return false, false
+		return false
 	}
 	slices.Sort(heights)
 	height := heights[len(heights)-needed]
-	return height > 0 && !c.has(*id, route, height-1, grace), true
+	return height > 0 && !c.has(*id, route, height-1, grace)
 }
 
 // heightsBeside asks the other peers that are well for their heights, and leaves out who
 // does not tell. One that is found away is not asked the next time: a connection file may
 // name peers that are no more.
-func (c *Client) heightsBeside(id Identity, route *route) (heights []uint64, asked int) {
+func (c *Client) heightsBeside(id Identity, route *route) (heights []uint64) {
 	ctx, cancel := context.WithTimeout(c.ctx, c.cfg.DoubtTimeout)
 	defer cancel()
 	var mu sync.Mutex
@@ -52,7 +48,6 @@ func (c *Client) heightsBeside(id Identity, route *route) (heights []uint64, ask
 		if other == route || !other.well() {
 			continue
 		}
-		asked++
 		answers.Go(func() {
 			height, err := c.height(ctx, id, other)
 			c.routes.report(other, err)
@@ -65,7 +60,7 @@ func (c *Client) heightsBeside(id Identity, route *route) (heights []uint64, ask
 		})
 	}
 	answers.Wait()
-	return heights, asked
+	return heights
 }
 
 // has says whether the peer hands out a block, now or within a grace. It is asked for the

@@ -198,8 +198,7 @@ func (l *lagged) returns(t *testing.T, key string) {
 func (l *lagged) lacking(t *testing.T, route *route, want bool) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		lacks, known := l.lacks(route, time.Second)
-		return known && lacks == want
+		return len(l.heightsBeside(*l.asker.Load(), route)) == 2 && l.lacks(route, time.Second) == want
 	}, 30*time.Second, time.Millisecond)
 }
 
@@ -263,6 +262,17 @@ func TestOneClaimMakesNobodyBehind(t *testing.T) {
 	require.True(t, own.well())
 	l.conns[2].claims.Store(1_000_000)
 	l.lacking(t, own, true)
+}
+
+// The only other peer that tells a height keeps nobody away by it.
+func TestOneClaimAloneKeepsNobodyAway(t *testing.T) {
+	l := lag(t)
+	l.writes(t, "before")
+	l.conns[1].claims.Store(1_000_000)
+	l.conns[2].away.Store(true)
+	l.routes.report(l.routes.all[2], gone)
+	l.routes.avoid(l.routes.all[0], 0, gone)
+	l.returns(t, "back")
 }
 
 // A stream and a question that wait at a peer behind the others cost a moment each, not

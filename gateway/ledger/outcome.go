@@ -84,16 +84,12 @@ func (c *Client) outcome(p *prepared, id *Identity, sentBefore bool) (ending, er
 	route := c.routes.pick(0)
 	var lost error
 	var commit expectation
-	first := 0 // which connection is asked first
 	if !sentBefore {
 		commit = c.commits.expect(p.transactionID)
 		defer commit.forget()
 		if lost = c.transmit(route, p); lost == nil {
 			if end, ok := commit.wait(c.ctx, c.cfg.CommitTimeout); ok {
 				return end, nil
-			}
-			if commit.silent() { // the peer that streams may be behind
-				first = 1
 			}
 		}
 	}
@@ -103,7 +99,7 @@ func (c *Client) outcome(p *prepared, id *Identity, sentBefore bool) (ending, er
 	}
 	for try := 0; ; try++ {
 		if lost == nil {
-			end, err := c.askAround(first+try, p, id, patience)
+			end, err := c.askAround(try, p, id, patience)
 			if err == nil {
 				commit.missed(end.block, c.cfg.CommitTimeout)
 				return end, nil

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -11,10 +10,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
-	"github.com/hyperledger/fabric-protos-go-apiv2/gateway"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"traceledger/chaincode/trace"
@@ -279,58 +276,5 @@ func TestWaitingDoesNotDenyWhatWasSent(t *testing.T) {
 	_, err = c.Submit(background, n.farm, add("page", "key"))
 	require.NoError(t, err)
 	require.Equal(t, 1, n.validWrites("page"))
-	require.NoError(t, c.Close())
-}
-
-// goneConn leads to a gateway that cannot reach one organisation's peer, as Fabric's says it
-// (internal/pkg/gateway, "failed to find any endorsing peers for org(s)").
-type goneConn struct {
-	grpc.ClientConnInterface
-	org   string
-	asked [][]string
-}
-
-func (g *goneConn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
-	if request, ok := args.(*gateway.EndorseRequest); ok {
-		g.asked = append(g.asked, request.GetEndorsingOrganizations())
-		if slices.Contains(request.GetEndorsingOrganizations(), g.org) {
-			return status.Error(codes.Unavailable, "failed to find any endorsing peers for org(s): "+g.org)
-		}
-	}
-	return g.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)
-}
-
-// Where a call names its endorsers, another organisation stands in for one that is gone, but
-// for the responsible one, and the next calls do not ask the one that is gone first.
-func TestAnotherEndorserInThePlaceOfOneThatIsGone(t *testing.T) {
-	n := newNetwork(t)
-	secret := func(key string) Call {
-		return Call{
-			Contract: "diary", Method: "Secret", Arguments: []byte(key), IdempotencyKey: key,
-			Transient: map[string][]byte{"payload": []byte("1,4.5")},
-			Endorsers: []string{"ProducerMSP", "LabMSP", "CarrierMSP"}, Spare: []string{"PlatformMSP", "RegulatorMSP"},
-		}
-	}
-	for _, gone := range []string{"LabMSP", "CarrierMSP", "PlatformMSP", "RegulatorMSP"} {
-		conn := &goneConn{ClientConnInterface: n.ledger.Conn(), org: gone}
-		c := n.client(t, openStore(t, vfs.NewMem()), func(cfg *Config) { cfg.Conns = []grpc.ClientConnInterface{conn} })
-		_, err := c.Submit(background, n.farm, secret("first without "+gone))
-		require.NoError(t, err, gone)
-		for _, asked := range conn.asked {
-			require.Len(t, asked, 3)
-			require.Equal(t, "ProducerMSP", asked[0])
-			require.Len(t, slices.Compact(slices.Sorted(slices.Values(asked))), 3, "each once: %v", asked)
-		}
-		conn.asked = nil
-		_, err = c.Submit(background, n.farm, secret("second without "+gone))
-		require.NoError(t, err, gone)
-		require.Len(t, conn.asked, 1, "%s is not asked first again", gone)
-		require.NoError(t, c.Close())
-	}
-
-	conn := &goneConn{ClientConnInterface: n.ledger.Conn(), org: "ProducerMSP"}
-	c := n.client(t, openStore(t, vfs.NewMem()), func(cfg *Config) { cfg.Conns = []grpc.ClientConnInterface{conn} })
-	_, err := c.Submit(background, n.farm, secret("without the responsible one"))
-	require.Equal(t, CodeLedgerUnavailable, trace.CodeOf(err), "%v", err)
 	require.NoError(t, c.Close())
 }

@@ -124,6 +124,19 @@ func unavailable(err error) (gone []string) {
 	return gone
 }
 
+// refusing lists the organisations whose contract refused.
+func refusing(err error) (refuse []string) {
+	for _, detail := range status.Convert(err).Details() {
+		if detail, ok := detail.(*gateway.ErrorDetail); ok && isRefusal(detail.GetMessage()) {
+			refuse = append(refuse, detail.GetMspId())
+		}
+	}
+	return refuse
+}
+
+// isRefusal says whether a peer's text tells what a contract answered.
+func isRefusal(text string) bool { return strings.Contains(text, "chaincode response ") }
+
 // noPeersText is what a peer says that knows of no peer of a named organisation.
 const noPeersText = "failed to find any endorsing peers for org(s): "
 
@@ -140,7 +153,7 @@ func chooseAnew(named []string, err error) bool {
 	}
 	refusals := 0
 	for _, text := range textsOf(state) {
-		if strings.Contains(text, "chaincode response ") {
+		if isRefusal(text) {
 			refusals++
 		}
 	}

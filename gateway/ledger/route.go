@@ -114,7 +114,8 @@ func (r *routes) report(used *route, err error) {
 	case codes.OK:
 		used.answered.Store(r.now().UnixNano())
 	case codes.Unavailable, codes.DeadlineExceeded:
-		if why, _ := explain(err); why == refused { // it answered, and is well
+		why, _ := explain(err)
+		if why == refused || strings.Contains(status.Convert(err).Message(), noPeersText) { // it answered, and is well
 			return
 		}
 		r.avoid(used, avoidFor, err)
@@ -263,7 +264,7 @@ func (c *Client) isSilent(route *route) error {
 
 // isBehind avoids a peer that answers and lacks blocks.
 func (c *Client) isBehind(route *route) error {
-	if lacks, known := c.lacks(route, c.cfg.mayLack); !lacks || !known || c.ctx.Err() != nil {
+	if !c.lacks(route, c.cfg.mayLack) || c.ctx.Err() != nil {
 		return nil
 	}
 	c.routes.avoid(route, avoidFor, errBehind)
@@ -277,7 +278,7 @@ func (c *Client) readmit(route *route) {
 		return
 	}
 	route.answered.Store(c.now().UnixNano())
-	if lacks, known := c.lacks(route, c.cfg.mayLackOnReturn); known && !lacks {
+	if !c.lacks(route, c.cfg.mayLackOnReturn) {
 		c.routes.welcome(route)
 	}
 }
