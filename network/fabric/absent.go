@@ -268,6 +268,7 @@ func (n *Network) learnTLSRoots(members map[string]*common.ConfigGroup) error {
 		if err != nil {
 			return fmt.Errorf("the certificates of %s in the channel's configuration: %w", id, err)
 		}
+		roots[id] = "" // a member all the same
 		for _, certificate := range fabric.GetTlsRootCerts() {
 			roots[id] += string(certificate)
 		}
@@ -290,6 +291,18 @@ func (n *Network) tlsRootsOf(plan peerPlan) (string, error) {
 		return roots, nil
 	}
 	return "", err
+}
+
+// reachable are the planned peers for clients: without those whose organisations have left the
+// channel, if topology.json is older and the channel's members are known.
+func (n *Network) reachable(planned topology) []peerPlan {
+	n.mu.Lock()
+	members := n.tlsRoots
+	n.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(planned.Peers), func(plan peerPlan) bool {
+		_, member := members[plan.MSPID]
+		return members != nil && !member
+	})
 }
 
 // genesis is the channel's first block, which only a node that joins needs.

@@ -85,6 +85,14 @@ func TestTLSRootsOfAbsentMembers(t *testing.T) {
 	delete(members, "CarrierMSP")
 	members["Lab2MSP"] = group("Lab2MSP")
 	require.Equal(t, []string{"CarrierMSP", "Lab2MSP"}, symmetricDifference(n.plan.members(), members))
+	require.NoError(t, n.learnTLSRoots(members))
+	endpoints, err = n.Endpoints("LabMSP")
+	require.NoError(t, err, "who has left is not asked for")
+	require.Len(t, endpoints, 4)
+	profile, err := n.Profile("LabMSP")
+	require.NoError(t, err)
+	require.Len(t, profile.Peers, 4)
+	require.NotContains(t, profile.Organizations, "CarrierMSP")
 }
 
 // Most are most of the channel's members, and each of the others is left out by some try.
