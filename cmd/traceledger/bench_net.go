@@ -118,7 +118,7 @@ func (n *benchNet) up(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	starting, cancel := context.WithTimeout(ctx, 10*time.Minute) // with the Fabric programs to build
+	starting, cancel := fabric.WithTimeout(ctx, 10*time.Minute) // with the Fabric programs to build
 	defer cancel()
 	if n.network, err = fabric.Start(starting, fabric.Config{Dir: filepath.Join(n.dir, "network"), Channel: channelName, LogLevel: "error", Logger: logger}); err != nil {
 		return err

@@ -84,8 +84,10 @@ func (o *operator) shell(folder, commands string) string {
 	cmd.Env = append(os.Environ(), "PATH="+binaries+":"+filepath.Dir(o.binary)+":"+os.Getenv("PATH"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	require.NoError(o.t, cmd.Start())
-	o.t.Cleanup(func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }) // of what is left, if anything
 	failed := cmd.Wait()
+	if group := -cmd.Process.Pid; syscall.Kill(group, 0) == nil { // else the number may be another's by then
+		o.t.Cleanup(func() { _ = syscall.Kill(group, syscall.SIGKILL) })
+	}
 	out, err := os.ReadFile(said.Name())
 	require.NoError(o.t, err)
 	require.NoError(o.t, failed, string(out))

@@ -36,7 +36,7 @@ func networkAdd(ctx context.Context, c networkCall) error {
 		return err
 	}
 	defer network.Detach()
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	ctx, cancel := fabric.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
 	began := time.Now()
 	if err := network.MayAdd(msp); err != nil {

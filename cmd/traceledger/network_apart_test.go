@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"traceledger/chaincode/trace"
+	"traceledger/network/fabric"
 )
 
 // TestOrganisationOnItsOwnHost gives the laboratory's organisation and an orderer a folder of
@@ -60,6 +61,24 @@ func TestOrganisationOnItsOwnHost(t *testing.T) {
 	require.Contains(t, o.network("up"), "every gateway takes submits")
 	o.network("up", "-dir", labs)
 
+	// Its topology.json is of before another joined, and then of before the same has left.
+	const other = "Lab2MSP"
+	o.inCharge(func(n *fabric.Network) error {
+		return n.AddOrganisation(t.Context(), fabric.NewOrganisation{MSPID: other, Kind: trace.LabMSP})
+	})
+	o.network("up")
+	require.Contains(t, o.network("up", "-dir", labs, "-log", "warn"), "members have come or gone")
+	plan, err := os.ReadFile(filepath.Join(o.dir, "topology.json"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(labs, "topology.json"), plan, 0o600))
+	o.inCharge(func(n *fabric.Network) error { return n.RemoveOrganisation(other) })
+	o.network("up") // the contracts' policy first
+	o.inCharge(func(n *fabric.Network) error { return n.ExcludeOrganisation(t.Context(), other) })
+	require.Contains(t, o.network("up", "-dir", labs, "-log", "warn"), "members have come or gone")
+	after, err = os.ReadFile(filepath.Join(labs, connection))
+	require.NoError(t, err)
+	require.Equal(t, string(before), string(after), "without the peer of who has left")
+
 	// Until it is brought its part of crypto, a host can start its nodes and no more.
 	require.NoError(t, os.RemoveAll(filepath.Join(labs, "crypto")))
 	o.network("kill", "LabMSP/peer", "-dir", labs)
@@ -71,6 +90,17 @@ func TestOrganisationOnItsOwnHost(t *testing.T) {
 
 	require.Contains(t, o.network("down", "-dir", labs), "no process and no listener is left")
 	require.Contains(t, o.network("down"), "no process and no listener is left")
+}
+
+// inCharge changes the members without the contracts, as they may by Fabric's own tools.
+func (o *operator) inCharge(change func(*fabric.Network) error) {
+	o.t.Helper()
+	binaries, err := fabric.EnsureBinaries(o.t.Context())
+	require.NoError(o.t, err)
+	network, err := fabric.Open(o.t.Context(), fabric.Config{Dir: o.dir, Binaries: binaries})
+	require.NoError(o.t, err)
+	defer network.Detach()
+	require.NoError(o.t, change(network))
 }
 
 // bringToHost stops nodes and moves folders to another folder, which gets the files that docs/network.md

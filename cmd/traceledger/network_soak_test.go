@@ -94,6 +94,9 @@ func TestSoakNetwork(t *testing.T) {
 	o.settleAll(r, w, made, 0)
 	leaders.require(t, (kills+leads-1)/leads)
 	t.Logf("the writers' own peer killed: longest stall %s, wanted at most %s", inSeconds(own), inSeconds(wantedOwnStall))
+	if kills >= every {
+		require.Positive(t, own, "it was killed")
+	}
 	require.LessOrEqual(t, own, toleratedOwnStall)
 }
 

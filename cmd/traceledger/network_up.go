@@ -49,13 +49,13 @@ func (c *networkCall) up(ctx context.Context) (*fabric.Network, error) {
 		}
 	}
 	began := time.Now()
-	starting, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	starting, cancel := fabric.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
 	network, err := fabric.Start(starting, cfg)
 	if err != nil {
 		return nil, err
 	}
-	deploying, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	deploying, cancel := fabric.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
 	undone := ready(deploying, network, program)
 	if undone != nil && !errors.Is(undone, fabric.ErrOthersNeeded) {

@@ -85,4 +85,33 @@ func TestTLSRootsOfAbsentMembers(t *testing.T) {
 	delete(members, "CarrierMSP")
 	members["Lab2MSP"] = group("Lab2MSP")
 	require.Equal(t, []string{"CarrierMSP", "Lab2MSP"}, symmetricDifference(n.plan.members(), members))
+	require.NoError(t, n.learnTLSRoots(members))
+	endpoints, err = n.Endpoints("LabMSP")
+	require.NoError(t, err, "who has left is not asked for")
+	require.Len(t, endpoints, 4)
+	profile, err := n.Profile("LabMSP")
+	require.NoError(t, err)
+	require.Len(t, profile.Peers, 4)
+	require.NotContains(t, profile.Organizations, "CarrierMSP")
+}
+
+// Most are most of the channel's members, and each of the others is left out by some try.
+func TestMostMembers(t *testing.T) {
+	seen := []string{"CarrierMSP", "LabMSP", "NewMSP", "PlatformMSP", "ProducerMSP"}
+	for try, want := range [][]string{
+		{"LabMSP", "CarrierMSP", "NewMSP", "PlatformMSP"},
+		{"LabMSP", "NewMSP", "PlatformMSP", "ProducerMSP"},
+		{"LabMSP", "PlatformMSP", "ProducerMSP", "CarrierMSP"},
+		{"LabMSP", "ProducerMSP", "CarrierMSP", "NewMSP"},
+		{"LabMSP", "CarrierMSP", "NewMSP", "PlatformMSP"},
+	} {
+		most, err := mostMembers("LabMSP", seen, 6, try)
+		require.NoError(t, err)
+		require.Equal(t, want, most, try)
+	}
+	most, err := mostMembers("LabMSP", nil, 1, 3)
+	require.NoError(t, err)
+	require.Equal(t, []string{"LabMSP"}, most)
+	_, err = mostMembers("LabMSP", seen[:3], 6, 0)
+	require.ErrorContains(t, err, "the peer of LabMSP sees those of [CarrierMSP NewMSP] only, 4 of 6 are needed")
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -134,16 +135,9 @@ func testBroadRegistrar(ctx context.Context, t *testing.T, n *Network, node *Nod
 	require.NoError(t, register("administrator-before"))
 	require.NoError(t, n.narrowRegistrar("LabMSP"))
 	require.ErrorContains(t, register("administrator-after"), "Authorization failure")
-	var kept struct {
-		Attributes []struct{ Name, Value string } `json:"attrs"`
-	}
-	require.NoError(t, client.call(http.MethodGet, "/api/v1/identities/"+registrarName, nil, signedBy(admin), &kept))
-	has := map[string]string{}
-	for _, a := range kept.Attributes {
-		if strings.HasPrefix(a.Name, "hf.") && a.Value != "false" {
-			has[a.Name] = a.Value
-		}
-	}
+	has, err := client.attributesOf(admin, registrarName)
+	require.NoError(t, err)
+	maps.DeleteFunc(has, func(name, value string) bool { return !strings.HasPrefix(name, "hf.") || value == "false" })
 	delete(has, "hf.EnrollmentID")
 	delete(has, "hf.Type")
 	delete(has, "hf.Affiliation")
@@ -156,9 +150,26 @@ func testBroadRegistrar(ctx context.Context, t *testing.T, n *Network, node *Nod
 	require.NoError(t, err)
 	require.Equal(t, string(made), string(confined))
 	require.NoError(t, n.narrowRegistrar("LabMSP"), "nothing to do")
+
+	// The last one ended before it wrote the configuration.
+	require.NoError(t, os.WriteFile(path, earlierRegistrar(t, made), 0o600))
+	require.NoError(t, n.narrowRegistrar("LabMSP"))
+	confined, err = os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(made), string(confined))
 	node.Stop(stopGrace)
 	require.NoError(t, node.Start(ctx))
 	require.ErrorContains(t, register("administrator-later"), "Authorization failure")
+}
+
+// A registrar that its operator has confined in another way can be told no more.
+func TestMaySet(t *testing.T) {
+	for allowed, may := range map[string]bool{
+		"*": true, "hf.*": true, "trace.role, hf.Registrar.Roles": true,
+		"": false, "trace.role,trace.party": false, "trace.*": false, "hf.Revoker": false,
+	} {
+		require.Equal(t, may, maySet(allowed, "hf.Registrar.Roles"), allowed)
+	}
 }
 
 // operationsOf is what a node answers about itself.

@@ -241,19 +241,33 @@ func (n *Network) stir(ctx context.Context) {
 	}
 }
 
+// callerKey is of the context that WithTimeout was given.
+type callerKey struct{}
+
+// WithTimeout is context.WithTimeout for a step that may wait for blocks beyond its deadline
+// (AwaitLevel): the end of ctx, which the step's own context no longer tells once its deadline
+// has passed, still ends that.
+func WithTimeout(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithValue(ctx, callerKey{}, ctx), timeout)
+}
+
 // whileMoving is a context without the parent's deadline, which ends instead when moved has
-// not been called for so long, or when the parent is cancelled.
+// not been called for so long, or when the parent is cancelled, or what WithTimeout made it from.
 func whileMoving(parent context.Context, patience time.Duration) (ctx context.Context, moved, stop func()) {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(parent))
 	timer := time.AfterFunc(patience, func() { cancel(fmt.Errorf("nothing has moved for %s", patience)) })
-	leave := context.AfterFunc(parent, func() {
+	leave := []func() bool{timer.Stop, context.AfterFunc(parent, func() {
 		if errors.Is(parent.Err(), context.Canceled) {
 			cancel(context.Cause(parent))
 		}
-	})
+	})}
+	if caller, ok := parent.Value(callerKey{}).(context.Context); ok {
+		leave = append(leave, context.AfterFunc(caller, func() { cancel(context.Cause(caller)) }))
+	}
 	return ctx, func() { timer.Reset(patience) }, func() {
-		leave()
-		timer.Stop()
+		for _, stop := range leave {
+			stop()
+		}
 		cancel(nil)
 	}
 }

@@ -63,6 +63,18 @@ func TestWhileMoving(t *testing.T) {
 		cancel()
 		synctest.Wait()
 		require.ErrorIs(t, ctx.Err(), context.Canceled, "who waits has been told to end")
+
+		asked, cancel = context.WithCancel(t.Context())
+		step, done := WithTimeout(asked, time.Minute)
+		defer done()
+		ctx, _, stop = whileMoving(step, 5*time.Minute)
+		defer stop()
+		time.Sleep(2 * time.Minute)
+		require.ErrorIs(t, step.Err(), context.DeadlineExceeded)
+		require.NoError(t, ctx.Err())
+		cancel()
+		synctest.Wait()
+		require.ErrorIs(t, ctx.Err(), context.Canceled, "told after the step's deadline")
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -28,7 +29,8 @@ var registrarAttributes = [...]struct{ name, value string }{
 // narrowRegistrar takes from a CA's registrar what one made by an earlier version may do
 // beyond the present ones. The CA keeps identities in its database and reads its configuration for
 // those that are new only, so the configuration tells whether it has been done: it is
-// changed last.
+// changed last. A registrar may be confined before that is – by an up that ended half way, by its
+// operator – and may not set its own attributes any more (Fabric CA, lib/attr, canRegisterAttr).
 func (n *Network) narrowRegistrar(mspID string) error {
 	path := filepath.Join(n.nodeFolder(mspID+"/ca"), "fabric-ca-server-config.yaml")
 	configuration, err := os.ReadFile(path)
@@ -41,7 +43,18 @@ func (n *Network) narrowRegistrar(mspID string) error {
 	}
 	defer client.http.CloseIdleConnections()
 	registrar, err := n.registrar(mspID, client)
+	var has map[string]string
 	if err == nil {
+		has, err = client.attributesOf(registrar, registrarName)
+	}
+	switch roles, attributes := registrarAttributes[0], registrarAttributes[1]; {
+	case err != nil:
+	case has[roles.name] == roles.value && has[attributes.name] == attributes.value: // nothing is left to give up
+	case !maySet(has[attributes.name], roles.name):
+		n.logger.Warn("the registrar of an earlier version may not confine itself, and is left as it is",
+			"msp", mspID, roles.name, has[roles.name], attributes.name, has[attributes.name])
+		return nil
+	default:
 		err = client.narrow(registrar)
 	}
 	if err != nil {
@@ -49,6 +62,29 @@ func (n *Network) narrowRegistrar(mspID string) error {
 	}
 	n.logger.Warn("the registrar of an earlier version is confined to clients and the contracts' attributes", "msp", mspID)
 	return replaceFile(path, narrowed(configuration))
+}
+
+// attributesOf is what an identity has, by name.
+func (c *caClient) attributesOf(registrar caIdentity, name string) (map[string]string, error) {
+	var kept struct {
+		Attributes []struct{ Name, Value string } `json:"attrs"`
+	}
+	err := c.call(http.MethodGet, "/api/v1/identities/"+url.PathEscape(name), nil, signedBy(registrar), &kept)
+	attributes := map[string]string{}
+	for _, a := range kept.Attributes {
+		attributes[a.Name] = a.Value
+	}
+	return attributes, err
+}
+
+// maySet tells whether hf.Registrar.Attributes allows an attribute: names and beginnings with *,
+// by commas.
+func maySet(allowed, attribute string) bool {
+	return slices.ContainsFunc(strings.Split(allowed, ","), func(pattern string) bool {
+		pattern = strings.TrimSpace(pattern)
+		beginning, any := strings.CutSuffix(pattern, "*")
+		return pattern == attribute || any && strings.HasPrefix(attribute, beginning)
+	})
 }
 
 // narrow has the registrar give up its own attributes.
