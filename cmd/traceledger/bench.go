@@ -45,7 +45,7 @@ func benchmarks() []benchmark {
 		{[]string{"reindex"}, benchReindex},
 		{[]string{"codes-prove"}, benchCodesProve},
 		{[]string{"scan", "scan-p99"}, benchScan},
-		{[]string{"speech"}, benchSpeech},
+		{[]string{"speech", "speech-talk"}, benchSpeech},
 		{[]string{"idle-memory"}, benchIdleMemory},
 	}
 }
