@@ -110,7 +110,10 @@ func TestAnOrganisationJoinsTheNetwork(t *testing.T) {
 func (h *house) furnishSecond(msp string, made trace.Time) map[string]any {
 	h.t.Helper()
 	h.admitSecond(msp)
-	h.must(trace.RoleProcessor, "/products", "product-second", secondProduct(made))
+	require.Eventually(h.t, func() bool { // peers that lag refuse a party whose admission they have not seen
+		_, refusal, err := h.post(h.t.Context(), trace.RoleProcessor, "/products", "product-second", secondProduct(made))
+		return err == nil && refusal == nil
+	}, 30*time.Second, 200*time.Millisecond)
 	lot := lotRequest(made, "SECOND")
 	lot["gtin"] = secondGTIN
 	h.must(trace.RoleProcessor, "/batches", "lot-second", lot)

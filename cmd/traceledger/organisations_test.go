@@ -434,6 +434,7 @@ func (s *organisations) settle() {
 	close(jobs)
 	group.Wait()
 	require.Empty(t, s.broken)
+	s.network("up") // until all are level: what one peer has, another may get a block later
 	network, err := fabric.View(t.Context(), fabric.Config{Dir: s.dir})
 	require.NoError(t, err)
 	defer network.Detach()
