@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
-	"github.com/hyperledger/fabric-protos-go-apiv2/msp"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer/lifecycle"
-	"google.golang.org/protobuf/proto"
 )
 
 // Where organisations keep their own keys, a folder has the administrators of some of them
@@ -101,55 +97,6 @@ func (n *Network) HealOwn(ctx context.Context, name, policy string) error {
 	}
 	return errors.Join(append(failed, n.policyFollows(ctx, own[0], name, policy))...)
 }
-
-// awaitSubmitsAround is AwaitSubmits for one gateway, with the endorsements of most members: its
-// own peer's and those of others that it sees. Whom it sees may change, so each try
-// is short; whom the channel has may too, and is not for topology.json to say: a newcomer
-// that joined by Fabric's own tools is not in it, and counts.
-func (n *Network) awaitSubmitsAround(ctx context.Context, plan peerPlan) error {
-	tries := 0
-	return poll(ctx, pollEndorsers, func() (bool, error) {
-		config, err := n.channelConfig(ctx, plan)
-		if err != nil {
-			return false, err
-		}
-		seen, err := n.endorsers(ctx, plan, "")
-		if err != nil {
-			return false, err
-		}
-		most, err := mostMembers(plan.MSPID, slices.Sorted(maps.Keys(seen)), len(applicationOf(config).GetGroups()), tries)
-		if err != nil {
-			return false, err
-		}
-		tries++
-		trying, cancel := context.WithTimeout(ctx, oneTry)
-		defer cancel()
-		err = n.submitQuery(trying, plan, most)
-		if err != nil && trying.Err() == nil {
-			err = fatal(err)
-		}
-		return err == nil, err
-	})
-}
-
-// mostMembers are an organisation and as many of the others that its peer sees as make most of
-// so many members. Each try begins with the next of them: one that answers, but lacks blocks,
-// endorses nothing.
-func mostMembers(own string, seen []string, members, try int) ([]string, error) {
-	others := slices.DeleteFunc(slices.Clone(seen), func(id string) bool { return id == own })
-	need := members/2 + 1
-	if len(others)+1 < need {
-		return nil, fmt.Errorf("the peer of %s sees those of %v only, %d of %d are needed", own, others, need, members)
-	}
-	most := []string{own}
-	for i := range need - 1 {
-		most = append(most, others[(try+i)%len(others)])
-	}
-	return most, nil
-}
-
-// oneTry is how long those are asked that a peer saw before it is asked again whom it sees.
-const oneTry = 15 * time.Second
 
 // healMember sees to one organisation's process, package and approval.
 func (n *Network) healMember(ctx context.Context, plan peerPlan, service servicePlan, current *lifecycle.QueryChaincodeDefinitionResult) error {
@@ -255,54 +202,6 @@ func symmetricDifference(planned []string, members map[string]*common.ConfigGrou
 	}
 	slices.Sort(differ)
 	return differ
-}
-
-// learnTLSRoots keeps the certificates of the members' TLS authorities, for Endpoints and Profile:
-// those of absent ones are nowhere else in this folder.
-func (n *Network) learnTLSRoots(members map[string]*common.ConfigGroup) error {
-	roots := map[string]string{}
-	for id, group := range members {
-		var kept msp.MSPConfig
-		var fabric msp.FabricMSPConfig
-		err := errors.Join(proto.Unmarshal(group.GetValues()["MSP"].GetValue(), &kept), proto.Unmarshal(kept.GetConfig(), &fabric))
-		if err != nil {
-			return fmt.Errorf("the certificates of %s in the channel's configuration: %w", id, err)
-		}
-		roots[id] = "" // a member all the same
-		for _, certificate := range fabric.GetTlsRootCerts() {
-			roots[id] += string(certificate)
-		}
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.tlsRoots = roots
-	return nil
-}
-
-// tlsRootsOf are the certificates of the authorities behind an organisation's TLS, PEM.
-func (n *Network) tlsRootsOf(plan peerPlan) (string, error) {
-	ca, err := loadAuthority(n.organisationFolder(plan, "tlsca"))
-	if err == nil {
-		return string(ca.certPEM), nil
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if roots := n.tlsRoots[plan.MSPID]; roots != "" && !exists(n.organisationFolder(plan, "tlsca")) {
-		return roots, nil
-	}
-	return "", err
-}
-
-// reachable are the planned peers for clients: without those whose organisations have left the
-// channel, if topology.json is older and the channel's members are known.
-func (n *Network) reachable(planned topology) []peerPlan {
-	n.mu.Lock()
-	members := n.tlsRoots
-	n.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(planned.Peers), func(plan peerPlan) bool {
-		_, member := members[plan.MSPID]
-		return members != nil && !member
-	})
 }
 
 // genesis is the channel's first block, which only a node that joins needs.

@@ -230,17 +230,6 @@ func (n *Network) awaitLevel(ctx context.Context) error {
 	})
 }
 
-// stir has a block come into being, if the nodes that are well can order one.
-func (n *Network) stir(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	for _, plan := range n.administered() {
-		if err := n.awaitSubmitsAround(ctx, plan); err == nil || ctx.Err() != nil {
-			return
-		}
-	}
-}
-
 // callerKey is of the context that WithTimeout was given.
 type callerKey struct{}
 

@@ -139,32 +139,6 @@ func (n *Network) Heal(ctx context.Context, name, policy string) (deployed bool,
 	return true, nil
 }
 
-// AwaitSubmits returns when every organisation's gateway has taken a transaction
-// and seen it committed, with the endorsement of all: a question to the lifecycle,
-// submitted, which changes nothing on the channel. Where administrators are absent, the
-// others' gateways are waited for, and the endorsements of most that their peers see: who is
-// away elsewhere is not for this folder to wait for.
-func (n *Network) AwaitSubmits(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
-	planned := n.planned()
-	all := len(n.Absent()) == 0
-	for _, plan := range n.administered() {
-		group.Go(func() error {
-			if all {
-				return n.submitQuery(ctx, plan, planned.members())
-			}
-			return n.awaitSubmitsAround(ctx, plan)
-		})
-	}
-	return group.Wait()
-}
-
-// submitQuery submits what changes nothing.
-func (n *Network) submitQuery(ctx context.Context, plan peerPlan, endorsers []string) error {
-	return n.submitLifecycle(ctx, plan, "QueryChaincodeDefinitions", &lifecycle.QueryChaincodeDefinitionsArgs{},
-		func() (bool, error) { return false, nil }, endorsers...)
-}
-
 // Version is the version of a chaincode that the network runs, "" for none.
 func (n *Network) Version(name string) string {
 	service, _ := n.service(func(s servicePlan) bool { return s.Chaincode == name && s.Incoming == 0 })

@@ -1,0 +1,59 @@
+package fabric
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/hyperledger/fabric-protos-go-apiv2/msp"
+	"google.golang.org/protobuf/proto"
+)
+
+// learnTLSRoots keeps the certificates of the members' TLS authorities, for Endpoints and Profile:
+// those of absent ones are nowhere else in this folder.
+func (n *Network) learnTLSRoots(members map[string]*common.ConfigGroup) error {
+	roots := map[string]string{}
+	for id, group := range members {
+		var kept msp.MSPConfig
+		var fabric msp.FabricMSPConfig
+		err := errors.Join(proto.Unmarshal(group.GetValues()["MSP"].GetValue(), &kept), proto.Unmarshal(kept.GetConfig(), &fabric))
+		if err != nil {
+			return fmt.Errorf("the certificates of %s in the channel's configuration: %w", id, err)
+		}
+		roots[id] = "" // a member all the same
+		for _, certificate := range fabric.GetTlsRootCerts() {
+			roots[id] += string(certificate)
+		}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.tlsRoots = roots
+	return nil
+}
+
+// tlsRootsOf are the certificates of the authorities behind an organisation's TLS, PEM.
+func (n *Network) tlsRootsOf(plan peerPlan) (string, error) {
+	ca, err := loadAuthority(n.organisationFolder(plan, "tlsca"))
+	if err == nil {
+		return string(ca.certPEM), nil
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if roots := n.tlsRoots[plan.MSPID]; roots != "" && !exists(n.organisationFolder(plan, "tlsca")) {
+		return roots, nil
+	}
+	return "", err
+}
+
+// reachable are the planned peers for clients: without those whose organisations have left the
+// channel, if topology.json is older and the channel's members are known.
+func (n *Network) reachable(planned topology) []peerPlan {
+	n.mu.Lock()
+	members := n.tlsRoots
+	n.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(planned.Peers), func(plan peerPlan) bool {
+		_, member := members[plan.MSPID]
+		return members != nil && !member
+	})
+}
