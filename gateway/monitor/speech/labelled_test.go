@@ -36,18 +36,24 @@ func utterances(t testing.TB, set string) (us []labelled) {
 
 func labelledIn(t testing.TB, file string) (us []labelled) {
 	t.Helper()
-	f, err := os.Open("../../../fixtures/speech/" + file)
-	require.NoError(t, err)
-	rows, err := csv.NewReader(f).ReadAll()
-	require.NoError(t, err)
-	require.NoError(t, f.Close())
-	for _, r := range rows[1:] {
+	for _, r := range csvRows(t, "../../../fixtures/speech/"+file) {
 		us = append(us, labelled{
 			id: r[0], category: r[1], text: r[3], violation: r[4] == "violation",
 			findings: strings.Split(r[5], "|"), tags: strings.Split(r[8], "|"),
 		})
 	}
 	return us
+}
+
+// csvRows are a file's rows without the names of its columns.
+func csvRows(t testing.TB, path string) [][]string {
+	t.Helper()
+	f, err := os.Open(path)
+	require.NoError(t, err)
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	require.NoError(t, err)
+	return rows[1:]
 }
 
 // counts are of utterances: found though clear, missed, and so on.

@@ -1,8 +1,6 @@
 package speech
 
 import (
-	"encoding/csv"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -13,12 +11,7 @@ import (
 // Lawful talk full of suspicious words, by kind of exemption: written to see what is found
 // by mistake, and never learnt from.
 func TestLawfulTalk(t *testing.T) {
-	f, err := os.Open("testdata/lawful.csv")
-	require.NoError(t, err)
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	require.NoError(t, err)
-	rows = rows[1:]
+	rows := csvRows(t, "testdata/lawful.csv")
 	require.Greater(t, len(rows), 150)
 	c := embedded(t)
 	found := 0
@@ -81,13 +74,8 @@ func TestDeniedLabelAgainstARecord(t *testing.T) {
 // only judges, and is neither printed nor read.
 func half(t testing.TB, parity int) []labelled {
 	t.Helper()
-	f, err := os.Open("testdata/practice2.csv")
-	require.NoError(t, err)
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	require.NoError(t, err)
 	var us []labelled
-	for _, r := range rows[1:] {
+	for _, r := range csvRows(t, "testdata/practice2.csv") {
 		number, err := strconv.Atoi(r[0][1:])
 		require.NoError(t, err)
 		if number%2 == parity {

@@ -1,10 +1,8 @@
 package speech
 
 import (
-	"encoding/csv"
 	"math"
 	"math/rand/v2"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -31,12 +29,7 @@ func said(t testing.TB) []string {
 	for _, u := range toneSet(t) {
 		texts = append(texts, u.text)
 	}
-	f, err := os.Open("testdata/lawful.csv")
-	require.NoError(t, err)
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	require.NoError(t, err)
-	for _, r := range rows[1:] {
+	for _, r := range csvRows(t, "testdata/lawful.csv") {
 		texts = append(texts, r[2])
 	}
 	random := rand.New(rand.NewPCG(1, 2))
@@ -121,14 +114,9 @@ func TestFollowSkipsNoHit(t *testing.T) {
 // The table of the tone holds the runs of tone.csv, and no other.
 func TestToneIsTheSumOfItsRuns(t *testing.T) {
 	l := embedded(t).Lexicon()
-	f, err := files.Open("lexicon/tone.csv")
-	require.NoError(t, err)
-	defer f.Close()
 	weights := map[string]int{}
 	src := &source{}
-	rows, err := csv.NewReader(f).ReadAll()
-	require.NoError(t, err)
-	for _, r := range rows[1:] {
+	for _, r := range csvRows(t, "lexicon/tone.csv") {
 		require.NoError(t, src.addTone(row{}, r))
 	}
 	for _, x := range src.tones {

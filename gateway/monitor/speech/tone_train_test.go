@@ -1,7 +1,6 @@
 package speech
 
 import (
-	"encoding/csv"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -18,13 +17,8 @@ import (
 // look-alikes, beside the labelled sets, and the half of practice2.csv that may be read.
 func practice(t testing.TB) []labelled {
 	t.Helper()
-	f, err := os.Open("testdata/practice.csv")
-	require.NoError(t, err)
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	require.NoError(t, err)
 	var us []labelled
-	for _, r := range rows[1:] {
+	for _, r := range csvRows(t, "testdata/practice.csv") {
 		us = append(us, labelled{text: r[2], category: r[1], violation: r[0] == "violation"})
 	}
 	return append(us, half(t, 0)...)
