@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 
@@ -123,26 +124,29 @@ func (call Call) checkSubmit() error {
 	return call.check()
 }
 
-// choices lists the sets of organisations that can endorse the call: the first of Endorsers is in
+// choices are the sets of organisations that can endorse the call: the first of Endorsers is in
 // all, with as many of the others and the spare ones as Endorsers has. Those that stoodIn
 // names are taken first.
-func (call Call) choices(stoodIn []string) (choices [][]string) {
+func (call Call) choices(stoodIn []string) iter.Seq[[]string] {
 	others := slices.Concat(call.Endorsers[1:], call.Spare)
 	slices.SortStableFunc(others, func(a, b string) int {
 		return cmp.Compare(slices.Index(stoodIn, b), slices.Index(stoodIn, a))
 	})
-	var choose func(chosen, from []string)
-	choose = func(chosen, from []string) {
-		if len(chosen) == len(call.Endorsers) {
-			choices = append(choices, chosen)
-			return
+	return func(yield func([]string) bool) {
+		var choose func(chosen, from []string) (more bool)
+		choose = func(chosen, from []string) bool {
+			if len(chosen) == len(call.Endorsers) {
+				return yield(chosen)
+			}
+			for i, msp := range from {
+				if !choose(append(slices.Clip(chosen), msp), from[i+1:]) {
+					return false
+				}
+			}
+			return true
 		}
-		for i, msp := range from {
-			choose(append(slices.Clip(chosen), msp), from[i+1:])
-		}
+		choose(call.Endorsers[:1], others)
 	}
-	choose(call.Endorsers[:1], others)
-	return choices
 }
 
 // outboxKey names a call's row: the same organisation, party and idempotency key.

@@ -94,9 +94,6 @@ func (c *Client) endorse(id Identity, call Call) (*prepared, reason, *trace.Erro
 			return p, 0, nil
 		}
 		why, coded := explain(err)
-		if errors.Is(err, errDisagree) {
-			return nil, conflicting, trace.Errorf(CodeConflict, "endorsers disagree for now: %s", coded.Message)
-		}
 		if why != unreachable || try+1 >= c.cfg.Unreachable || c.ctx.Err() != nil {
 			return nil, why, coded
 		}
@@ -137,7 +134,7 @@ func (c *Client) endorseBy(route *route, id Identity, call Call) (*prepared, err
 	return p, nil
 }
 
-// errDisagree: some of those who were named refuse, others do not.
+// errDisagree marks a failure of which some of those who were named refused, and others did not.
 var errDisagree = errors.New("endorsers disagree")
 
 // endorseNamed has the organisations endorse that the call names. Spare ones stand in for
@@ -150,7 +147,7 @@ func (c *Client) endorseNamed(route *route, id Identity, call Call) (p *prepared
 		stoodIn = *last
 	}
 	tries := 0
-	for _, choice := range call.choices(stoodIn) {
+	for choice := range call.choices(stoodIn) {
 		if slices.ContainsFunc(choice[1:], func(msp string) bool { return slices.Contains(failing, msp) }) {
 			continue
 		}

@@ -68,6 +68,9 @@ func (r reason) String() string {
 func explain(err error) (reason, *trace.Error) {
 	state := status.Convert(err)
 	texts := textsOf(state)
+	if errors.Is(err, errDisagree) {
+		return conflicting, disagreeing(texts)
+	}
 	for _, text := range texts {
 		if !isRefusal(text) {
 			continue
@@ -87,7 +90,7 @@ func explain(err error) (reason, *trace.Error) {
 	case state.Code() == codes.Unavailable && strings.Contains(state.Message(), untrustedText):
 		return unreachable, trace.Errorf(CodeLedgerUnavailable, "nothing was recorded: this gateway does not trust the certificate that the ledger's peer shows (%s); its operator compares tlsCA in the connection file", state.Message())
 	case strings.Contains(all, "ProposalResponsePayloads do not match"):
-		return conflicting, trace.Errorf(CodeConflict, "endorsers disagree for now: %s", all)
+		return conflicting, disagreeing(texts)
 	case isUnreachable(state.Code(), all):
 		return unreachable, trace.Errorf(CodeLedgerUnavailable, "no endorsement to be had now, nothing was recorded: %s", all)
 	default:
@@ -105,6 +108,10 @@ const (
 
 	untrustedText = "authentication handshake failed: tls: failed to verify certificate"
 )
+
+func disagreeing(texts []string) *trace.Error {
+	return trace.Errorf(CodeConflict, "endorsers disagree for now: %s", strings.Join(texts, "; "))
+}
 
 func textsOf(state *status.Status) []string {
 	texts := []string{state.Message()}

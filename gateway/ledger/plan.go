@@ -151,13 +151,7 @@ func chooseAnew(named []string, err error) bool {
 	case state.Code() != codes.Aborted:
 		return false
 	}
-	refusals := 0
-	for _, text := range textsOf(state) {
-		if isRefusal(text) {
-			refusals++
-		}
-	}
-	return refusals < len(named)
+	return len(refusing(err)) < len(named)
 }
 
 // endorsers reads from a signed transaction which organisations endorsed it.

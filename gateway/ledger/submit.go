@@ -241,7 +241,7 @@ func (c *Client) carryOut(f *flight, id Identity, call Call) (Receipt, error) {
 		switch {
 		case why == conflicting && conflicts < c.cfg.Conflicts:
 		case why == conflicting:
-			return Receipt{}, trace.Errorf(CodeConflict, "gave up after %d conflicts with other writers, nothing was recorded; the last: %s", conflicts, refusal.Message)
+			return Receipt{}, trace.Errorf(CodeConflict, "gave up after %d conflicts with other writers or between endorsers, nothing was recorded; the last: %s", conflicts, refusal.Message)
 		case why == refused && c.mayLag(&refusedSince):
 			c.metrics.retried("lag")
 		default:

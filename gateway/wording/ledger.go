@@ -21,7 +21,7 @@ func ofLedger() []sentence {
 		{"this idempotency key was used for another request: use a new key for a new request, or repeat the first one unchanged", "此幂等键已用于另一请求：新请求请用新键，或原样重发第一次的请求"},
 		{"%d requests are under way and %d wait; nothing was sent, try again in a moment", "有 {1} 个请求在办、{2} 个在等；未发送，请稍后再试"},
 		{"the request waited %s for its turn; nothing was sent, try again in a moment", "请求已排队等候 {1}；未发送，请稍后再试"},
-		{"gave up after %d conflicts with other writers, nothing was recorded; the last: %s", "与其他写入者冲突 {1} 次后放弃，未记录；最后一次：{2}"},
+		{"gave up after %d conflicts with other writers or between endorsers, nothing was recorded; the last: %s", "与其他写入者冲突或背书节点不一致 {1} 次后放弃，未记录；最后一次：{2}"},
 		{"transaction %s was recorded as invalid and changed nothing: %s", "交易 {1} 被记为无效，未改变任何内容：{2}"},
 		{"the outbox cannot be read, nothing was sent: %v", "发件箱无法读取，未发送：{1}"},
 		{"the answer given earlier cannot be read: %v", "先前的回答无法读取：{1}"},
