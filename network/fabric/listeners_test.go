@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -47,10 +48,13 @@ func testListeners(t *testing.T, network *Network) {
 		} else {
 			watched = append(watched, "gossip_membership_total_peers_known{", "endorser_proposal_duration_", "ledger_block_processing_time_", "grpc_server_unary_requests_completed{")
 		}
-		metrics := operationsOf(t, node, "/metrics")
-		for _, name := range watched {
-			require.Contains(t, metrics, name, node.Name())
-		}
+		// A peer tells some of them from its first report on, seconds after it joined.
+		require.EventuallyWithT(t, func(c *assert.CollectT) {
+			metrics := operationsOf(t, node, "/metrics")
+			for _, name := range watched {
+				assert.True(c, strings.Contains(metrics, name), "%s has no %s", node.Name(), name)
+			}
+		}, 30*time.Second, 100*time.Millisecond)
 	}
 }
 
