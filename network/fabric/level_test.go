@@ -2,6 +2,7 @@ package fabric
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"syscall"
 	"testing"
@@ -157,7 +158,8 @@ func testStandsStill(t *testing.T, network *Network) {
 	require.NoError(t, <-level)
 	eventually(t, func() error {
 		if found := problem(); found != "" {
-			return fmt.Errorf("problem %q", found)
+			// A block was ordered without it meanwhile, and is the last: up heals that too.
+			return errors.Join(fmt.Errorf("problem %q", found), network.AwaitLevel(ctx))
 		}
 		return nil
 	})
