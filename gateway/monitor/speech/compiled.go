@@ -1,6 +1,7 @@
 package speech
 
 import (
+	"cmp"
 	"encoding/binary"
 	"maps"
 	"slices"
@@ -32,7 +33,7 @@ type compiled struct {
 	steps   lists[part]   // by rule: its parts but the first
 	wholes  []int32       // the rules of whole utterances
 	charges []charge
-	rarest  lists[int32] // by bit: rules whose rarest class it is
+	rarest  lists[asked] // by bit: rules whose rarest class it is
 	rare    classes      // the classes that are some rule's rarest
 	bit     []uint8      // by class: its place in classes, noBit: no rule uses it
 	numbers classes      // time and amount, which numerals make of units
@@ -85,8 +86,6 @@ func (c *classes) join(o *classes) { c[0], c[1] = c[0]|o[0], c[1]|o[1] }
 
 func (c *classes) meets(o *classes) bool { return c[0]&o[0]|c[1]&o[1] != 0 }
 
-func (c *classes) covers(o *classes) bool { return o[0]&^c[0]|o[1]&^c[1] == 0 }
-
 // kind is what many words have in common.
 type kind struct {
 	classes classes
@@ -126,6 +125,14 @@ type requirement struct {
 	named    bool
 	broad    bool // soft, and of no account where anything firm is found
 	whole    bool // of an utterance, whatever its words
+}
+
+// asked is what is asked of a rule to see whether it fits.
+type asked struct {
+	classes  classes
+	rule     int32
+	products products
+	broad    int // 1 or 0, as in requirement
 }
 
 // products is a set of Categories.
@@ -223,7 +230,7 @@ func (b *builder) tabulateRules() {
 			always: condition == Always || condition == Tone, soft: condition == Tone, label: condition == Label,
 		})
 	}
-	rarest, steps := make([][]int32, classBits), make([][]part, len(b.Rules))
+	rarest, steps := make([][]asked, classBits), make([][]part, len(b.Rules))
 	common := b.common()
 	b.tabulateBits(common)
 	for i := range b.Rules {
@@ -244,7 +251,7 @@ func (b *builder) tabulateRules() {
 		}
 		t.needs = append(t.needs, need)
 		t.rare.add(t.bit[rare])
-		rarest[t.bit[rare]] = append(rarest[t.bit[rare]], int32(i))
+		rarest[t.bit[rare]] = append(rarest[t.bit[rare]], asked{need.classes, int32(i), need.products, one(need.broad)})
 	}
 	t.rarest, t.steps = newLists(rarest), newLists(steps)
 	t.numbers.add(t.bit[b.time])
@@ -317,6 +324,8 @@ func (b *builder) tabulateKinds() {
 
 func (b *builder) kindOf(members []member, claims bool) kind {
 	k := kind{claims: claims, roles: uint32(len(b.roles)), count: uint16(len(members))}
+	// The highest class first, see sort.
+	members = slices.SortedFunc(slices.Values(members), func(x, y member) int { return cmp.Compare(y.class, x.class) })
 	for _, m := range members {
 		r := role{class: uint16(m.class), bit: b.bit[m.class], other: -1}
 		if m.term >= 0 {

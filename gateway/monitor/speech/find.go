@@ -2,24 +2,33 @@ package speech
 
 import "slices"
 
-// occurrence is a word found: symbols [start, end).
+// occurrence is a word found.
 type occurrence struct {
-	start, end, word int32
-	kind             uint16
-	how              Evasion
+	at   hit // without class and term
+	word int32
+	kind uint16
 }
 
-// note takes down a word and what it may be. It is written field by field: a whole that is
-// put together elsewhere would be read back wider than it was written, and waited for.
-func (s *scratch) note(l *Lexicon, start, end, word int32, kind uint16, how Evasion) {
+// note takes down a word. It is written field by field: a whole that is put together
+// elsewhere would be read back wider than it was written, and waited for.
+func (s *scratch) note(start, end, word int32, kind uint16, how Evasion) {
 	o := another(&s.found)
-	o.start, o.end, o.word, o.kind, o.how = start, end, word, kind, how
-	k := &l.kinds[kind]
-	s.present.join(&k.classes)
-	s.claims = s.claims || k.claims
-	if k.counts && start > 0 && numeral(s.stream.text[start-1]) {
-		s.present.join(&l.numbers)
+	o.at, o.word, o.kind = hitAt(start, end, how), word, kind
+}
+
+// gather notes what the words found may be.
+func (s *scratch) gather(l *Lexicon) {
+	present := s.present
+	for i := range s.found {
+		o := &s.found[i]
+		k := &l.kinds[o.kind]
+		present.join(&k.classes)
+		s.claims = s.claims || k.claims
+		if start := o.at.start(); k.counts && start > 0 && numeral(s.stream.text[start-1]) {
+			present.join(&l.numbers)
+		}
 	}
+	s.present = present
 }
 
 // another makes a list longer by one item, which is what it was before.
@@ -49,12 +58,17 @@ func (p *places) room(n int) {
 	clear(p.unlike[:n])
 }
 
-// find notes all words in the folded utterance, those by sound included. One pass over
-// the symbols asks small filters which places can begin a word; only there are trie and
-// runs looked into.
+// find notes all words in the folded utterance, those by sound included, and what they
+// may be.
 func (c *Checker) find(s *scratch) {
-	l := c.lexicon
 	s.found, s.present, s.claims = s.found[:0], classes{}, false
+	s.look(c.lexicon)
+	s.gather(c.lexicon)
+}
+
+// look finds the words. One pass over the symbols asks small filters which places can begin a word; only there are trie and
+// runs looked into.
+func (s *scratch) look(l *Lexicon) {
 	known := s.stream.known
 	s.places.room(len(known))
 	alones, pairs, twos, triples := s.places.alone[:len(known)], s.places.pairs[:len(known)], s.places.twos[:len(known)], s.places.triples[:len(known)]
@@ -70,7 +84,7 @@ func (c *Checker) find(s *scratch) {
 	}
 	for _, at := range alones[:a] {
 		b := &l.first[known[at].code]
-		s.note(l, at, at+1, b.word, b.kind, 0)
+		s.note(at, at+1, b.word, b.kind, 0)
 	}
 	s.written(l, s.places.lookPairs(l, known, pairs[:p]))
 	if s.stream.latin {
@@ -144,7 +158,7 @@ func (s *scratch) written(l *Lexicon, places []int32) {
 			state, end := states[i], start+length
 			at := &cells[state]
 			if at.word >= 0 {
-				s.note(l, start, end, at.word, at.kind&^topBit, 0)
+				s.note(start, end, at.word, at.kind&^topBit, 0)
 				unlike[start] = unlike[start] || at.kind&topBit != 0
 			}
 			if int(end) == len(known) {
@@ -190,7 +204,7 @@ func (s *scratch) alike(l *Lexicon, start, run int32) {
 			}
 		}
 		if same && changed > 0 && changed <= most && !s.stream.broken(start, start+int32(n)) {
-			s.note(l, start, start+int32(n), word, l.kind[word], Homophone)
+			s.note(start, start+int32(n), word, l.kind[word], Homophone)
 		}
 	}
 }
@@ -252,7 +266,7 @@ func (s *scratch) speltWord(l *Lexicon, word int32, from, to int) {
 		}
 		how |= Homophone
 	}
-	s.note(l, start, end, word, l.kind[word], how)
+	s.note(start, end, word, l.kind[word], how)
 }
 
 // initials makes hits of runs of Latin letters that may stand for words by their first
@@ -264,7 +278,7 @@ func (s *scratch) initials(l *Lexicon) {
 	for i, sound := range s.stream.sound {
 		from, to := s.stream.first[i], s.stream.top[i]
 		if n := to - from; sound == 0 && n >= 3 && n <= 6 && latin(s.stream.text[from]) {
-			another(&s.loose).set(from, to, l.initials, -1, 0)
+			s.loose = append(s.loose, hitAt(from, to, 0).as(uint16(l.initials), -1))
 		}
 	}
 }

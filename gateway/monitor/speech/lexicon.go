@@ -68,10 +68,30 @@ type part struct {
 
 // Findings are the legal categories.
 var Findings = []string{
-	"absolute", "medical", "false-effect", "false-fact", "freshness", "additive-free",
-	"safety-endorsement", "price", "origin-authority", "harm-comparison", "guarantee-return",
-	"education-guarantee", "superstition", "breast-milk", "well-known-mark",
+	findAbsolute: "absolute", findMedical: "medical", findEffect: "false-effect", findFact: "false-fact", findFreshness: "freshness",
+	findAdditiveFree: "additive-free", findSafety: "safety-endorsement", findPrice: "price", findAuthority: "origin-authority",
+	findHarm: "harm-comparison", findReturn: "guarantee-return", findEducation: "education-guarantee",
+	findSuperstition: "superstition", findMilk: "breast-milk", findMark: "well-known-mark",
 }
+
+// Places in Findings.
+const (
+	findAbsolute uint8 = iota
+	findMedical
+	findEffect
+	findFact
+	findFreshness
+	findAdditiveFree
+	findSafety
+	findPrice
+	findAuthority
+	findHarm
+	findReturn
+	findEducation
+	findSuperstition
+	findMilk
+	findMark
+)
 
 // Lexicon is the versioned data, ready to match. It does not change once loaded.
 type Lexicon struct {

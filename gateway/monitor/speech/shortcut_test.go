@@ -87,18 +87,18 @@ func TestFollowSkipsNoHit(t *testing.T) {
 			}
 			parts := l.Rules[r].parts
 			for i, h := range s.hits {
-				if h.class != parts[0].class {
+				if h.class() != parts[0].class {
 					continue
 				}
-				end, how, at, fits := h.end, h.how, i, true
+				end, how, at, fits := h.end(), h.how(), i, true
 				for _, p := range parts[1:] {
-					for at < len(s.hits) && (s.hits[at].class != p.class || s.hits[at].start < end || s.stream.stopped(end, s.hits[at].start)) {
+					for at < len(s.hits) && (s.hits[at].class() != p.class || s.hits[at].start() < end || s.stream.stopped(end, s.hits[at].start())) {
 						at++
 					}
-					if fits = fits && at < len(s.hits) && s.hits[at].start <= end+p.gap; !fits {
+					if fits = fits && at < len(s.hits) && s.hits[at].start() <= end+p.gap; !fits {
 						break
 					}
-					end, how = s.hits[at].end, how|s.hits[at].how
+					end, how = s.hits[at].end(), how|s.hits[at].how()
 				}
 				if fits {
 					want = append(want, [4]int32{r, int32(i), end, int32(how)})
