@@ -113,33 +113,3 @@ func (c *Checker) Check(u Utterance) ([]Finding, error) {
 	}
 	return c.report(s, u), nil
 }
-
-// broken says that a comma or stop alone parts the word: not each character from the
-// next, as an evasion would.
-func (s *stream) broken(start, end int32) bool {
-	if s.gaps < gapComma || end <= start+1 {
-		return false
-	}
-	commas, other := 0, 0
-	for i := start + 1; i < end; i++ {
-		if s.at[i].gap >= gapComma {
-			commas++
-		} else {
-			other++
-		}
-	}
-	return commas > 0 && other > 0
-}
-
-// stopped says that a sentence ends between two places.
-func (s *stream) stopped(from, to int32) bool {
-	if s.gaps < gapStop {
-		return false
-	}
-	for i := from; i <= to && int(i) < len(s.at); i++ {
-		if s.at[i].gap >= gapStop {
-			return true
-		}
-	}
-	return false
-}

@@ -12,7 +12,6 @@ import (
 type compiled struct {
 	words *trie       // on codes of symbols
 	first []beginning // by code: what begins with the symbol
-	alone []uint64    // the codes that are words by themselves
 	pairs filter      // what words of two symbols and more begin with
 
 	twos    smallFilter // the sounds of core words of two characters
@@ -183,12 +182,12 @@ func (b *builder) tabulate(core map[string]bool) (codes int) {
 		}
 	}
 	t.words = newTrie(coded, codes)
-	t.alone = make([]uint64, codes/64+1)
+	alone := map[uint16]bool{}
 	t.first = slices.Repeat([]beginning{{word: -1}}, codes+1)
 	for i, word := range coded {
 		t.first[word[0]].base = t.words.cells[word[0]].base
 		if len(word) == 1 {
-			t.alone[word[0]>>6] |= 1 << (word[0] & 63)
+			alone[word[0]] = true
 			t.first[word[0]].word, t.first[word[0]].kind = int32(i), t.kind[i]
 		} else {
 			t.pairs.add(0, word[0], word[1])
@@ -204,7 +203,7 @@ func (b *builder) tabulate(core map[string]bool) (codes int) {
 		}
 	}
 	t.unlike = nil
-	b.folder.know()
+	b.folder.know(alone)
 	return codes
 }
 

@@ -216,15 +216,15 @@ func (x *context) marketed(k *candidate) bool {
 // 谁说它不能消炎.
 func (x *context) denied(k *candidate, finding uint8) bool {
 	text := x.s.stream.text
-	if at := k.start; k.rule < 0 && at > 1 && rune(text[at-2]) == '没' && rune(text[at-1]) == '有' {
-		return k.end == int32(len(text)) || rune(text[k.end]) != '不'
+	if at := k.start; k.rule < 0 && at > 1 && rune(text[at-2].symbol()) == '没' && rune(text[at-1].symbol()) == '有' {
+		return k.end == int32(len(text)) || rune(text[k.end].symbol()) != '不'
 	}
 	if finding != findMedical && finding != findEffect {
 		return false
 	}
 	at := k.start - 1
 	if at > 0 && (k.rule < 0 || !x.rules[k.rule].denies) {
-		switch rune(text[at]) {
+		switch rune(text[at].symbol()) {
 		case '降', '治', '祛', '去', '补', '养', '消', '减', '调', '通':
 			at--
 		case '会', '能': // deny an effect; before an illness they promise to prevent it
@@ -233,15 +233,15 @@ func (x *context) denied(k *candidate, finding uint8) bool {
 			}
 		}
 	}
-	if at < 0 || rune(text[at]) != '不' {
+	if at < 0 || rune(text[at].symbol()) != '不' {
 		return false
 	}
 	for i := int32(0); i+1 < at; i++ {
-		if rune(text[i]) == '谁' && (rune(text[i+1]) == '说' || rune(text[i+1]) == '讲') {
+		if rune(text[i].symbol()) == '谁' && (rune(text[i+1].symbol()) == '说' || rune(text[i+1].symbol()) == '讲') {
 			return false
 		}
 	}
-	return at == 0 || !strings.ContainsRune("没无谁哪莫非", rune(text[at-1]))
+	return at == 0 || !strings.ContainsRune("没无谁哪莫非", rune(text[at-1].symbol()))
 }
 
 // asked says that a question mark follows, a few characters on at most and without a
@@ -252,14 +252,14 @@ func (x *context) asked(k *candidate) bool {
 		return false
 	}
 	for i := k.end; i <= k.end+reachAsk; i++ {
-		switch n := int32(len(s.at)); {
+		switch n := int32(len(s.text)); {
 		case i == n:
 			return s.tail == gapAsk
 		case i > n:
 			return false
-		case s.at[i].gap == gapAsk:
+		case s.text[i].gap() == gapAsk:
 			return true
-		case s.at[i].gap >= gapComma:
+		case s.text[i].gap() >= gapComma:
 			return false
 		}
 	}

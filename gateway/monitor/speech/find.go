@@ -24,7 +24,7 @@ func (s *scratch) gather(l *Lexicon) {
 		k := &l.kinds[o.kind]
 		present.join(&k.classes)
 		s.claims = s.claims || k.claims
-		if start := o.at.start(); k.counts && start > 0 && numeral(s.stream.text[start-1]) {
+		if start := o.at.start(); k.counts && start > 0 && numeral(s.stream.text[start-1].symbol()) {
 			present.join(&l.numbers)
 		}
 	}
@@ -69,24 +69,26 @@ func (c *Checker) find(s *scratch) {
 // look finds the words. One pass over the symbols asks small filters which places can begin a word; only there are trie and
 // runs looked into.
 func (s *scratch) look(l *Lexicon) {
-	known := s.stream.known
-	s.places.room(len(known))
-	alones, pairs, twos, triples := s.places.alone[:len(known)], s.places.pairs[:len(known)], s.places.twos[:len(known)], s.places.triples[:len(known)]
+	text := s.stream.text
+	s.places.room(len(text))
+	alones, pairs, twos, triples := s.places.alone[:len(text)], s.places.pairs[:len(text)], s.places.twos[:len(text)], s.places.triples[:len(text)]
 	var before, sound1, sound2 uint16 // the symbol's code and the sounds before it
 	var a, p, w, t int
-	for i, now := range known {
+	for i := range text {
+		now := text[i].packed
+		code, sound := now.code(), now.sound()
 		alones[a], pairs[p], twos[w], triples[t] = int32(i), int32(i-1), int32(i-1), int32(i-2)
-		a += int(l.alone[now.code>>6] >> (now.code & 63) & 1)
-		p += l.pairs.has(0, before, now.code)
-		w += l.twos.has(sound1, now.sound)
-		t += l.triples.has(sound2, sound1, now.sound)
-		before, sound2, sound1 = now.code, sound1, now.sound
+		a += one(now&markAlone != 0)
+		p += l.pairs.has(0, before, code)
+		w += l.twos.has(sound1, sound)
+		t += l.triples.has(sound2, sound1, sound)
+		before, sound2, sound1 = code, sound1, sound
 	}
 	for _, at := range alones[:a] {
-		b := &l.first[known[at].code]
+		b := &l.first[text[at].code()]
 		s.note(at, at+1, b.word, b.kind, 0)
 	}
-	s.written(l, s.places.lookPairs(l, known, pairs[:p]))
+	s.written(l, s.places.lookPairs(l, text, pairs[:p]))
 	if s.stream.latin {
 		spelt := l.folder.sounds(&s.stream)
 		s.loose = s.loose[:0]
@@ -101,10 +103,10 @@ func (s *scratch) look(l *Lexicon) {
 	}
 	for _, at := range twos[:w] {
 		if at >= 0 {
-			s.alike(l, at, l.alike.of(0, known[at].sound, known[at+1].sound))
+			s.alike(l, at, l.alike.of(0, text[at].sound(), text[at+1].sound()))
 		}
 	}
-	triples = s.places.lookTriples(l, known, triples[:t])
+	triples = s.places.lookTriples(l, text, triples[:t])
 	for i, at := range triples {
 		s.alike(l, at, s.places.looked[i])
 	}
@@ -113,14 +115,14 @@ func (s *scratch) look(l *Lexicon) {
 // lookPairs keeps the places where words of two symbols and more begin, and notes their
 // states after two. It does nothing else, so that the processor has several of its
 // look-ups under way at once: most miss the nearest caches.
-func (p *places) lookPairs(l *Lexicon, known []known, pairs []int32) []int32 {
+func (p *places) lookPairs(l *Lexicon, text []letter, pairs []int32) []int32 {
 	n := 0
 	for _, at := range pairs {
-		if at < 0 || known[at].code == 0 {
+		if at < 0 || text[at].code() == 0 {
 			continue
 		}
-		from := int32(known[at].code)
-		to := l.first[from].base + int32(known[at+1].code)
+		from := int32(text[at].code())
+		to := l.first[from].base + int32(text[at+1].code())
 		pairs[n], p.looked[n] = at, to
 		if l.words.cells[to].parent == from {
 			n++
@@ -131,13 +133,13 @@ func (p *places) lookPairs(l *Lexicon, known []known, pairs []int32) []int32 {
 
 // lookTriples does the same for places where sounds of words begin, but for those where
 // nothing can be found by sound, and notes their runs.
-func (p *places) lookTriples(l *Lexicon, known []known, triples []int32) []int32 {
+func (p *places) lookTriples(l *Lexicon, text []letter, triples []int32) []int32 {
 	n := 0
 	for _, at := range triples {
 		if at < 0 || p.unlike[at] {
 			continue
 		}
-		triples[n], p.looked[n] = at, l.alike.of(known[at].sound, known[at+1].sound, known[at+2].sound)
+		triples[n], p.looked[n] = at, l.alike.of(text[at].sound(), text[at+1].sound(), text[at+2].sound())
 		if p.looked[n] >= 0 {
 			n++
 		}
@@ -150,7 +152,7 @@ func (p *places) lookTriples(l *Lexicon, known []known, triples []int32) []int32
 // several look-ups are under way here too. Of a place it notes whether one of them is the
 // only word that sounds as the place does.
 func (s *scratch) written(l *Lexicon, places []int32) {
-	cells, known := l.words.cells, s.stream.known
+	cells, text := l.words.cells, s.stream.text
 	states, to, unlike := s.places.looked, s.places.to, s.places.unlike
 	for length := int32(2); len(places) > 0; length++ {
 		n := 0
@@ -161,10 +163,10 @@ func (s *scratch) written(l *Lexicon, places []int32) {
 				s.note(start, end, at.word, at.kind&^topBit, 0)
 				unlike[start] = unlike[start] || at.kind&topBit != 0
 			}
-			if int(end) == len(known) {
+			if int(end) == len(text) {
 				continue
 			}
-			code := known[end].code
+			code := text[end].code()
 			places[n], states[n], to[n] = start, state, at.base+int32(code)
 			n += int(at.goes >> (code & 15) & 1)
 		}
@@ -186,7 +188,7 @@ func (s *scratch) alike(l *Lexicon, start, run int32) {
 	if run < 0 {
 		return
 	}
-	text, known := s.stream.text[start:], s.stream.known[start:]
+	text := s.stream.text[start:]
 	for run := l.alike.items[run:]; run[0] > 0; {
 		n, most, word := int(run[0]), int(run[1]), int32(run[2])|int32(run[3])<<16
 		letters := run[4 : 4+2*n]
@@ -196,10 +198,10 @@ func (s *scratch) alike(l *Lexicon, start, run int32) {
 		}
 		same, changed := true, 0
 		for i := 3; i < n && same; i++ {
-			same = known[i].sound == letters[2*i+1]
+			same = text[i].sound() == letters[2*i+1]
 		}
 		for i := 0; i < n; i++ {
-			if text[i] != letters[2*i] {
+			if text[i].symbol() != letters[2*i] {
 				changed++
 			}
 		}
@@ -245,7 +247,7 @@ func (s *scratch) speltWord(l *Lexicon, word int32, from, to int) {
 		switch at := from + i; {
 		case s.stream.spelt[at]:
 			spelt++
-		case s.stream.text[s.stream.first[at]] != c:
+		case s.stream.text[s.stream.first[at]].symbol() != c:
 			other++
 		}
 	}
@@ -277,7 +279,7 @@ func (s *scratch) initials(l *Lexicon) {
 	}
 	for i, sound := range s.stream.sound {
 		from, to := s.stream.first[i], s.stream.top[i]
-		if n := to - from; sound == 0 && n >= 3 && n <= 6 && latin(s.stream.text[from]) {
+		if n := to - from; sound == 0 && n >= 3 && n <= 6 && s.stream.text[from].latin() {
 			s.loose = append(s.loose, hitAt(from, to, 0).as(uint16(l.initials), -1))
 		}
 	}

@@ -18,7 +18,7 @@ func plainly(l *Lexicon, text string) []occurrence {
 	for start := range s.stream.text {
 		for w := range l.kind {
 			letters := l.written.of(int32(w))
-			if end := start + len(letters); end <= len(s.stream.text) && slices.Equal(s.stream.text[start:end], letters) {
+			if end := start + len(letters); end <= len(s.stream.text) && slices.EqualFunc(s.stream.text[start:end], letters, func(x letter, c uint16) bool { return x.symbol() == c }) {
 				s.note(int32(start), int32(end), int32(w), l.kind[w], 0)
 			}
 		}

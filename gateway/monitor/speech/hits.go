@@ -77,10 +77,10 @@ func (s *scratch) numbers(l *Lexicon) {
 	}
 	for _, h := range s.loose { // those that are added are none of these
 		start := h.start()
-		if h.class() != l.unit && h.class() != l.measure || start == 0 || !numeral(s.stream.text[start-1]) {
+		if h.class() != l.unit && h.class() != l.measure || start == 0 || !numeral(s.stream.text[start-1].symbol()) {
 			continue
 		}
-		for start--; start > 0 && numeral(s.stream.text[start-1]); {
+		for start--; start > 0 && numeral(s.stream.text[start-1].symbol()); {
 			start--
 		}
 		class := l.time

@@ -66,14 +66,9 @@ func (c *Checker) report(s *scratch, u Utterance) []Finding {
 		}
 	}
 	findings := s.room(len(longest))
-	bytes, runes := 0, 0
 	for i, at := range longest {
 		f, k := &findings[i], &s.all[at]
 		c.describe(f, s, u, k)
-		// Findings are in the order of the text, so its characters are counted once.
-		runes += characters(u.Text[bytes:f.Start])
-		bytes = f.Start
-		f.StartRune, f.EndRune = runes, runes+characters(f.Text)
 	}
 	return findings
 }
@@ -87,17 +82,6 @@ func (s *scratch) room(n int) []Finding {
 	room := s.findings[:n:n]
 	s.findings = s.findings[n:]
 	return room
-}
-
-// characters counts those of a text that is known to be UTF-8.
-func characters(text string) int {
-	n := len(text)
-	for i := range len(text) {
-		if text[i]&0xc0 == 0x80 {
-			n--
-		}
-	}
-	return n
 }
 
 // saidFirst says that a finding stands before another in the text.
@@ -126,15 +110,17 @@ func (p precedent) compare(o precedent) int {
 	return int(p.how) - int(o.how)
 }
 
-// describe fills in all of a finding but its place in characters.
+// describe fills in a finding.
 func (c *Checker) describe(f *Finding, s *scratch, u Utterance, k *candidate) {
 	l := c.lexicon
-	f.Start, f.End, f.Evasion = int(s.stream.at[k.start].start), int(s.stream.at[k.end-1].end), k.how
+	first, last := s.stream.text[k.start].place, s.stream.text[k.end-1].place
+	f.Start, f.End, f.Evasion = int(first.start()), int(last.end()), k.how
+	f.StartRune, f.EndRune = first.firstRune(), last.lastRune()+1
 	f.Text = u.Text[f.Start:f.End]
 	for i := k.start; i < k.end; i++ {
-		f.Evasion |= s.stream.at[i].how
+		f.Evasion |= s.stream.text[i].how()
 		if i > k.start {
-			switch s.stream.at[i].gap {
+			switch s.stream.text[i].gap() {
 			case gapSymbol, gapComma:
 				f.Evasion |= Symbols
 			case gapSpace:

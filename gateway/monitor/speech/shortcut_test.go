@@ -129,12 +129,12 @@ func TestToneIsTheSumOfItsRuns(t *testing.T) {
 		for i := range s.text {
 			run := ""
 			for _, c := range s.text[i:min(len(s.text), i+toneRun)] {
-				run += string(rune(c))
+				run += string(rune(c.symbol()))
 				if w, ok := weights[run]; ok {
 					sum, known = sum+w, known+1
 				}
 			}
 		}
-		require.Equal(t, int(src.bias)+int(float64(sum)/math.Sqrt(float64(known+1))), l.tone.of(s.known), text)
+		require.Equal(t, int(src.bias)+int(float64(sum)/math.Sqrt(float64(known+1))), l.tone.of(s.text), text)
 	}
 }

@@ -159,11 +159,11 @@ func (t *toneTable) run(key uint64) int64 {
 
 // of is the tone of a text. It does not depend on the machine: the sum is of integers,
 // and the root and the quotient are rounded as IEEE 754 says.
-func (t *toneTable) of(text []known) int {
+func (t *toneTable) of(text []letter) int {
 	sum := int64(0)
 	var one, two uint64 // the codes before
 	for i := range text {
-		code := uint64(text[i].code)
+		code := uint64(text[i].code())
 		pair := one<<toneCode | code
 		sum += t.ones[code] + t.run(pair) + t.run(two<<(2*toneCode)|pair|toneThree)
 		two, one = one, code
@@ -195,7 +195,7 @@ type heard struct {
 // than what is listened to, so that they have one tone only.
 func (s *scratch) tone(l *Lexicon, from, to int32) int {
 	if h := &s.heard; h.from != from || h.to != to {
-		*h = heard{from, to, l.tone.of(s.stream.known[from:to])}
+		*h = heard{from, to, l.tone.of(s.stream.text[from:to])}
 	}
 	return s.heard.tone
 }
@@ -204,7 +204,7 @@ func (s *scratch) tone(l *Lexicon, from, to int32) int {
 // they have one tone, and most lawful ones are done then.
 func (s *scratch) gauge(l *Lexicon) {
 	s.heard, s.most = heard{}, math.MaxInt
-	if n := len(s.stream.known); n <= toneWindow+1 {
+	if n := len(s.stream.text); n <= toneWindow+1 {
 		s.most = s.tone(l, 0, int32(n))
 	}
 }
@@ -290,8 +290,8 @@ func (k *candidate) blunt() bool { return k.finding == findHarm || k.finding == 
 func (s *scratch) disguised(k *candidate) bool {
 	how := k.how
 	for i := k.start; i < k.end; i++ {
-		how |= s.stream.at[i].how
-		if i > k.start && s.stream.at[i].gap == gapSymbol {
+		how |= s.stream.text[i].how()
+		if i > k.start && s.stream.text[i].gap() == gapSymbol {
 			how |= Symbols
 		}
 	}
