@@ -25,20 +25,31 @@ type Facts struct {
 	Additives []string // preservatives and additives that the label lists or the inspection found
 }
 
-// Finding is a claim found in an utterance.
+// Finding is a claim found in an utterance. What it has in common with others is the
+// lexicon's, and only read.
 type Finding struct {
-	Term      string   // id of the term, or of the rule
-	Text      string   // the words, as written in the utterance
-	Canonical string   // the term they stand for
-	Start     int      // first byte
-	End       int      // byte after the last
-	StartRune int      // the same in characters
-	EndRune   int      //
-	Evasion   Evasion  // how the words were disguised
-	Article   string   // law and article
-	Finding   string   // legal category
-	Level     Level    //
-	Notes     []string // what of the context was weighed
+	*Wording
+	*Charge
+	Text      string  // the words, as written in the utterance
+	Start     int     // first byte
+	End       int     // byte after the last
+	StartRune int     // the same in characters
+	EndRune   int     //
+	Evasion   Evasion // how the words were disguised
+}
+
+// Wording is what was found.
+type Wording struct {
+	Term      string // id of the term, or of the rule
+	Canonical string // the term the words stand for, empty: none
+}
+
+// Charge is what is held against it.
+type Charge struct {
+	Article string   // law and article
+	Finding string   // legal category
+	Level   Level    //
+	Notes   []string // what of the context was weighed
 }
 
 // scratch is what one check needs; it is pooled.

@@ -27,11 +27,15 @@ type compiled struct {
 	kinds   []kind
 	roles   []role
 
-	claims  []claim       // by term
+	claims []claim // by term
+
+	wordings, ruleWordings []Wording // by term, by rule
+	ruleCharges            []Charge  // by rule
+
 	needs   []requirement // by rule
 	steps   lists[part]   // by rule: its parts but the first
 	wholes  []int32       // the rules of whole utterances
-	charges []charge
+	charges []Charge
 	rarest  lists[asked] // by bit: rules whose rarest class it is
 	rare    classes      // the classes that are some rule's rarest
 	bit     []uint8      // by class: its place in classes, noBit: no rule uses it
@@ -207,21 +211,21 @@ func (b *builder) tabulate(core map[string]bool) (codes int) {
 	return codes
 }
 
-// charge is what many terms have in common.
-type charge struct {
-	article, finding string
-	level            Level
-}
-
 func (b *builder) tabulateRules() {
 	t := &b.compiled
-	charges := map[charge]int32{}
+	type key struct {
+		article, finding string
+		level            Level
+	}
+	charges := map[key]int32{}
 	for i := range b.Terms {
-		c := charge{b.Terms[i].Article, b.Terms[i].Finding, b.Terms[i].Level}
+		term := &b.Terms[i]
+		t.wordings = append(t.wordings, Wording{term.ID, term.Text})
+		c := key{term.Article, term.Finding, term.Level}
 		at, ok := charges[c]
 		if !ok {
 			at = int32(len(t.charges))
-			charges[c], t.charges = at, append(t.charges, c)
+			charges[c], t.charges = at, append(t.charges, Charge{Article: c.article, Finding: c.finding, Level: c.level})
 		}
 		condition := b.Terms[i].Condition
 		t.claims = append(t.claims, claim{
@@ -234,6 +238,8 @@ func (b *builder) tabulateRules() {
 	b.tabulateBits(common)
 	for i := range b.Rules {
 		r := &b.Rules[i]
+		t.ruleWordings = append(t.ruleWordings, Wording{Term: r.ID})
+		t.ruleCharges = append(t.ruleCharges, Charge{r.Article, r.Finding, r.Level, []string{"rule " + r.ID}})
 		need := requirement{
 			begin: r.parts[0].class, products: productsOf(r.Products), finding: uint8(slices.Index(Findings, r.Finding)),
 			denies: r.denies, named: r.named, soft: r.Condition == Tone, whole: r.parts[0].class == b.class["whole"],

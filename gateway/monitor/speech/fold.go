@@ -283,9 +283,9 @@ func (f *folder) fold(s *stream, utterance string) bool {
 // second that stands behind a first; and first as in fold.
 func (f *folder) threes(text []letter, utterance string, at place, n int, gap uint8, first packed) (place, int, packed, packed) {
 	all, gaps := packed(0), place(gap)<<placeGap
-	for rest := utterance[at.start():]; len(rest) >= 3 && n < len(text); rest = rest[3:] {
+	for i := int(at.start()); i < len(utterance)-2; i += 3 {
 		// Neither overlong nor half of a pair.
-		a, b, c := rest[0], rest[1]^0x80, rest[2]^0x80
+		a, b, c := utterance[i], utterance[i+1]^0x80, utterance[i+2]^0x80
 		if a <= 0xe0 || a >= 0xf0 || a == 0xed || b|c >= 0x40 {
 			break
 		}

@@ -128,20 +128,18 @@ func (c *Checker) describe(f *Finding, s *scratch, u Utterance, k *candidate) {
 			}
 		}
 	}
-	if k.term >= 0 {
-		t, charge := &l.Terms[k.term], &l.charges[l.claims[k.term].charge]
-		f.Term, f.Canonical, f.Article, f.Finding, f.Level = t.ID, t.Text, charge.article, charge.finding, charge.level
-	}
-	if k.rule >= 0 {
-		r := &l.Rules[k.rule]
-		f.Article, f.Finding, f.Level = r.Article, r.Finding, r.Level
-		f.Notes = r.notes
-		if k.term < 0 {
-			f.Term = r.ID
-		}
+	switch {
+	case k.rule < 0:
+		f.Wording, f.Charge = &l.wordings[k.term], &l.charges[l.claims[k.term].charge]
+	case k.term < 0:
+		f.Wording, f.Charge = &l.ruleWordings[k.rule], &l.ruleCharges[k.rule]
+	default:
+		f.Wording, f.Charge = &l.wordings[k.term], &l.ruleCharges[k.rule]
 	}
 	if len(u.Facts.Additives) > 0 && k.term >= 0 && l.claims[k.term].label {
-		f.Notes = append(f.Notes, "found: "+strings.Join(u.Facts.Additives, ", "))
+		charge := *f.Charge
+		charge.Notes = append(slices.Clip(charge.Notes), "found: "+strings.Join(u.Facts.Additives, ", "))
+		f.Charge = &charge
 	}
 }
 
