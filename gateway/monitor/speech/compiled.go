@@ -188,6 +188,7 @@ func (b *builder) tabulate(core map[string]bool) (codes int) {
 	t.words = newTrie(coded, codes)
 	alone := map[uint16]bool{}
 	t.first = slices.Repeat([]beginning{{word: -1}}, codes+1)
+	t.first[0].base = int32(codes + 1) // where no state is the root's child
 	for i, word := range coded {
 		t.first[word[0]].base = t.words.cells[word[0]].base
 		if len(word) == 1 {

@@ -45,15 +45,20 @@ func another[T any](list *[]T) *T {
 // utterance can be foreseen.
 type places struct {
 	alone, pairs, twos, triples []int32
-	looked, to                  []int32 // what was looked up for each of pairs, then of triples
-	unlike                      []bool  // by place: nothing can be found by sound
+	looked                      []int32 // what was looked up for each of triples
+	paths                       []path
+	unlike                      []uint16 // by place: 1 if nothing can be found by sound
 }
+
+// path is a way into the trie of words: from a place to a state and, by one code more, to
+// what may be the next.
+type path struct{ start, state, to int32 }
 
 func (p *places) room(n int) {
 	if len(p.alone) < n {
-		buffer := make([]int32, 6*n)
-		p.alone, p.pairs, p.twos, p.triples, p.looked, p.to = buffer[:n], buffer[n:2*n], buffer[2*n:3*n], buffer[3*n:4*n], buffer[4*n:5*n], buffer[5*n:]
-		p.unlike = make([]bool, n)
+		buffer := make([]int32, 5*n)
+		p.alone, p.pairs, p.twos, p.triples, p.looked = buffer[:n], buffer[n:2*n], buffer[2*n:3*n], buffer[3*n:4*n], buffer[4*n:]
+		p.paths, p.unlike = make([]path, n), make([]uint16, n)
 	}
 	clear(p.unlike[:n])
 }
@@ -112,23 +117,21 @@ func (s *scratch) look(l *Lexicon) {
 	}
 }
 
-// lookPairs keeps the places where words of two symbols and more begin, and notes their
-// states after two. It does nothing else, so that the processor has several of its
-// look-ups under way at once: most miss the nearest caches.
-func (p *places) lookPairs(l *Lexicon, text []letter, pairs []int32) []int32 {
-	n := 0
-	for _, at := range pairs {
-		if at < 0 || text[at].code() == 0 {
-			continue
-		}
-		from := int32(text[at].code())
-		to := l.first[from].base + int32(text[at+1].code())
-		pairs[n], p.looked[n] = at, to
-		if l.words.cells[to].parent == from {
-			n++
-		}
+// lookPairs gives the paths where words of two symbols and more begin, two symbols long. It
+// does nothing else, so that the processor has several of its look-ups under way at once:
+// most miss the nearest caches.
+func (p *places) lookPairs(l *Lexicon, text []letter, pairs []int32) []path {
+	if len(pairs) > 0 && pairs[0] < 0 {
+		pairs = pairs[1:]
 	}
-	return pairs[:n]
+	cells, paths, n := l.words.cells, p.paths[:len(pairs)], 0
+	for _, at := range pairs {
+		from := text[at].code()
+		to := l.first[from].base + int32(text[at+1].code())
+		paths[n] = path{start: at, state: to}
+		n += one(cells[to].parent == int32(from))
+	}
+	return paths[:n]
 }
 
 // lookTriples does the same for places where sounds of words begin, but for those where
@@ -136,7 +139,7 @@ func (p *places) lookPairs(l *Lexicon, text []letter, pairs []int32) []int32 {
 func (p *places) lookTriples(l *Lexicon, text []letter, triples []int32) []int32 {
 	n := 0
 	for _, at := range triples {
-		if at < 0 || p.unlike[at] {
+		if at < 0 || p.unlike[at] > 0 {
 			continue
 		}
 		triples[n], p.looked[n] = at, l.alike.of(text[at].sound(), text[at+1].sound(), text[at+2].sound())
@@ -147,38 +150,33 @@ func (p *places) lookTriples(l *Lexicon, text []letter, triples []int32) []int32
 	return triples[:n]
 }
 
-// written notes the words of two symbols and more that begin at places whose states after
-// two were looked up: for all places those of two, then those of three and so on, so that
-// several look-ups are under way here too. Of a place it notes whether one of them is the
-// only word that sounds as the place does.
-func (s *scratch) written(l *Lexicon, places []int32) {
+// written notes the words of two symbols and more along paths: for all places those of two,
+// then those of three and so on, so that several look-ups are under way here too. Of a place
+// it notes whether one of them is the only word that sounds as the place does.
+func (s *scratch) written(l *Lexicon, paths []path) {
 	cells, text := l.words.cells, s.stream.text
-	states, to, unlike := s.places.looked, s.places.to, s.places.unlike
-	for length := int32(2); len(places) > 0; length++ {
+	text = text[:len(text)+1] // behind the last symbol stands none, by which no word goes on
+	for length := int32(2); len(paths) > 0; length++ {
+		found := len(s.found)
+		s.found = slices.Grow(s.found, len(paths))[:found+len(paths)]
 		n := 0
-		for i, start := range places {
-			state, end := states[i], start+length
-			at := &cells[state]
-			if at.word >= 0 {
-				s.note(start, end, at.word, at.kind&^topBit, 0)
-				unlike[start] = unlike[start] || at.kind&topBit != 0
-			}
-			if int(end) == len(text) {
-				continue
-			}
-			code := text[end].code()
-			places[n], states[n], to[n] = start, state, at.base+int32(code)
-			n += int(at.goes >> (code & 15) & 1)
+		for _, p := range paths {
+			c := &cells[p.state]
+			o := &s.found[found]
+			o.at, o.word, o.kind = hitAt(p.start, p.start+length, 0), c.word, c.kind&^topBit
+			found += one(c.word >= 0)
+			s.places.unlike[p.start] |= c.kind >> 15
+			code := text[p.start+length].code()
+			paths[n] = path{p.start, p.state, c.base + int32(code)}
+			n += int(c.goes >> (code & 15) & 1)
 		}
+		s.found = s.found[:found]
 		more := 0
-		for i, start := range places[:n] {
-			from := states[i]
-			places[more], states[more] = start, to[i]
-			if cells[to[i]].parent == from {
-				more++
-			}
+		for _, p := range paths[:n] {
+			paths[more] = path{start: p.start, state: p.to}
+			more += one(cells[p.to].parent == p.state)
 		}
-		places = places[:more]
+		paths = paths[:more]
 	}
 }
 

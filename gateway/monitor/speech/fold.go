@@ -225,7 +225,7 @@ func foldRune(r rune, simple, alike map[rune]rune) folded {
 // fold writes the utterance as symbols; places stay known. It is false of what is not
 // UTF-8.
 func (f *folder) fold(s *stream, utterance string) bool {
-	s.room(0, len(utterance))
+	s.room(0, len(utterance)+1)
 	gaps, gap := gapNone, gapNone
 	all, refold := packed(0), false // the marks of all symbols
 	first := packed(0)              // markSecond if a fold may begin with the symbol before, else 0
@@ -265,12 +265,12 @@ func (f *folder) fold(s *stream, utterance string) bool {
 			gaps = max(gaps, gap)
 			continue
 		}
-		s.room(n, n+len(sign.to)+len(utterance)-i)
+		s.room(n, n+len(sign.to)+len(utterance)-i+1)
 		n = f.replace(s, n, sign, here)
 		all, refold = markLatin, true // who knows
 		gap = gapNone
 	}
-	s.text = s.text[:n]
+	s.cut(n)
 	s.gaps, s.tail, s.latin = gaps, gap, all&markLatin != 0
 	if refold || all&markFold != 0 {
 		f.refold(s)
@@ -355,7 +355,7 @@ func (f *folder) refold(s *stream) {
 		}
 		i += len(x.from)
 	}
-	s.text = text[:w]
+	s.cut(w)
 }
 
 // match is the longest fold at i. Latin letters and digits are folded only as a whole

@@ -100,6 +100,12 @@ func (s *stream) room(n, symbols int) {
 	s.text = s.text[:symbols]
 }
 
+// cut ends the stream behind n symbols. Behind the last stands a letter that is none.
+func (s *stream) cut(n int) {
+	s.text = s.text[:n+1]
+	s.text[n], s.text = letter{}, s.text[:n]
+}
+
 // broken says that a comma or stop alone parts the word: not each character from the
 // next, as an evasion would.
 func (s *stream) broken(start, end int32) bool {
