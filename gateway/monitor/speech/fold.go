@@ -78,14 +78,13 @@ type folder struct {
 	place [1 << 16]uint16 // by rune: its place in table
 	table [1 << 16]packed // those that the lexicon knows first: they share what is near
 	signs map[rune]fold
-	folds map[uint16][]fold // by the symbol they begin with
+	folds [1 << 8][]fold    // by what they begin with, see begins
 	pairs filter            // what folds of two symbols and more begin with
 	marks map[uint16]packed // by symbol: its places in folds
 	known []known           // by symbol
 	alone map[uint16]bool   // by code: the symbol is a word by itself
 	latin map[string]uint16 // syllable to its number
 	spell []letters         // the same as a tree, the first its root
-	ascii [utf8.RuneSelf][]fold
 	spare stream
 }
 
@@ -126,7 +125,7 @@ func newFolder(simple, alike map[rune]rune, sounds map[rune]string) *folder {
 // with is the folder that also knows folds of several symbols and signs that are words.
 // It takes the receiver over.
 func (f *folder) with(folds []fold, signs map[rune]fold) *folder {
-	f.signs, f.folds = signs, map[uint16][]fold{}
+	f.signs = signs
 	for r := range signs {
 		if r < 1<<16 {
 			f.table[r] = pack(folded{how: Emoji})
@@ -135,16 +134,14 @@ func (f *folder) with(folds []fold, signs map[rune]fold) *folder {
 	f.marks = map[uint16]packed{}
 	for _, x := range folds {
 		c := x.from[0]
-		f.folds[c] = append(f.folds[c], x)
 		if len(x.from) > 1 {
 			f.marks[c] |= markFirst
 			f.marks[x.from[1]] |= markSecond
 			f.pairs.add(0, c, x.from[1])
+			f.folds[begins(c, x.from[1])] = append(f.folds[begins(c, x.from[1])], x)
 		} else {
 			f.marks[c] |= markFold
-		}
-		if int(c) < len(f.ascii) {
-			f.ascii[c] = f.folds[c]
+			f.folds[begins(c, 0)] = append(f.folds[begins(c, 0)], x)
 		}
 	}
 	for r := range f.table {
@@ -154,6 +151,9 @@ func (f *folder) with(folds []fold, signs map[rune]fold) *folder {
 	}
 	return f
 }
+
+// begins is the list in folds of those that begin with two symbols, or are one.
+func begins(first, second uint16) uint8 { return uint8(first + second*31) }
 
 // know notes in the table what matching knows of each rune's symbol, and puts those of
 // which it knows most first.
@@ -336,7 +336,10 @@ func (f *folder) refold(s *stream) {
 			next = text[i+1].packed
 		}
 		if c := text[i].packed; c&(next>>1&markFirst|markFold) != 0 && (c&markFold != 0 || f.pairs.has(0, c.symbol(), next.symbol()) > 0) {
-			x = f.match(s, i)
+			x = f.match(s, i, f.folds[begins(c.symbol(), next.symbol())])
+			if x == nil && c&markFold != 0 {
+				x = f.match(s, i, f.folds[begins(c.symbol(), 0)])
+			}
 		}
 		if x == nil {
 			if w != i {
@@ -358,16 +361,10 @@ func (f *folder) refold(s *stream) {
 	s.cut(w)
 }
 
-// match is the longest fold at i. Latin letters and digits are folded only as a whole
+// match is the longest fold of a list at i. Latin letters and digits are folded only as a whole
 // run: "d1" not in "hd100".
-func (f *folder) match(s *stream, i int) *fold {
+func (f *folder) match(s *stream, i int, list []fold) *fold {
 	var best *fold
-	var list []fold
-	if c := s.text[i].symbol(); int(c) < len(f.ascii) {
-		list = f.ascii[c]
-	} else {
-		list = f.folds[c]
-	}
 	for k := range list {
 		x := &list[k]
 		if best != nil && len(x.from) <= len(best.from) || len(s.text)-i < len(x.from) {
