@@ -282,11 +282,13 @@ func (x *context) segment(k *candidate) (from, to int32) {
 }
 
 // near says that a word of the class lies in the segment, at most before symbols ahead
-// of the claim or after symbols behind it, or touches it.
+// of the claim or after symbols behind it, or touches it. Mostly there is none, which is
+// asked where near is called.
 func (x *context) near(class int32, k *candidate, from, to, before, after int32) bool {
-	if !x.has(class) {
-		return false
-	}
+	return x.has(class) && x.isNear(class, k, from, to, before, after)
+}
+
+func (x *context) isNear(class int32, k *candidate, from, to, before, after int32) bool {
 	for i := x.s.head[class]; i >= 0; i = x.s.next[i] {
 		start, end := x.s.hits[i].start(), x.s.hits[i].end()
 		if start < from || end > to {

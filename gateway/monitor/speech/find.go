@@ -89,9 +89,10 @@ func (s *scratch) look(l *Lexicon) {
 		t += l.triples.has(sound2, sound1, sound)
 		before, sound2, sound1 = code, sound1, sound
 	}
-	for _, at := range alones[:a] {
-		b := &l.first[text[at].code()]
-		s.note(at, at+1, b.word, b.kind, 0)
+	s.found = slices.Grow(s.found, a)[:a]
+	for i, at := range alones[:a] {
+		o, b := &s.found[i], &l.first[text[at].code()]
+		o.at, o.word, o.kind = hitAt(at, at+1, 0), b.word, b.kind
 	}
 	s.written(l, s.places.lookPairs(l, text, pairs[:p]))
 	if s.stream.latin {
