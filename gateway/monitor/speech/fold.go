@@ -303,12 +303,21 @@ func (f *folder) threes(text []letter, utterance string, at place, n int, gap ui
 
 // write puts a symbol that is not an utterance's own.
 func (f *folder) write(s *stream, n int, symbol uint16, how Evasion, at place) {
-	e := pack(folded{symbol: symbol, how: how}).with(f.known[symbol]) | f.marks[symbol]
+	e := f.table[f.place[symbol]] // of the rune that is so written, which mostly stands for itself
+	if e.symbol() != symbol {
+		e = f.own(symbol)
+	}
+	s.text[n] = letter{e.as(how), at}
+	s.latin = s.latin || latin(symbol)
+}
+
+// own is what the table would have of a symbol.
+func (f *folder) own(symbol uint16) packed {
+	e := pack(folded{symbol: symbol}).with(f.known[symbol]) | f.marks[symbol]
 	if f.alone[e.code()] {
 		e |= markAlone
 	}
-	s.text[n] = letter{e, at}
-	s.latin = s.latin || latin(symbol)
+	return e
 }
 
 // replace writes a sign's words behind n symbols and counts them in; 🥇 after 第 is its

@@ -51,6 +51,11 @@ func (p packed) with(k known) packed {
 	return p | packed(k.code)<<packedCode | packed(k.sound)<<packedSound
 }
 
+// as is the same in another disguise.
+func (p packed) as(how Evasion) packed {
+	return p&^((1<<11-1)<<packedHow) | packed(how)<<packedHow
+}
+
 func (p packed) symbol() uint16 { return uint16(p) }
 func (p packed) code() uint16   { return uint16(p >> packedCode) }  // its number in the words, 0: in none
 func (p packed) sound() uint16  { return uint16(p >> packedSound) } // its syllable, 0: none
