@@ -71,8 +71,8 @@ func (c *Checker) find(s *scratch) {
 	s.gather(c.lexicon)
 }
 
-// look finds the words. One pass over the symbols asks small filters which places can begin a word; only there are trie and
-// runs looked into.
+// look finds the words. One pass over the symbols asks small filters which places can
+// begin a word; only there are trie and runs looked into.
 func (s *scratch) look(l *Lexicon) {
 	text := s.stream.text
 	s.places.room(len(text))

@@ -250,7 +250,7 @@ func (f *folder) fold(s *stream, utterance string) bool {
 			e = f.table[f.place[r]]
 		}
 		if e.symbol() != 0 {
-			all, refold = all|e&^markedFolds|e&markFold, refold || e&first != 0
+			all, refold = all|e&(markFold|markLatin), refold || e&first != 0
 			first = e & markFirst << 1
 			s.text[n] = letter{e, here}
 			n, gap = n+1, gapNone

@@ -29,13 +29,12 @@ const (
 	packedSound = 32
 	packedHow   = 48 // eleven bits
 
-	markAlone   packed = 1 << 59 // the symbol is a word by itself
-	markFirst   packed = 1 << 60 // a fold of several symbols may begin here
-	markSecond  packed = 1 << 61 // and have this as its second
-	markFold    packed = 1 << 62 // a fold of this symbol alone
-	markLatin   packed = 1 << 63 // a Latin letter
-	packedGap          = 60      // of no symbol: what its absence means
-	markedFolds        = markFirst | markSecond | markFold
+	markAlone  packed = 1 << 59 // the symbol is a word by itself
+	markFirst  packed = 1 << 60 // a fold of several symbols may begin here
+	markSecond packed = 1 << 61 // and have this as its second
+	markFold   packed = 1 << 62 // a fold of this symbol alone
+	markLatin  packed = 1 << 63 // a Latin letter
+	packedGap         = 60      // of no symbol: what its absence means
 )
 
 func pack(e folded) packed {
