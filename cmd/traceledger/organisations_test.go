@@ -60,9 +60,11 @@ func startOrganisations(t *testing.T) *organisations {
 	wallets := map[string]string{}
 	for _, msp := range trace.MSPs() {
 		s.gateways[msp] = newHouse(t)
+		s.gateways[msp].lags = time.Minute
 		wallets[msp] = filepath.Join(s.gateways[msp].data, "wallet")
 	}
 	s.second = newHouse(t)
+	s.second.lags = time.Minute
 	s.scanners = []*house{newHouse(t), newHouse(t)}
 	s.enrolAll(wallets)
 
@@ -86,6 +88,7 @@ func startOrganisations(t *testing.T) *organisations {
 		starting.Go(func() { s.scanners[i].start("scanner", s.scanners[i].args...) })
 	}
 	s.furnish()
+	s.levelPeers()
 	starting.Wait()
 	require.False(t, t.Failed(), "a scanner did not start")
 	return s
@@ -184,10 +187,8 @@ func (s *organisations) furnish() {
 
 // order makes a pack of codes for a lot; its leaf file stays with that gateway.
 func (s *organisations) order(h *house, lot string) trace.PackID {
-	var made api.CodesMade
-	status := h.send(trace.RoleFactory, "/v1/code-orders", "codes-"+lot, api.CodeOrder{Count: 100, Lot: &trace.LotID{GTIN: "09520000200015", Lot: trace.LotNumber(lot)}}, &made)
-	require.Equal(s.t, http.StatusCreated, status)
-	return made.Pack
+	order := api.CodeOrder{Count: 100, Lot: &trace.LotID{GTIN: "09520000200015", Lot: trace.LotNumber(lot)}}
+	return h.ordered(lot, order).Pack
 }
 
 // TestOrganisations lets five organisations write at their gateways while peers, the
@@ -234,10 +235,10 @@ func (s *organisations) losesPeer(w *organisationWriters, msp string) {
 	s.network("kill", msp+"/peer")
 	s.refusedForNow(msp)
 	w.moreOf(5, s.others(msp)...)
-	require.Eventually(t, func() bool { return gateway.metric("traceledger_ledger_peer_well", own) == 0 }, 30*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return gateway.metric("traceledger_ledger_peer_well", own) == 0 }, 3*time.Minute, 50*time.Millisecond)
 	s.level(gateway, s.scanners[0])
 	t.Logf("peer of %s killed: others went on, its gateway level at another peer after %s", msp, time.Since(began).Round(100*time.Millisecond))
-	require.Contains(t, gateway.said(), own, "the log names the peer")
+	require.Eventually(t, func() bool { return strings.Contains(gateway.said(), own) }, time.Minute, 50*time.Millisecond, "the log names the peer")
 
 	s.network("start", msp+"/peer")
 	began = time.Now()
@@ -253,7 +254,7 @@ func (s *organisations) frozenPeer(w *organisationWriters, msp string) {
 	began := time.Now()
 	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
 	defer func() { _ = syscall.Kill(pid, syscall.SIGCONT) }() // also when the test fails
-	require.Eventually(t, func() bool { return gateway.metric("traceledger_ledger_peer_well", own) == 0 }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return gateway.metric("traceledger_ledger_peer_well", own) == 0 }, 3*time.Minute, 50*time.Millisecond)
 	noticed := time.Since(began)
 	w.moreOf(5, s.others(msp)...)
 	s.level(gateway)
@@ -327,7 +328,7 @@ func (s *organisations) killedGateway(w *organisationWriters, msp string) {
 	s.mu.Lock() // it gets another address
 	s.startGateway(msp)
 	s.mu.Unlock()
-	require.Eventually(s.t, func() bool { return gateway.metric("traceledger_ledger_outbox_transactions", "") <= writersEach }, time.Minute, 50*time.Millisecond)
+	require.Eventually(s.t, func() bool { return gateway.metric("traceledger_ledger_outbox_transactions", "") <= writersEach }, 3*time.Minute, 50*time.Millisecond)
 	w.more(5)
 	s.t.Logf("gateway of %s killed and started: every organisation had 5 more facts after %s", msp, time.Since(began).Round(100*time.Millisecond))
 }
@@ -355,7 +356,30 @@ func (s *organisations) level(houses ...*house) {
 			}
 			h.get("", "/healthz", &shown)
 			return shown.Height >= height
-		}, time.Minute, 50*time.Millisecond)
+		}, 3*time.Minute, 50*time.Millisecond)
+	}
+}
+
+// levelPeers waits until every peer has the blocks that any node had at the beginning.
+// Until then one may refuse what stands on a record that another has.
+func (s *organisations) levelPeers() {
+	s.t.Helper()
+	behind := func(height uint64) (names []string, highest uint64) {
+		for _, node := range s.nodesNow() {
+			highest = max(highest, node.Height)
+			if strings.HasSuffix(node.Name, "/peer") && node.Height < height {
+				names = append(names, node.Name)
+			}
+		}
+		return names, highest
+	}
+	_, height := behind(0)
+	for deadline := time.Now().Add(3 * time.Minute); ; {
+		names, _ := behind(height)
+		if len(names) == 0 {
+			return
+		}
+		require.True(s.t, time.Now().Before(deadline), "behind block %d: %v", height, names)
 	}
 }
 
