@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -178,6 +180,20 @@ func TestFreePorts(t *testing.T) {
 		seen[port] = true
 		require.Less(t, port, 32768, "below the kernel's own range")
 	}
+	// Another network keeps the ports that it has none to listen on yet.
+	listener, err := net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(ports[29])))
+	require.NoError(t, err)
+	defer listener.Close()
+	for range 100 {
+		others, err := freePorts(30)
+		require.NoError(t, err)
+		for _, port := range others {
+			require.False(t, seen[port], port)
+		}
+	}
+	many, err := freePorts(150)
+	require.NoError(t, err)
+	require.Len(t, many, 150)
 }
 
 // buildChaincode builds the conformance chaincode; different linker flags make
