@@ -47,11 +47,7 @@ func (s *organisations) level(houses ...*house) {
 	}
 	for _, h := range houses {
 		require.Eventually(s.t, func() bool {
-			var shown struct {
-				Height uint64 `json:"height"`
-			}
-			h.get("", "/healthz", &shown)
-			return shown.Height >= height
+			return h.height() >= height
 		}, 3*time.Minute, 50*time.Millisecond)
 	}
 }

@@ -161,7 +161,7 @@ func TestRoles(t *testing.T) {
 	r.waitForScan(t, code, true) // pages need no ledger
 	r.refusedForNow(t, made, "OUTAGE")
 	require.Equal(t, http.StatusServiceUnavailable, r.gateway.get("", "/readyz", nil), "writes are better sent elsewhere")
-	require.Equal(t, http.StatusOK, r.scanner.get("", "/readyz", nil))
+	require.Eventually(t, func() bool { return r.scanner.get("", "/readyz", nil) == http.StatusOK }, time.Minute, 20*time.Millisecond)
 	r.startLedger()
 	acknowledged, unsettled := w.end(t)
 	require.GreaterOrEqual(t, len(acknowledged), 100)
@@ -173,18 +173,29 @@ func TestRoles(t *testing.T) {
 	r.gateway.must(trace.RoleFactory, "/batches", "A2", lotRequest(made, "A2"))
 	r.waitForScan(t, r.order("A2", 10), true)
 
+	require.Eventually(t, func() bool { return r.scanner.height() == r.gateway.height() }, time.Minute, 20*time.Millisecond)
 	for _, h := range []*house{r.scanner, r.gateway, r.ledger} {
 		var health struct {
 			Notice string `json:"notice"`
 		}
 		require.Equal(t, http.StatusOK, h.get("", "/healthz", &health))
 		require.Equal(t, oneProcessNotice, health.Notice)
-		require.Equal(t, http.StatusOK, h.get("", "/readyz", nil))
+		require.Eventually(t, func() bool { return h.get("", "/readyz", nil) == http.StatusOK }, time.Minute, 20*time.Millisecond)
 		require.Contains(t, string(fetch(t, h.base+"/metrics", "*/*")), "process_resident_memory_bytes")
 		h.stop()
 	}
 	require.Contains(t, r.ledger.command("verify"), "verified")
 	require.Equal(t, r.gateway.command("dump"), r.scanner.command("dump"), "both read models are the same")
+}
+
+// height is how many blocks the house's read model has.
+func (h *house) height() uint64 {
+	h.t.Helper()
+	var health struct {
+		Height uint64 `json:"height"`
+	}
+	h.get("", "/healthz", &health)
+	return health.Height
 }
 
 // order makes a pack of codes for a lot and gives the path of its first code.
