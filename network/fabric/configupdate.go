@@ -93,7 +93,7 @@ func (n *Network) updateConfig(ctx context.Context, current configuration, chang
 		return err
 	}
 	var signers []administrator
-	for _, plan := range n.plan.Peers {
+	for _, plan := range n.inChannel() {
 		admin, err := n.administrator(plan)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
@@ -103,8 +103,8 @@ func (n *Network) updateConfig(ctx context.Context, current configuration, chang
 		}
 		signers = append(signers, admin)
 	}
-	if len(signers) < len(n.plan.Peers)/2+1 {
-		return fmt.Errorf("the keys of %d of %d administrators are in this folder, a majority must sign: see docs/operations.md for organisations that keep their own", len(signers), len(n.plan.Peers))
+	if members := len(applicationOf(current).GetGroups()); len(signers) < members/2+1 {
+		return fmt.Errorf("the keys of %d of %d administrators are in this folder, a majority must sign: see docs/operations.md for organisations that keep their own", len(signers), members)
 	}
 	envelope, err := configEnvelope(n.channel, update, signers)
 	if err != nil {

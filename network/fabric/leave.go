@@ -58,11 +58,11 @@ func (n *Network) ExcludeOrganisation(ctx context.Context, mspID string) error {
 	if !slices.Contains(n.plan.Left, mspID) {
 		return fmt.Errorf("%s has not left the network", mspID)
 	}
-	current, err := n.channelConfig(ctx, n.plan.Peers[0])
+	current, err := n.learnMembers(ctx)
 	if err != nil {
 		return err
 	}
-	if _, member := applicationOf(current).GetGroups()[mspID]; member {
+	if n.isMember(mspID) {
 		err := n.updateConfig(ctx, current, func(wanted configuration) { delete(applicationOf(wanted).Groups, mspID) })
 		if err != nil {
 			return err

@@ -76,6 +76,9 @@ func (l *lag) still(name string, patience time.Duration, now time.Time) bool {
 	return behind && s.height > 0 && now.Sub(s.since) >= patience
 }
 
+// forget has a node count no more.
+func (l *lag) forget(name string) { delete(l.behind, name) }
+
 // restarted gives every node its time anew: the others may have waited for this one.
 func (l *lag) restarted(now time.Time) {
 	for name, s := range l.behind {
@@ -125,8 +128,8 @@ func (n *Network) heightOf(ctx context.Context, name string) (uint64, error) {
 	return 0, fmt.Errorf("%s keeps no blocks", name)
 }
 
-// withBlocks are the names of the orderers and peers here whose administrators can ask them,
-// orderers first.
+// withBlocks are the names of the orderers and members' peers here whose administrators can ask
+// them, orderers first.
 func (n *Network) withBlocks() (orderers, all []string) {
 	planned := n.planned()
 	for _, plan := range planned.Orderers {
@@ -135,7 +138,7 @@ func (n *Network) withBlocks() (orderers, all []string) {
 		}
 	}
 	all = slices.Clone(orderers)
-	for _, plan := range planned.Peers {
+	for _, plan := range n.inChannel() {
 		if n.isHere(plan.name()) && n.administers(plan) {
 			all = append(all, plan.name())
 		}
@@ -179,11 +182,21 @@ func (n *Network) awaitLevel(ctx context.Context) error {
 			n.logger.Warn("a node fetches the blocks that it lacks", "node", name, "has", heights[name], "of", l.target)
 		}
 	}
-	patience, stirred := map[string]time.Duration{}, false
+	patience, stirred, asked := map[string]time.Duration{}, false, time.Now()
 	for _, name := range all {
 		patience[name] = n.stillFor
 	}
 	return poll(ctx, 50*time.Millisecond, func() (bool, error) {
+		if time.Since(asked) > n.stillFor {
+			// The peer of an organisation that has left gets no blocks.
+			_, _ = n.askMembers(ctx)
+			asked = time.Now()
+		}
+		for _, name := range l.names() {
+			if n.isDeparted(name) {
+				l.forget(name)
+			}
+		}
 		names := l.names()
 		if len(names) == 0 {
 			return true, nil
@@ -266,7 +279,7 @@ func whileMoving(parent context.Context, patience time.Duration) (ctx context.Co
 func (n *Network) tellStill(ctx context.Context, statuses []NodeStatus) {
 	heights := map[string]uint64{}
 	for _, s := range statuses {
-		if s.Joined && s.Problem == "" {
+		if s.Joined && s.Problem == "" && !s.Left {
 			heights[s.Name] = s.Height
 		}
 	}
