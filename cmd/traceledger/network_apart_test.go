@@ -72,10 +72,7 @@ func TestOrganisationOnItsOwnHost(t *testing.T) {
 	plan, err := os.ReadFile(filepath.Join(o.dir, "topology.json"))
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(labs, "topology.json"), plan, 0o600))
-	commands := commandsUnder(t, "### Taking one out by Fabric's own tools")[0]
-	require.Contains(t, commands, "Producer2MSP")
-	tools := o.operationsTools() + "\n"
-	o.shell(t.TempDir(), tools+strings.ReplaceAll(commands, "Producer2MSP", other))
+	o.takeOut(other)
 	o.network("kill", other+"/trace") // which up would heal
 	printed = o.network("up")
 	require.Contains(t, printed, "every gateway takes submits")
@@ -89,7 +86,7 @@ func TestOrganisationOnItsOwnHost(t *testing.T) {
 		}
 	}
 	require.Equal(t, 3, left)
-	policy := o.shell(t.TempDir(), tools+"peer lifecycle chaincode querycommitted -C trace -n trace -O json | jq -r .validation_parameter | base64 -d")
+	policy := o.shell(t.TempDir(), o.operationsTools()+"\npeer lifecycle chaincode querycommitted -C trace -n trace -O json | jq -r .validation_parameter | base64 -d")
 	require.Contains(t, policy, trace.CarrierMSP)
 	require.NotContains(t, policy, other)
 	o.network("kill", other+"/peer")

@@ -67,3 +67,11 @@ func (o *operator) shell(folder, commands string) string {
 	require.NoError(o.t, failed, string(out))
 	return string(out)
 }
+
+// takeOut takes an organisation out of the channel with the commands of docs/operations.md.
+func (o *operator) takeOut(msp string) {
+	o.t.Helper()
+	commands := commandsUnder(o.t, "### Taking one out by Fabric's own tools")[0]
+	require.Contains(o.t, commands, "Producer2MSP")
+	o.shell(o.t.TempDir(), o.operationsTools()+"\n"+strings.ReplaceAll(commands, "Producer2MSP", msp))
+}

@@ -164,3 +164,28 @@ func TestStartOfNodes(t *testing.T) {
 	require.NoError(t, n.learn(configOfMembers(2, "RegulatorMSP")))
 	require.NoError(t, n.startNodes(t.Context()))
 }
+
+// While nobody has told who the members are, a node that never comes up is waited for; no longer, and
+// it is ended, once its organisation turns out to have left.
+func TestStartWhileSomebodyLeaves(t *testing.T) {
+	n := newNetwork(Config{Dir: t.TempDir()})
+	n.spawn = newSpawner()
+	defer n.spawn.close()
+	const name = "CarrierMSP/peer"
+	require.NoError(t, os.MkdirAll(n.nodeFolder(name), 0o700))
+	node := &Node{title: name, address: "127.0.0.1:1", program: "/bin/sh", args: []string{"-c", "echo deaf; sleep 600"}, dir: n.nodeFolder(name), spawn: n.spawn}
+	n.plan.Peers = []peerPlan{{nodePlan: nodePlan{MSPID: "CarrierMSP"}}}
+	n.nodes = []*Node{node}
+	returned := make(chan error, 1)
+	go func() { returned <- n.startNodes(t.Context()) }()
+	eventually(t, func() error {
+		if !node.Running() {
+			return os.ErrProcessDone
+		}
+		return nil
+	})
+	require.Empty(t, returned)
+	require.NoError(t, n.learn(configOfMembers(1, "LabMSP")))
+	require.NoError(t, <-returned)
+	require.False(t, node.Running())
+}

@@ -20,7 +20,8 @@ import (
 )
 
 // TestNetwork takes one network through its life: start, deploy, work,
-// upgrade, stop, start again from its folder. Lost nodes are TestSoakFaults.
+// upgrade, stop, start again from its folder, with a member away from the channel and back. Lost
+// nodes are TestSoakFaults.
 func TestNetwork(t *testing.T) {
 	binaries, err := EnsureBinaries(t.Context())
 	require.NoError(t, err)
