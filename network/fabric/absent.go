@@ -162,11 +162,8 @@ func (n *Network) awaitOwnEndorser(ctx context.Context, plan peerPlan, chaincode
 // policyFollows is an error if the definition's policy is to be renewed, as Heal does. It goes by
 // the members that the channel has, and keeps what of them clients need to know.
 func (n *Network) policyFollows(ctx context.Context, plan peerPlan, name, policy string) error {
-	config, err := n.channelConfig(ctx, plan)
+	config, err := n.learnMembers(ctx)
 	if err != nil {
-		return err
-	}
-	if err := n.learn(config); err != nil {
 		return err
 	}
 	members := applicationOf(config).GetGroups()

@@ -88,13 +88,14 @@ func (n *Network) isDeparted(node string) bool {
 	return ofOrganisation && !n.isMember(mspID)
 }
 
-// learn takes note of who the channel's members are, unless a newer configuration told already.
+// learn takes note of who the channel's members are. A configuration is refused that is older than
+// one which told already.
 func (n *Network) learn(config configuration) error {
 	n.mu.Lock()
-	older := n.tlsRoots != nil && config.GetSequence() < n.learnt
+	learnt := n.learnt
 	n.mu.Unlock()
-	if older {
-		return nil
+	if config.GetSequence() < learnt {
+		return fmt.Errorf("the channel's configuration has been updated %d times, and those who answer know of %d", learnt, config.GetSequence())
 	}
 	if err := n.learnTLSRoots(applicationOf(config).GetGroups()); err != nil {
 		return err

@@ -60,22 +60,28 @@ func TestWhoIsAMember(t *testing.T) {
 	require.Equal(t, planned, n.membersHere())
 	require.Empty(t, n.Departed())
 	for _, step := range []struct {
-		sequence        uint64
-		told            []string
-		members         []string
-		departed        []Member
-		absent, own     []string
-		carrier, orders bool // whether nodes of these are taken for departed
+		sequence    uint64
+		told        []string
+		older       bool // than what is known
+		members     []string
+		departed    []Member
+		absent, own []string
+		carrier     bool // whether its nodes are those of one that has left
 	}{
 		{sequence: 3, told: append(without("CarrierMSP"), "UnknownMSP"), members: without("CarrierMSP"),
 			departed: []Member{{MSPID: "CarrierMSP"}}, absent: []string{"ProducerMSP", "PlatformMSP", "RegulatorMSP"}, own: []string{"LabMSP"}, carrier: true},
-		{sequence: 2, told: planned, members: without("CarrierMSP"), // of a peer that lies behind
+		{sequence: 2, told: planned, older: true, members: without("CarrierMSP"),
 			departed: []Member{{MSPID: "CarrierMSP"}}, absent: []string{"ProducerMSP", "PlatformMSP", "RegulatorMSP"}, own: []string{"LabMSP"}, carrier: true},
 		{sequence: 4, told: without("LabMSP"), members: without("LabMSP"),
 			departed: []Member{{MSPID: "LabMSP"}}, absent: without("LabMSP"), own: nil},
 		{sequence: 5, told: planned, members: planned, absent: without("LabMSP"), own: []string{"LabMSP"}},
 	} {
-		require.NoError(t, n.learn(configOfMembers(step.sequence, step.told...)))
+		err := n.learn(configOfMembers(step.sequence, step.told...))
+		if step.older {
+			require.ErrorContains(t, err, "updated 3 times, and those who answer know of 2")
+		} else {
+			require.NoError(t, err)
+		}
 		require.Equal(t, step.members, n.membersHere(), step.sequence)
 		require.Equal(t, step.departed, n.Departed(), step.sequence)
 		require.Equal(t, step.absent, n.Absent(), step.sequence)
