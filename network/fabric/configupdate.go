@@ -84,8 +84,8 @@ func (n *Network) translate(ctx context.Context, args ...string) error {
 
 // updateConfig changes the channel's configuration with the signatures of all members'
 // administrators that are here, which must be a majority, and hands the update to an
-// orderer. It returns once that has taken it.
-func (n *Network) updateConfig(ctx context.Context, current configuration, change func(configuration)) error {
+// orderer, the one of that number first. It returns once that has taken it.
+func (n *Network) updateConfig(ctx context.Context, current configuration, first int, change func(configuration)) error {
 	wanted := proto.Clone(current).(*common.Config)
 	change(wanted)
 	update, err := n.computeUpdate(ctx, current, wanted)
@@ -111,7 +111,8 @@ func (n *Network) updateConfig(ctx context.Context, current configuration, chang
 		return err
 	}
 	var refusals []error
-	for _, plan := range n.plan.Orderers {
+	for i := range n.plan.Orderers {
+		plan := n.plan.Orderers[(first+i)%len(n.plan.Orderers)]
 		if err = n.broadcast(ctx, plan, envelope); err == nil {
 			return nil
 		}

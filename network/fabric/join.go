@@ -240,23 +240,41 @@ func (n *Network) makeJoiningCrypto(ctx context.Context, plan peerPlan) error {
 // configure brings the organisation, with its anchor peer, into the channel's
 // configuration, and waits until every peer here has it.
 func (n *Network) configure(ctx context.Context, plan peerPlan) error {
-	current, err := n.learnMembers(ctx)
+	definition, err := n.organisationDefinition(ctx, plan)
 	if err != nil {
 		return err
 	}
-	if !n.isMember(plan.MSPID) {
-		definition, err := n.organisationDefinition(ctx, plan)
+	return n.changeMember(ctx, plan.MSPID, true, func(wanted configuration) {
+		applicationOf(wanted).Groups[plan.MSPID] = definition
+	})
+}
+
+// inForceAfter is how long an update of the channel's configuration may take to come into force,
+// with a change of leader, before it is handed to another orderer: one that missed the last change
+// takes an update and cannot have it ordered.
+const inForceAfter = 20 * time.Second
+
+// changeMember has the channel's configuration changed unless it has, or has no more, an
+// organisation, and waits until every peer here knows.
+func (n *Network) changeMember(ctx context.Context, mspID string, wanted bool, change func(configuration)) error {
+	for try := 0; ; try++ {
+		current, err := n.learnMembers(ctx)
 		if err != nil {
 			return err
 		}
-		err = n.updateConfig(ctx, current, func(wanted configuration) {
-			applicationOf(wanted).Groups[plan.MSPID] = definition
-		})
-		if err != nil {
+		if n.isMember(mspID) != wanted {
+			// A later try is refused where the update before it comes into force meanwhile.
+			if err := n.updateConfig(ctx, current, try, change); err != nil && try == 0 {
+				return err
+			}
+		}
+		trying, cancel := context.WithTimeout(ctx, inForceAfter)
+		err = n.awaitMember(trying, mspID, wanted)
+		cancel()
+		if err == nil || ctx.Err() != nil {
 			return err
 		}
 	}
-	return n.awaitMember(ctx, plan.MSPID, true)
 }
 
 // awaitMember waits until every other member's peer here has read that the organisation is in the
