@@ -157,7 +157,7 @@ func (w *world) blocks(ctx context.Context, from uint64, handle func(*common.Blo
 
 // settle waits until the index has folded all blocks.
 func (w *world) settle() {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	require.NoError(w.t, w.index.WaitFor(ctx, w.Ledger.Ledger.Height()-1))
 }

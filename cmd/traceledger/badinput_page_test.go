@@ -32,7 +32,7 @@ func (b *badHouse) open(t *testing.T, method, address, accept, language, agent s
 			"Accept": {accept}, "Accept-Language": {language}, "User-Agent": {agent},
 		}, nil)
 		return status != http.StatusTooManyRequests || header.Get("Retry-After") == ""
-	}, 20*time.Second, 50*time.Millisecond)
+	}, time.Minute, 50*time.Millisecond)
 	return status, header, string(content)
 }
 
@@ -193,12 +193,12 @@ func (b *badHouse) uncounted(t *testing.T, address string) {
 	require.Eventually(t, func() bool {
 		status, _, _ := b.send(t, http.MethodGet, address, "", http.Header{"Sec-Purpose": {"prefetch"}, "User-Agent": {phone}}, nil)
 		return status == http.StatusOK
-	}, 20*time.Second, 50*time.Millisecond)
+	}, time.Minute, 50*time.Millisecond)
 	require.Equal(t, before, b.scanned(t, address), "no person scanned")
 	for range 3 {
 		status, _, _ = b.open(t, http.MethodGet, address, "text/html", "zh", phone)
 		require.Equal(t, http.StatusOK, status)
 	}
-	require.Eventually(t, func() bool { return b.scanned(t, address) == before+1 }, 5*time.Second, 10*time.Millisecond, "one phone within half an hour counts once")
+	require.Eventually(t, func() bool { return b.scanned(t, address) == before+1 }, time.Minute, 10*time.Millisecond, "one phone within half an hour counts once")
 	require.Equal(t, before+1, b.scanned(t, address))
 }

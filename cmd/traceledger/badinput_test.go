@@ -224,7 +224,7 @@ func (b *badHouse) accepted(t *testing.T, sign, path string, request any) api.Wr
 // settle waits until the house tells of a block and takes its height as known.
 func (b *badHouse) settle(t *testing.T, block uint64) {
 	t.Helper()
-	require.Eventually(t, func() bool { return b.height(t) > block }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return b.height(t) > block }, time.Minute, 5*time.Millisecond)
 	b.known = b.height(t)
 }
 

@@ -33,7 +33,7 @@ type attempt struct {
 func (b *badHouse) atOnce(t *testing.T, attempts []attempt) ([]api.Written, []*api.Problem) {
 	t.Helper()
 	written, refused := make([]api.Written, len(attempts)), make([]*api.Problem, len(attempts))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
 	begin := make(chan struct{})
@@ -69,7 +69,7 @@ func (b *badHouse) settled(t *testing.T) {
 			last, still = now, 0
 		}
 		return still > 10
-	}, 10*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 	b.known = last
 }
 

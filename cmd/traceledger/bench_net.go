@@ -38,13 +38,13 @@ func netBenchmarks() []netBenchmark {
 		{names: []string{"net-latency-1", "net-latency-1-p99"}, run: benchNetOrigin(1)},
 		{names: []string{"net-latency-16", "net-latency-16-p99"}, run: benchNetOrigin(16)},
 		{names: []string{
-			"net-origin", "net-origin-channel-policy", "net-latency-64", "net-latency-64-p99",
-			"net-cpu", "net-cpu-channel-policy", "net-cpu-peer", "net-cpu-orderer", "net-cpu-chaincode", "net-cpu-gateway",
+			"net-origin", "net-origin-same-policy", "net-latency-64", "net-latency-64-p99",
+			"net-cpu", "net-cpu-same-policy", "net-cpu-peer", "net-cpu-orderer", "net-cpu-chaincode", "net-cpu-gateway",
 		}, run: benchNetOrigin(64)},
 		{names: []string{"net-segments"}, run: benchNetSegments},
 		{names: []string{"jt808-net", "jt808-net-cpu"}, run: benchNetJT808},
 		{names: []string{"speech-latency-net", "speech-latency-net-p50"}, run: benchNetSpeech},
-		{names: []string{"net-caliper", "net-caliper-native"}, run: benchNetCaliper},
+		{names: []string{"net-caliper", "net-caliper-javascript"}, run: benchNetCaliper},
 		{names: []string{"net-scan", "net-scan-p99", "net-scan-cpu"}, run: benchNetScan},
 		{names: []string{
 			"net-scanner-cpu", "net-disk-peer", "net-disk-orderer", "net-disk-gateway", "net-disk-scanner",
@@ -68,12 +68,12 @@ type benchNet struct {
 	written atomic.Int64 // lots so far: no number is used twice
 }
 
-// The bare chaincode, with the contracts' endorsement policy, and as one deploys it who
-// names none.
+// The bare chaincode, deployed as one does who names no endorsement policy, and with that of
+// the contracts.
 const (
-	putName        = "put"
-	putDefaultName = "put-default"
-	putValue       = 1024 // bytes of a value
+	putName       = "put"
+	putPolicyName = "put-policy"
+	putValue      = 1024 // bytes of a value
 )
 
 // benchNetwork brings up the network, measures on it and takes it down.
@@ -126,8 +126,8 @@ func (n *benchNet) up(ctx context.Context) error {
 	policy := endorsementPolicy(n.network)
 	for _, chaincode := range []fabric.Chaincode{
 		{Name: chaincodeName, Binary: tracecc, Policy: policy},
-		{Name: putName, Binary: putcc, Policy: policy},
-		{Name: putDefaultName, Binary: putcc},
+		{Name: putName, Binary: putcc},
+		{Name: putPolicyName, Binary: putcc, Policy: policy},
 	} {
 		chaincode.Version = "1"
 		if err := n.network.Deploy(starting, chaincode); err != nil {

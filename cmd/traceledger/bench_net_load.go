@@ -177,7 +177,7 @@ func (n *benchNet) average(node func(*fabric.Node) (float64, error), gateway fun
 		err = errors.Join(err, failed)
 	}
 	for _, of := range n.network.Nodes() {
-		if !strings.HasSuffix(of.Name(), "/"+putName) {
+		if !strings.Contains(of.Name(), "/"+putName) {
 			value, failed := node(of)
 			add(kindOf(of), value, failed)
 		}

@@ -17,8 +17,9 @@ import (
 	"traceledger/gateway/floor"
 )
 
-// playTime is how long the verdicts and steps of the played stream may take.
-const playTime = time.Minute
+// playTime is how long the verdicts and steps of the played stream may take: seconds, but
+// for machines that are slow and have more to do.
+const playTime = 5 * time.Minute
 
 // play runs the demonstration's stream. Played before, wholly or in part, it goes on
 // from there: the words keep the times they were first given.

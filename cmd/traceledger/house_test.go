@@ -5,10 +5,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -65,9 +63,13 @@ type house struct {
 	tokens map[trace.Role]string
 	args   []string // with which it is started again, where a test does that
 	cmd    *exec.Cmd
-	errors *bytes.Buffer
+	ended  chan struct{} // closed when cmd has ended and all that it said is in errors
+	errors *lineBuffer
 	// started is the path that answers 200 once it counts as started; empty: /readyz.
 	started string
+	// lags is how long the endorsers of a network may refuse what stands on a record that
+	// they have not seen yet. On one process there is nothing to wait for.
+	lags time.Duration
 }
 
 // newHouse makes the data directory and one token for each role named.
@@ -93,7 +95,7 @@ func (h *house) try(name string, args ...string) (printed, said string, err erro
 	h.t.Helper()
 	path, err := binary()
 	require.NoError(h.t, err)
-	ctx, cancel := context.WithTimeout(h.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(h.t.Context(), 5*time.Minute)
 	defer cancel()
 	var out, errs bytes.Buffer
 	cmd := exec.CommandContext(ctx, path, append([]string{name, "-data", h.data}, args...)...)
@@ -105,34 +107,47 @@ func (h *house) try(name string, args ...string) (printed, said string, err erro
 // start runs a sub-command that serves and returns once it is ready.
 func (h *house) start(command string, args ...string) { h.startPrinting(command, args...) }
 
-// startPrinting is start, with what the process has printed by then.
+// startPrinting is start, with what the process has printed by then. A port that another
+// process was quicker to take is left to it.
 func (h *house) startPrinting(command string, args ...string) string {
+	h.t.Helper()
+	for {
+		printed, err := h.tryStart(freeAddress(h.t), command, args...)
+		if err == nil {
+			return printed
+		}
+		require.Contains(h.t, h.said(), "listen tcp "+strings.TrimPrefix(h.base, "http://")+": bind: address already in use", "%v", err)
+	}
+}
+
+// tryStart is startPrinting at an address; err says how the process ended.
+func (h *house) tryStart(address, command string, args ...string) (string, error) {
 	h.t.Helper()
 	var printed lineBuffer
 	path, err := binary()
 	require.NoError(h.t, err)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(h.t, err)
-	address := listener.Addr().String()
-	require.NoError(h.t, listener.Close())
-	h.base, h.errors = "http://"+address, &bytes.Buffer{}
-	h.cmd = exec.Command(path, append([]string{command, "-data", h.data, "-addr", address}, args...)...)
-	h.cmd.Stdout, h.cmd.Stderr = &printed, h.errors
-	h.cmd.Env = append(os.Environ(), "TRACELEDGER_REQUESTS_PER_SECOND=100000")
-	h.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	require.NoError(h.t, h.cmd.Start())
-	exited := make(chan error, 1)
-	go func() { exited <- h.cmd.Wait() }()
+	cmd := exec.Command(path, append([]string{command, "-data", h.data, "-addr", address}, args...)...)
+	h.base, h.errors, h.cmd, h.ended = "http://"+address, &lineBuffer{}, cmd, make(chan struct{})
+	cmd.Stdout, cmd.Stderr = &printed, h.errors
+	cmd.Env = append(os.Environ(), "TRACELEDGER_REQUESTS_PER_SECOND=100000")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	require.NoError(h.t, cmd.Start())
+	var end error
+	ended := h.ended
+	go func() {
+		end = cmd.Wait()
+		close(ended)
+	}()
 	h.t.Cleanup(h.kill)
-	deadline := time.After(2 * time.Minute)
+	deadline := time.After(4 * time.Minute)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
-		case err := <-exited:
-			require.FailNow(h.t, "the process ended", "%v: %s", err, h.errors)
+		case <-ended:
+			return "", fmt.Errorf("the process ended: %w: %s", end, h.errors)
 		case <-deadline:
-			require.FailNow(h.t, "not ready in two minutes", h.errors.String())
+			require.FailNow(h.t, "not ready in four minutes", h.said())
 		case <-tick.C:
 		}
 		response, err := http.Get(h.base + cmp.Or(h.started, "/readyz"))
@@ -141,7 +156,7 @@ func (h *house) startPrinting(command string, args ...string) string {
 		}
 		response.Body.Close()
 		if response.StatusCode == http.StatusOK {
-			return printed.String()
+			return printed.String(), nil
 		}
 	}
 }
@@ -162,9 +177,11 @@ func (h *house) stop() {
 }
 
 func (h *house) gone() {
-	require.Eventually(h.t, func() bool {
-		return errors.Is(h.cmd.Process.Signal(syscall.Signal(0)), os.ErrProcessDone)
-	}, 30*time.Second, 5*time.Millisecond)
+	select {
+	case <-h.ended:
+	case <-time.After(2 * time.Minute):
+		require.FailNow(h.t, "the process does not end", h.said())
+	}
 }
 
 // post writes through the REST interface; refusal is nil when the record is made.
@@ -197,13 +214,31 @@ func (h *house) post(ctx context.Context, role trace.Role, path, key string, bod
 	return written, refusal, json.Unmarshal(answer, refusal)
 }
 
-// must writes and demands the record.
+// must writes and demands the record. What is told to try again, does.
 func (h *house) must(role trace.Role, path, key string, body any) api.Written {
 	h.t.Helper()
-	written, refusal, err := h.post(h.t.Context(), role, path, key, body)
-	require.NoError(h.t, err)
-	require.Nil(h.t, refusal, "%s %s", path, key)
-	return written
+	for began := time.Now(); ; <-time.After(200 * time.Millisecond) {
+		written, refusal, err := h.post(h.t.Context(), role, path, key, body)
+		require.NoError(h.t, err)
+		if refusal == nil {
+			return written
+		}
+		patience := h.lags
+		if refusal.Retriable {
+			patience = 2 * time.Minute
+		}
+		require.Less(h.t, time.Since(began), patience, "%s %s: %+v", path, key, refusal)
+	}
+}
+
+// settled is post, again and again while the answer says to try again.
+func (h *house) settled(ctx context.Context, role trace.Role, path, key string, body any) (written api.Written, refusal *api.Problem, err error) {
+	for began := time.Now(); ; <-time.After(200 * time.Millisecond) {
+		written, refusal, err = h.post(ctx, role, path, key, body)
+		if err != nil || refusal == nil || !refusal.Retriable || time.Since(began) > 2*time.Minute {
+			return written, refusal, err
+		}
+	}
 }
 
 // get reads a JSON answer and its status.

@@ -60,8 +60,13 @@ func TestAnOrganisationJoinsTheNetwork(t *testing.T) {
 		lot["lot"], lot["idempotencyKey"] = number, number
 		argument, err := json.Marshal(lot)
 		require.NoError(t, err)
-		_, err = contract.Submit("origin:RegisterBatch", client.WithBytesArguments(argument), client.WithEndorsingOrganizations(endorsers...))
-		return err
+		for began := time.Now(); ; <-time.After(200 * time.Millisecond) {
+			_, err = contract.Submit("origin:RegisterBatch", client.WithBytesArguments(argument), client.WithEndorsingOrganizations(endorsers...))
+			var lags *client.EndorseError // a peer that lags has not seen the product
+			if !errors.As(err, &lags) || time.Since(began) > time.Minute {
+				return err
+			}
+		}
 	}
 	for without, majority := range map[string][]string{
 		"itself":     {trace.ProducerMSP, trace.LabMSP, trace.CarrierMSP, trace.PlatformMSP, trace.RegulatorMSP},
@@ -76,7 +81,7 @@ func TestAnOrganisationJoinsTheNetwork(t *testing.T) {
 
 	o.network("kill", second+"/peer")
 	w.more(t, 10)
-	require.Contains(t, o.refused("status"), "1 of 22 nodes are not well: "+second+"/peer")
+	o.ill("1 of 22 nodes are not well: " + second + "/peer")
 	o.network("up")
 	o.network("status")
 	w.more(t, 10)
@@ -121,10 +126,7 @@ func TestAnOrganisationJoinsTheNetwork(t *testing.T) {
 func (h *house) furnishSecond(msp string, made trace.Time) map[string]any {
 	h.t.Helper()
 	h.admitSecond(msp)
-	require.Eventually(h.t, func() bool { // peers that lag refuse a party whose admission they have not seen
-		_, refusal, err := h.post(h.t.Context(), trace.RoleProcessor, "/products", "product-second", secondProduct(made))
-		return err == nil && refusal == nil
-	}, 30*time.Second, 200*time.Millisecond)
+	h.must(trace.RoleProcessor, "/products", "product-second", secondProduct(made))
 	lot := lotRequest(made, "SECOND")
 	lot["gtin"] = secondGTIN
 	h.must(trace.RoleProcessor, "/batches", "lot-second", lot)
@@ -196,7 +198,8 @@ func contractAs(t *testing.T, network *fabric.Network, folder, name string) *cli
 	require.NoError(t, err)
 	conn, err := network.Conn(member.MSPID)
 	require.NoError(t, err)
-	gate, err := client.Connect(id, client.WithSign(member.Sign), client.WithHash(hash.SHA256), client.WithClientConnection(conn))
+	gate, err := client.Connect(id, client.WithSign(member.Sign), client.WithHash(hash.SHA256), client.WithClientConnection(conn),
+		client.WithEndorseTimeout(time.Minute), client.WithSubmitTimeout(time.Minute), client.WithCommitStatusTimeout(3*time.Minute))
 	require.NoError(t, err)
 	t.Cleanup(func() { gate.Close() })
 	return gate.GetNetwork(network.Channel()).GetContract(chaincodeName)

@@ -19,9 +19,6 @@ import (
 // and is taken out of the channel by the commands of docs/operations.md.
 func TestOrganisationOnItsOwnHost(t *testing.T) {
 	o := newOperator(t)
-	config, err := os.ReadFile(o.file)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(o.file, append(config, "timeout: 90s\n"...), 0o600)) // what cannot come is not waited for long
 	o.network("up")
 	connection := filepath.Join("clients", trace.LabMSP, connectionName)
 	before, err := os.ReadFile(filepath.Join(o.dir, connection))
@@ -53,7 +50,7 @@ func TestOrganisationOnItsOwnHost(t *testing.T) {
 	// Its peer's data lost, the organisation's approval is: that needs the others.
 	o.network("kill", "LabMSP/peer", "-dir", labs)
 	require.NoError(t, os.RemoveAll(filepath.Join(labs, "nodes/LabMSP/peer/data")))
-	refused := o.refused("up", "-dir", labs)
+	refused := o.refusedSoon("up", "-dir", labs)
 	require.Contains(t, refused, "administrators of other organisations are needed")
 	require.Contains(t, refused, "the organisation's approval is lost")
 	require.Contains(t, refused, "approve the same definition as sequence 2")
@@ -112,10 +109,22 @@ func TestOrganisationOnItsOwnHost(t *testing.T) {
 	o.network("up")
 	o.network("kill", "LabMSP/peer", "-dir", labs)
 	require.NoError(t, os.RemoveAll(filepath.Join(labs, "nodes/LabMSP/peer/data")))
-	require.Contains(t, o.refused("up", "-dir", labs), "LabMSP/peer has not joined trace")
+	require.Contains(t, o.refusedSoon("up", "-dir", labs), "LabMSP/peer has not joined trace")
 
 	require.Contains(t, o.network("down", "-dir", labs), "no process and no listener is left")
 	require.Contains(t, o.network("down"), "no process and no listener is left")
+}
+
+// refusedSoon is refused where what cannot come would be waited for long.
+func (o *operator) refusedSoon(args ...string) string {
+	o.t.Helper()
+	file := o.file
+	defer func() { o.file = file }()
+	config, err := os.ReadFile(file)
+	require.NoError(o.t, err)
+	o.file = filepath.Join(o.t.TempDir(), "soon.yaml")
+	require.NoError(o.t, os.WriteFile(o.file, append(config, "timeout: 90s\n"...), 0o600))
+	return o.refused(args...)
 }
 
 // inCharge changes the members without the contracts, as they may by Fabric's own tools.

@@ -73,18 +73,20 @@ cp $OCA orderer-ca.pem`)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(peer, "core.yaml"), ownCore(t, core, ports), 0o600))
 
-	clean := "unset ${!CORE_@}; "
+	clean := "unset ${!CORE_@} FABRIC_CFG_PATH; "
 	o.shell(peer, clean+`FABRIC_CFG_PATH=. FABRIC_LOGGING_SPEC=warn CHAINCODE_SERVERS=chaincode CORE_LEDGER_SNAPSHOTS_ROOTDIR=$PWD/data/snapshots TMPDIR=tmp peer node start > log 2>&1 &`)
-	o.shell(host, blocks[3])
-	join, approve, found := strings.Cut(blocks[4], "peer lifecycle chaincode approveformyorg")
+	o.shell(host, clean+blocks[3])
+	orderer := strings.TrimPrefix(regexp.MustCompile(`export O=\S+`).FindString(tools), "export O=")
+	asAdministrator, join, found := strings.Cut(strings.Replace(blocks[4], "O=127.0.0.1:17050", "O="+orderer, 1), "peer channel join")
 	require.True(t, found)
-	address := regexp.MustCompile(`export O=\S+`).FindString(tools)
-	administrator := clean + address + fmt.Sprintf(`
-export CORE_PEER_LOCALMSPID=%s FABRIC_CFG_PATH=$PWD/peer CORE_PEER_MSPCONFIGPATH=$PWD/crypto/peerOrganizations/producer2.example/users/Admin@producer2.example/msp
-export CORE_PEER_TLS_ENABLED=true OCA=$PWD/orderer-ca.pem
+	require.Contains(t, asAdministrator, "O="+orderer)
+	join, approve, found := strings.Cut("peer channel join"+join, "peer lifecycle chaincode approveformyorg")
+	require.True(t, found)
+	administrator := clean + asAdministrator + `
+export FABRIC_CFG_PATH=$PWD/peer
 ID=$(peer lifecycle chaincode calculatepackageid trace_1-*.tar.gz)
 patiently() { for i in $(seq 60); do if "$@"; then return; fi; sleep 1; done; tail -n 20 peer/log; return 1; }
-`, second)
+`
 	o.shell(host, administrator+"patiently "+strings.TrimSpace(join))
 	// Until its peer has read the block that brought it in, it refuses its own administrator.
 	o.shell(host, administrator+"patiently peer lifecycle chaincode approveformyorg"+approve)

@@ -124,7 +124,7 @@ func (s *organisations) post(j job) (written api.Written, refusal *api.Problem, 
 
 // repeat sends a request until it is done, as its client would.
 func (s *organisations) repeat(j job) {
-	for deadline := time.Now().Add(2 * time.Minute); ; {
+	for deadline := time.Now().Add(4 * time.Minute); ; {
 		written, refusal, wait, err := s.post(j)
 		if err == nil && refusal == nil {
 			s.mu.Lock()
@@ -201,7 +201,7 @@ func (w *organisationWriters) moreOf(facts int64, msps ...string) {
 		}
 		return true
 	}
-	for deadline := time.Now().Add(2 * time.Minute); !reached(); <-time.After(5 * time.Millisecond) {
+	for deadline := time.Now().Add(4 * time.Minute); !reached(); <-time.After(5 * time.Millisecond) {
 		if time.Now().Before(deadline) {
 			continue
 		}
@@ -251,15 +251,20 @@ func (s *organisations) doubled(requests int) {
 func (s *organisations) contested(packs int) {
 	producer, regulator := s.gateways[trace.ProducerMSP], s.gateways[trace.RegulatorMSP]
 	kind := fmt.Sprintf("contested-%d-", turns.Add(1))
+	made := map[string]trace.PackID{} // by lot
 	for i := range packs {
 		lot := fmt.Sprint(kind, i)
 		s.note(producer.must(trace.RoleFactory, "/batches", lot, lotRequest(s.made, lot)))
-		body := map[string]any{"claimed": trace.TimeOf(time.Now()), "pack": s.order(producer, lot), "to": trace.PackVoid, "reason": "标签印错"}
+		made[lot] = s.order(producer, lot)
+	}
+	s.levelPeers()
+	for lot, pack := range made {
+		body := map[string]any{"claimed": trace.TimeOf(time.Now()), "pack": pack, "to": trace.PackVoid, "reason": "标签印错"}
 		var group sync.WaitGroup
 		var recorded atomic.Int64
 		for role, gateway := range map[trace.Role]*house{trace.RoleFactory: producer, trace.RoleRegulator: regulator} {
 			group.Go(func() {
-				written, refusal, err := gateway.post(s.t.Context(), role, "/code-pack-changes", lot, body)
+				written, refusal, err := gateway.settled(s.t.Context(), role, "/code-pack-changes", lot, body)
 				switch {
 				case err != nil:
 					s.t.Errorf("%s voids %s: %v", role, lot, err)
@@ -346,7 +351,7 @@ type driven struct {
 // until so many facts are acknowledged, and gives the rate up to then. Told to end, a
 // client still waits for its last answer.
 func (s *organisations) drive(name string, facts int64, clients int) (d driven) {
-	ctx, stop := context.WithTimeout(s.t.Context(), 3*time.Minute)
+	ctx, stop := context.WithTimeout(s.t.Context(), 6*time.Minute)
 	defer stop()
 	began, turn := time.Now(), turns.Add(1)
 	var took time.Duration
@@ -377,7 +382,7 @@ func (s *organisations) drive(name string, facts int64, clients int) (d driven) 
 		})
 	}
 	group.Wait()
-	require.Positive(s.t, took, "%s: %d facts of %d in three minutes", name, done.Load(), facts)
+	require.Positive(s.t, took, "%s: %d facts of %d in six minutes", name, done.Load(), facts)
 	d.rate = float64(facts) / took.Seconds()
 	return d
 }
@@ -405,7 +410,7 @@ func filteredBlocks(t *testing.T, network *fabric.Network, msp string) <-chan *p
 	require.NoError(t, err)
 	conn, err := network.Conn(msp)
 	require.NoError(t, err)
-	gateway, err := client.Connect(id, client.WithSign(sign), client.WithHash(hash.SHA256), client.WithClientConnection(conn))
+	gateway, err := client.Connect(id, client.WithSign(sign), client.WithHash(hash.SHA256), client.WithClientConnection(conn), client.WithEvaluateTimeout(time.Minute))
 	require.NoError(t, err)
 	t.Cleanup(func() { gateway.Close() })
 	blocks, err := gateway.GetNetwork(network.Channel()).FilteredBlockEvents(t.Context(), client.WithStartBlock(0))

@@ -59,7 +59,7 @@ func TestPull(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, found, err := files.Stat(hash)
 		return err == nil && found
-	}, 20*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	stop()
 	require.NoError(t, <-done)
 	content, err := p.Open(hash)

@@ -67,7 +67,7 @@ func TestResponsibleOrganisation(t *testing.T) {
 // startContracts brings up a real network with the contracts on it and nothing written.
 func startContracts(t *testing.T) *fabric.Network {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()
 	program := (&operator{t: t}).tracecc("tracecc", "")
 	network, err := fabric.Start(ctx, fabric.Config{Dir: t.TempDir(), BatchInterval: 50 * time.Millisecond, LogLevel: "error"})
@@ -294,7 +294,7 @@ func (w *responsibleWorld) member(party trace.PartyID, role trace.Role) (*respon
 		return nil, err
 	}
 	gate, err := client.Connect(id, client.WithSign(sign), client.WithHash(hash.SHA256), client.WithClientConnection(conn),
-		client.WithEndorseTimeout(time.Minute), client.WithSubmitTimeout(time.Minute), client.WithCommitStatusTimeout(time.Minute))
+		client.WithEndorseTimeout(time.Minute), client.WithSubmitTimeout(time.Minute), client.WithCommitStatusTimeout(3*time.Minute))
 	if err != nil {
 		return nil, err
 	}
@@ -318,7 +318,7 @@ func (m *responsibleMember) submit(ctx context.Context, transaction string, requ
 	if len(endorsers) > 0 {
 		options = append(options, client.WithEndorsingOrganizations(endorsers...))
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
 	defer cancel()
 	pause := time.NewTicker(50 * time.Millisecond)
 	defer pause.Stop()
@@ -346,7 +346,7 @@ func (m *responsibleMember) submit(ctx context.Context, transaction string, requ
 
 // endorsersLag is how long a contract's refusal may come from a peer that has not seen
 // what another has.
-const endorsersLag = 5 * time.Second
+const endorsersLag = time.Minute
 
 // endorsesLater tells an endorsement that a healthy network may refuse for a moment;
 // refused is when a contract first did. A refused submit is not one: its transaction may

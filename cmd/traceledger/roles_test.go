@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -105,12 +107,28 @@ func (h *house) configure(set Config) string {
 	return path
 }
 
+// freeAddress is one that nobody listens on, to be used later and for as long as the test
+// lasts. It is below those that the kernel gives to whoever asks for none in particular,
+// which a connection of any other process would soon have, and below those of Fabric's
+// nodes, and was not given before.
 func freeAddress(t *testing.T) string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
+	const lowest, count = 10_000, 5_000
+	freePort.Do(func() { nextFreePort.Store(rand.Uint32N(count)) })
+	for range count {
+		address := fmt.Sprintf("127.0.0.1:%d", lowest+nextFreePort.Add(1)%count)
+		if listener, err := net.Listen("tcp", address); err == nil {
+			require.NoError(t, listener.Close())
+			return address
+		}
+	}
+	require.FailNow(t, "no port is free")
+	return ""
 }
+
+var (
+	freePort     sync.Once
+	nextFreePort atomic.Uint32
+)
 
 // afterADeadPeer is a connection file whose preferred peer answers nobody.
 func afterADeadPeer(t *testing.T, path string) string {
@@ -143,7 +161,7 @@ func TestRoles(t *testing.T) {
 	r.waitForScan(t, code, true) // pages need no ledger
 	r.refusedForNow(t, made, "OUTAGE")
 	require.Equal(t, http.StatusServiceUnavailable, r.gateway.get("", "/readyz", nil), "writes are better sent elsewhere")
-	require.Equal(t, http.StatusOK, r.scanner.get("", "/readyz", nil))
+	require.Eventually(t, func() bool { return r.scanner.get("", "/readyz", nil) == http.StatusOK }, time.Minute, 20*time.Millisecond)
 	r.startLedger()
 	acknowledged, unsettled := w.end(t)
 	require.GreaterOrEqual(t, len(acknowledged), 100)
@@ -155,13 +173,14 @@ func TestRoles(t *testing.T) {
 	r.gateway.must(trace.RoleFactory, "/batches", "A2", lotRequest(made, "A2"))
 	r.waitForScan(t, r.order("A2", 10), true)
 
+	require.Eventually(t, func() bool { return r.scanner.height() == r.gateway.height() }, time.Minute, 20*time.Millisecond)
 	for _, h := range []*house{r.scanner, r.gateway, r.ledger} {
 		var health struct {
 			Notice string `json:"notice"`
 		}
 		require.Equal(t, http.StatusOK, h.get("", "/healthz", &health))
 		require.Equal(t, oneProcessNotice, health.Notice)
-		require.Equal(t, http.StatusOK, h.get("", "/readyz", nil))
+		require.Eventually(t, func() bool { return h.get("", "/readyz", nil) == http.StatusOK }, time.Minute, 20*time.Millisecond)
 		require.Contains(t, string(fetch(t, h.base+"/metrics", "*/*")), "process_resident_memory_bytes")
 		h.stop()
 	}
@@ -169,14 +188,21 @@ func TestRoles(t *testing.T) {
 	require.Equal(t, r.gateway.command("dump"), r.scanner.command("dump"), "both read models are the same")
 }
 
+// height is how many blocks the house's read model has.
+func (h *house) height() uint64 {
+	h.t.Helper()
+	var health struct {
+		Height uint64 `json:"height"`
+	}
+	h.get("", "/healthz", &health)
+	return health.Height
+}
+
 // order makes a pack of codes for a lot and gives the path of its first code.
 func (r *roles) order(lot string, count int) string {
 	t := r.gateway.t
 	t.Helper()
-	var made api.CodesMade
-	status := r.gateway.send(trace.RoleFactory, "/v1/code-orders", "codes-"+lot,
-		api.CodeOrder{Count: int64(count), Lot: &trace.LotID{GTIN: "09520000200015", Lot: trace.LotNumber(lot)}}, &made)
-	require.Equal(t, http.StatusCreated, status)
+	made := r.gateway.ordered(lot, api.CodeOrder{Count: int64(count), Lot: &trace.LotID{GTIN: "09520000200015", Lot: trace.LotNumber(lot)}})
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.gateway.base+"/v1/code-packs/"+string(made.Pack)+"/codes?first=1&last=1", nil)
 	require.NoError(t, err)
 	request.Header.Set("Authorization", "Bearer "+r.gateway.tokens[trace.RoleFactory])
@@ -190,6 +216,20 @@ func (r *roles) order(lot string, count int) string {
 	return address.EscapedPath()
 }
 
+// ordered makes a pack of codes for a lot, which not every endorser of a network may have
+// seen yet.
+func (h *house) ordered(lot string, order api.CodeOrder) api.CodesMade {
+	h.t.Helper()
+	for began := time.Now(); ; <-time.After(200 * time.Millisecond) {
+		var made api.CodesMade
+		status := h.send(trace.RoleFactory, "/v1/code-orders", "codes-"+lot, order, &made)
+		if status == http.StatusCreated {
+			return made
+		}
+		require.Less(h.t, time.Since(began), h.lags, "codes of %s: status %d", lot, status)
+	}
+}
+
 // waitForScan waits until the scanner shows the code's page, with the code checked
 // against its leaf file, which has to be fetched from the gateway, or not yet.
 func (r *roles) waitForScan(t *testing.T, code string, checked bool) {
@@ -200,7 +240,7 @@ func (r *roles) waitForScan(t *testing.T, code string, checked bool) {
 		}
 		status := r.scanner.get("", code, &page)
 		return status == http.StatusOK && page.CodeChecked != nil && *page.CodeChecked == checked
-	}, 40*time.Second, 200*time.Millisecond, code)
+	}, 3*time.Minute, 200*time.Millisecond, code)
 }
 
 // writers register lots until they are told to end.
@@ -262,7 +302,7 @@ func (w *writers) note(lot string, written api.Written, refusal *api.Problem, er
 }
 
 // wait returns once so many lots are acknowledged.
-func (w *writers) wait(t *testing.T, lots int) { w.within(t, lots, time.Minute) }
+func (w *writers) wait(t *testing.T, lots int) { w.within(t, lots, 3*time.Minute) }
 
 func (w *writers) within(t *testing.T, lots int, limit time.Duration) {
 	t.Helper()
@@ -321,9 +361,9 @@ func (r *roles) settle(t *testing.T, made trace.Time, lot string) (written api.W
 		written, refusal, err = r.gateway.post(t.Context(), trace.RoleFactory, "/batches", lot, lotRequest(made, lot))
 		require.NoError(t, err)
 		if refusal != nil {
-			mayTryAgain(t, refusal)
+			require.True(t, refusal.Retriable, "%+v", refusal)
 		}
 		return refusal == nil
-	}, 2*time.Minute, 200*time.Millisecond, lot)
+	}, 4*time.Minute, 200*time.Millisecond, lot)
 	return written
 }

@@ -21,7 +21,7 @@ import (
 // scans what they have registered at pages.
 func checkSamples(t *testing.T, profile, wallet, pages string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	samples := filepath.Join("..", "..", "docs", "samples")
 	factory := filepath.Join(wallet, "factory-guangzhou-01@factory")
@@ -80,5 +80,5 @@ func waitForLot(t *testing.T, address, lot string) {
 		defer response.Body.Close()
 		content, err := io.ReadAll(response.Body)
 		return err == nil && response.StatusCode == http.StatusOK && strings.Contains(string(content), lot)
-	}, 20*time.Second, 100*time.Millisecond, address)
+	}, 2*time.Minute, 100*time.Millisecond, address)
 }

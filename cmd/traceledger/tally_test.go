@@ -76,12 +76,9 @@ func (o *operator) chains() map[string]*peerChain {
 	network, err := fabric.View(o.t.Context(), fabric.Config{Dir: o.dir})
 	require.NoError(o.t, err)
 	defer network.Detach()
-	var height uint64
-	for _, node := range network.Status(o.t.Context()) {
-		if strings.HasSuffix(node.Name, "/peer") {
-			require.Empty(o.t, node.Problem, node.Name)
-			height = max(height, node.Height)
-		}
+	height, problem := peersHeight(o.t.Context(), network)
+	for began := time.Now(); problem != ""; height, problem = peersHeight(o.t.Context(), network) {
+		require.Less(o.t, time.Since(began), 2*time.Minute, problem)
 	}
 	ctx, cancel := context.WithTimeout(o.t.Context(), 5*time.Minute)
 	defer cancel()
@@ -101,6 +98,19 @@ func (o *operator) chains() map[string]*peerChain {
 	}
 	require.NoError(o.t, group.Wait())
 	return chains
+}
+
+// peersHeight is that of the highest peer, and what is wrong with one of them.
+func peersHeight(ctx context.Context, network *fabric.Network) (height uint64, problem string) {
+	for _, node := range network.Status(ctx) {
+		if strings.HasSuffix(node.Name, "/peer") {
+			height = max(height, node.Height)
+			if node.Problem != "" {
+				problem = node.Name + ": " + node.Problem
+			}
+		}
+	}
+	return height, problem
 }
 
 // read follows a peer's blocks from the first on.

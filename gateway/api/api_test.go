@@ -82,7 +82,7 @@ func TestAnotherGatewaysRecordIsTheSameAnswer(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, found, err := h.Index.Record(receipt.Record)
 		return err == nil && found
-	}, 10*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	before := h.Height()
 	status, _, answer := h.Call(http.MethodPost, "/v1/batches", token, request.IdempotencyKey, apitest.Body(t, request))
 	require.Equal(t, http.StatusCreated, status, string(answer))
@@ -172,7 +172,7 @@ func TestTwoWritersAtOnceCannotOverdrawAPlot(t *testing.T) {
 func TestCodesAreMadeOncePrintedByTheirOwnerOnly(t *testing.T) {
 	h, k, token := farm(t)
 	lot := k.Batch("A", 100)
-	require.Eventually(t, func() bool { _, found, err := h.Index.Lot(lot); return err == nil && found }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { _, found, err := h.Index.Lot(lot); return err == nil && found }, time.Minute, 10*time.Millisecond)
 	order := map[string]any{"count": 100, "lot": lot}
 	status, _, answer := h.Call(http.MethodPost, "/v1/code-orders", token, "order-1", order)
 	require.Equal(t, http.StatusCreated, status, string(answer))

@@ -145,7 +145,7 @@ func TestWithdrawnTrackersAreCutOff(t *testing.T) {
 		require.NoError(t, err)
 		ended := make(chan error, 1)
 		go func() { ended <- tracker.Run(ctx) }()
-		require.Eventually(t, func() bool { n, _ := tracker.Counts(); return n == 1 }, 20*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { n, _ := tracker.Counts(); return n == 1 }, 2*time.Minute, time.Millisecond)
 		status, _, raw = h.Call(http.MethodPost, "/v1/devices/"+id+c.path, carrier, "", c.body)
 		require.Equal(t, http.StatusOK, status, string(raw))
 		// It connects again at once, and its code is not taken any more.

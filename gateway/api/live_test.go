@@ -60,7 +60,7 @@ func startLive(t *testing.T) *liveHouse {
 	require.Eventually(t, func() bool { // the read model follows
 		_, found, err := h.Index.Stream(h.live.Stream)
 		return err == nil && found
-	}, 10*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	return h
 }
 
@@ -76,7 +76,7 @@ func (h *liveHouse) batch(first int64, texts ...string) api.Utterances {
 // follow reads server-sent events until it has n.
 func (h *liveHouse) follow(t *testing.T, last string, n int) (ids []string, kinds []trace.ActionKind) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, h.Base+"/v1/events", nil)
 	require.NoError(t, err)
@@ -191,7 +191,7 @@ func TestAMegabyteIsNotRead(t *testing.T) {
 	conn, err := net.Dial("tcp", base.Host)
 	require.NoError(t, err)
 	defer conn.Close()
-	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	require.NoError(t, conn.SetDeadline(time.Now().Add(2*time.Minute)))
 	_, err = io.WriteString(conn, "POST /v1/streams/live-01/utterances HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer "+h.monitor+"\r\nContent-Length: 1048576\r\n\r\n")
 	require.NoError(t, err)
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil) // although no byte of the body was sent
@@ -210,10 +210,10 @@ func TestSelfCheckRecordsNothing(t *testing.T) {
 	require.Eventually(t, func() bool { // what the floor writes by itself when it starts
 		_, found, err := h.Index.Record(state.RuleKey("speech", "test-1"))
 		return err == nil && found
-	}, 10*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	before := h.Index.Height()
 	var limited bool
-	for range 40 {
+	for range 400 { // 20 at once and one a second, however slow the machine is
 		status, _, body := h.Call(http.MethodPost, "/v1/self-check", merchant, "", api.SelfCheck{Text: "今天全网最低价"})
 		if limited = status == http.StatusTooManyRequests; limited {
 			break

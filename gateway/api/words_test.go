@@ -28,7 +28,7 @@ func TestWordsOfAVerdict(t *testing.T) {
 		}
 		verdict = s.Verdicts[0].Provenance.Key
 		return true
-	}, 20*time.Second, 10*time.Millisecond)
+	}, 2*time.Minute, 10*time.Millisecond)
 	path := "/v1/words?verdict=" + url.QueryEscape(string(verdict))
 	reviewer := h.Token(trace.RoleReviewer, "reviewer-01")
 	for _, who := range []struct {

@@ -40,12 +40,12 @@ type browser struct {
 func startBrowser(t *testing.T, base string) *browser {
 	found, err := exec.LookPath("chromium")
 	require.NoError(t, err, "this test looks at pages in Chromium: install it with apt-get install chromium fonts-noto-cjk")
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(found), chromedp.NoSandbox, chromedp.DisableGPU)
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(found), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WSURLReadTimeout(3*time.Minute))
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(stop)
 	ctx, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 4*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 15*time.Minute)
 	t.Cleanup(cancel)
 	b := &browser{Context: ctx, t: t, base: base}
 	require.NoError(t, chromedp.Listen(ctx, b.note))

@@ -69,7 +69,7 @@ func TestDevicesOnTheDesk(t *testing.T) {
 	at := trace.TimeOf(time.Now()) - 60_000
 	reading := trace.NewReading(at)
 	reading.Temperatures, reading.SoilMoisture = []trace.CentiCelsius{1_850}, 2_410
-	require.Eventually(t, func() bool { return h.Segments.Put(t.Context(), "orchard-07", []trace.Reading{reading}) == nil }, 10*time.Second, 10*time.Millisecond, "the binding is known")
+	require.Eventually(t, func() bool { return h.Segments.Put(t.Context(), "orchard-07", []trace.Reading{reading}) == nil }, time.Minute, 10*time.Millisecond, "the binding is known")
 	farm.get(device)
 	require.Contains(t, farm.page, `<span class="tag ok">地块 plot-fuxing-08</span>`)
 	require.Contains(t, farm.page, "1 条读数，已存妥")

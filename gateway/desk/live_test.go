@@ -54,7 +54,8 @@ func TestSecondTrackOnTheDesk(t *testing.T) {
 			Name: "a colleague", MSPID: trace.MSPOf(trace.RoleReviewer), Party: "reviewer-01", Role: string(trace.RoleReviewer), Enrolment: "reviewer-01@reviewer",
 		})
 		require.NoError(t, err)
-		h.RunFloor(floor.Config{Checker: cheapest{}, Monitor: "monitor-01@monitor", Operator: "operator-01@platform-operator"})
+		h.RunFloor(floor.Config{Checker: cheapest{}, Monitor: "monitor-01@monitor", Operator: "operator-01@platform-operator",
+			Limits: floor.Limits{RunAge: time.Hour}})
 		desks, err := desk.New(desk.Config{API: h.API, Index: h.Index, Store: h.Store, PublicBase: h.Base})
 		require.NoError(t, err)
 		r.Any("/desk", gin.WrapH(desks))
@@ -68,13 +69,13 @@ func TestSecondTrackOnTheDesk(t *testing.T) {
 	require.Eventually(t, func() bool {
 		status, _, _ := h.Call(http.MethodPost, "/v1/streams/live-01/utterances", tokens[trace.RoleMonitor], "", said)
 		return status == http.StatusOK
-	}, 10*time.Second, 20*time.Millisecond, "the read model knows the stream")
+	}, time.Minute, 20*time.Millisecond, "the read model knows the stream")
 	acted := func(n int) {
 		t.Helper()
 		require.Eventually(t, func() bool {
 			s, found, err := h.Index.Stream(live.Stream)
 			return err == nil && found && len(s.Actions) == n
-		}, 20*time.Second, 10*time.Millisecond)
+		}, 2*time.Minute, 10*time.Millisecond)
 	}
 	acted(1)
 	as := func(token string, role trace.Role) *person {
@@ -101,7 +102,7 @@ func TestSecondTrackOnTheDesk(t *testing.T) {
 	reviewer.get(address)
 	require.Contains(t, reviewer.page, "不敢说<mark>全网最低价</mark>")
 	require.Contains(t, reviewer.page, "大家好")
-	require.Contains(t, reviewer.page, "含有该判定话语的话语段尚未上链", "its run is cut after half a minute")
+	require.Contains(t, reviewer.page, "含有该判定话语的话语段尚未上链", "its run is not cut yet")
 	act := func(p *person, do, reason string) {
 		p.get(address)
 		p.post("/desk/reviewer/queue/item", url.Values{"csrf": {p.field("csrf")}, "verdict": {string(key)}, "do": {do}, "reason": {reason}})

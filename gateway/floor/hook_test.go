@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -77,10 +78,22 @@ func (r *receiver) wait(t *testing.T, n int) {
 	for range n {
 		select {
 		case <-r.came:
-		case <-time.After(30 * time.Second):
+		case <-time.After(2 * time.Minute):
 			require.FailNow(t, "nothing was delivered")
 		}
 	}
+}
+
+// takes waits until the receiver has taken so many steps, and demands which.
+func (r *receiver) takes(t *testing.T, steps ...trace.ActionKind) {
+	t.Helper()
+	taken := func() []trace.ActionKind {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return slices.Clone(r.kinds)
+	}
+	require.Eventually(t, func() bool { return len(taken()) >= len(steps) }, 2*time.Minute, 10*time.Millisecond)
+	require.Equal(t, steps, taken())
 }
 
 func hooked(r *receiver) func(*floor.Config) {
@@ -96,16 +109,15 @@ func TestWebhooksComeThrough(t *testing.T) {
 	h := newHouse(t, hooked(r))
 	r.set(http.StatusServiceUnavailable)
 	h.say(1, lowestTerm, lowestTerm, lowestTerm)
-	r.wait(t, 1)
+	r.wait(t, 1) // at least: it may be asked again before the power fails
 	h.crash()
 	r.set(http.StatusNoContent)
-	r.wait(t, 1)
+	r.takes(t, trace.ActionHint)
 	h.say(4, lowestTerm)
-	r.wait(t, 1)
+	r.takes(t, trace.ActionHint, trace.ActionLimit)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	require.Empty(t, r.wrong)
-	require.Equal(t, []trace.ActionKind{trace.ActionHint, trace.ActionLimit}, r.kinds)
 	require.NotEqual(t, r.taken[0], r.taken[1])
 	require.True(t, strings.HasPrefix(r.taken[0], "app:"))
 }
@@ -115,9 +127,11 @@ func TestWebhooksComeThrough(t *testing.T) {
 func TestASlowReceiverHoldsNobodyUp(t *testing.T) {
 	slow, fast := newReceiver(t), newReceiver(t)
 	answer := make(chan struct{})
-	var asked atomic.Int64
+	var asked, sending, most atomic.Int64
 	slow.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		asked.Add(1)
+		most.Store(max(most.Load(), sending.Add(1)))
+		defer sending.Add(-1)
 		select {
 		case <-answer:
 			slow.ServeHTTP(w, request)
@@ -136,18 +150,17 @@ func TestASlowReceiverHoldsNobodyUp(t *testing.T) {
 	})
 	steps := []trace.ActionKind{trace.ActionHint, trace.ActionLimit, trace.ActionCut}
 	h.say(1, lowestTerm, lowestTerm, lowestTerm)
-	require.Eventually(t, func() bool { return asked.Load() == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return asked.Load() >= 1 }, 2*time.Minute, time.Millisecond)
 	h.say(4, lowestTerm, lowestTerm)
 	fast.wait(t, len(steps))
-	require.Equal(t, steps, fast.kinds)
-	require.EqualValues(t, 1, asked.Load(), "one sending at a time")
+	fast.takes(t, steps...)
 	require.Empty(t, slow.came)
 	close(answer)
-	slow.wait(t, len(steps))
+	slow.takes(t, steps...)
+	require.EqualValues(t, 1, most.Load(), "one sending at a time") // each is given up after a while, and made again
 	slow.mu.Lock()
 	defer slow.mu.Unlock()
 	require.Empty(t, slow.wrong)
-	require.Equal(t, steps, slow.kinds)
 }
 
 // What a receiver refuses for good is put aside, where the operator sees it and can send
@@ -167,7 +180,7 @@ func TestADeliveryThatIsRefusedIsADeadLetter(t *testing.T) {
 		}
 		dead = subscriptions[0].Dead[0]
 		return len(subscriptions[0].Due) == 0
-	}, 10*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	require.Equal(t, 1, dead.Attempts)
 	require.Contains(t, dead.Failed, "410")
 	require.Equal(t, trace.CodeNotFound, trace.CodeOf(h.floor.Redeliver("app:9999-0")))
@@ -187,7 +200,7 @@ func TestWebhookTargets(t *testing.T) {
 	require.Eventually(t, func() bool {
 		subscriptions, err := h.floor.Subscriptions()
 		return err == nil && len(subscriptions[0].Dead) == 1 && strings.Contains(subscriptions[0].Dead[0].Failed, "307")
-	}, 10*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	require.Empty(t, elsewhere.came, "a redirect is not followed")
 
 	cfg := h.config

@@ -201,7 +201,7 @@ func (h *house) spoken(first int64, texts ...string) []floor.Spoken {
 func (h *house) eventually(what string, is func(*index.Stream) bool) *index.Stream {
 	h.t.Helper()
 	var last *index.Stream
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		height := h.index.Height()
 		stream, found, err := h.index.Stream(h.Stream)

@@ -24,6 +24,9 @@ import (
 	"traceledger/network/embedded"
 )
 
+// patience is how long a test waits for what must happen on a busy machine.
+const patience = time.Minute
+
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
 // diary is a small contract for these tests. Like the real ones it reads the epoch in
@@ -195,7 +198,7 @@ func awaitStream(t testing.TB, c *Client) {
 		c.commits.mu.Lock()
 		defer c.commits.mu.Unlock()
 		return c.commits.lost != nil
-	}, 10*time.Second, time.Millisecond)
+	}, patience, time.Millisecond)
 }
 
 func add(key, idempotencyKey string) Call {

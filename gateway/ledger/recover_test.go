@@ -174,18 +174,20 @@ func TestNeverOrderedIsUnknownUntilProvenVoid(t *testing.T) {
 	n := newNetwork(t)
 	c := n.client(t, openStore(t, vfs.NewMem()), func(cfg *Config) { cfg.DoubtTimeout = 20 * time.Millisecond })
 	open := make(chan struct{})
+	ctx, leave := context.WithCancel(background)
 	n.faults.set(func(method string, nth int, proceed func() error) error {
 		if method == submitting {
 			select {
 			case <-open:
 			default:
+				if nth == 10 { // in doubt again and again
+					leave()
+				}
 				return gone
 			}
 		}
 		return proceed()
 	})
-	ctx, cancel := context.WithTimeout(background, 400*time.Millisecond)
-	defer cancel()
 	_, err := c.Submit(ctx, n.farm, add("page", "key"))
 	require.Equal(t, CodeOutcomeUnknown, trace.CodeOf(err), "%v", err)
 	var unknown *UnknownOutcome
@@ -193,7 +195,7 @@ func TestNeverOrderedIsUnknownUntilProvenVoid(t *testing.T) {
 	require.Equal(t, 1, n.faults.count(endorsing), "nothing is endorsed while the first may yet commit")
 
 	n.touch()
-	require.Eventually(t, func() bool { return n.faults.count(endorsing) > 1 }, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return n.faults.count(endorsing) > 1 }, patience, 5*time.Millisecond)
 	close(open)
 	receipt, err := c.Submit(background, n.farm, add("page", "key"))
 	require.NoError(t, err)

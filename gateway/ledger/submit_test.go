@@ -367,7 +367,7 @@ func TestBackPressure(t *testing.T) {
 			require.NoError(t, err)
 		})
 	}
-	require.Eventually(t, func() bool { return c.waiting.Load() == 2 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return c.waiting.Load() == 2 }, patience, time.Millisecond)
 	_, err := c.Submit(background, n.farm, write("third", "third"))
 	require.Equal(t, CodeBusy, trace.CodeOf(err))
 	close(release)

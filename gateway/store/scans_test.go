@@ -55,7 +55,7 @@ func TestScansAreWrittenWithoutBeingAsked(t *testing.T) {
 		summary, err := crashed.Scans().Summary("code")
 		require.NoError(t, err)
 		return summary == ScanSummary{First: c.now, Count: 5}
-	}, 10*time.Second, 20*time.Millisecond)
+	}, time.Minute, 20*time.Millisecond)
 	require.NoError(t, s.Close())
 }
 

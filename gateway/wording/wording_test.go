@@ -184,7 +184,7 @@ func TestMessagesBlownUp(t *testing.T) {
 		began := time.Now()
 		_, ok := table.Chinese(message)
 		require.False(t, ok)
-		require.Less(t, time.Since(began), 10*time.Second)
+		require.Less(t, time.Since(began), time.Minute)
 		t.Log(time.Since(began))
 	}
 }

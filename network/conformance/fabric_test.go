@@ -29,7 +29,7 @@ func TestFabric(t *testing.T) {
 	out, err := exec.CommandContext(buildContext, "go", "build", "-buildvcs=false", "-o", service, "./chaincode/service").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	began := time.Now()
 	network, err := fabric.Start(ctx, fabric.Config{
@@ -135,7 +135,7 @@ func (e fabricEngine) Enrol(t *testing.T, mspID, name string, attributes map[str
 // channel takes transactions.
 func (e fabricEngine) RestartOrdering(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	for i := 1; i <= 4; i++ {
 		node, err := e.network.Node(fmt.Sprintf("orderer%d", i))

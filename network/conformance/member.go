@@ -25,7 +25,7 @@ import (
 )
 
 // patience is how long any one answer may take on a busy machine.
-const patience = 90 * time.Second
+const patience = 4 * time.Minute
 
 // member is a client of one organisation, connected to that organisation's
 // gateway.

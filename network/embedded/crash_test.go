@@ -147,7 +147,8 @@ func crashScript(t *testing.T, r *diskRecorder) *Enrolment {
 func connectAs(t testing.TB, l *Ledger, e *Enrolment) *client.Gateway {
 	t.Helper()
 	id, sign := clientIdentity(t, e)
-	g, err := client.Connect(id, client.WithSign(sign), client.WithClientConnection(l.Conn()))
+	g, err := client.Connect(id, client.WithSign(sign), client.WithClientConnection(l.Conn()),
+		client.WithEvaluateTimeout(patience), client.WithEndorseTimeout(patience), client.WithSubmitTimeout(patience), client.WithCommitStatusTimeout(patience))
 	require.NoError(t, err)
 	return g
 }

@@ -24,7 +24,8 @@ func TestCloseEndsDirectStreams(t *testing.T) {
 	e, err := l.Enrol("ProducerMSP", "reader", nil)
 	require.NoError(t, err)
 	id, sign := clientIdentity(t, e)
-	g, err := client.Connect(id, client.WithSign(sign), client.WithHash(hash.SHA256), client.WithClientConnection(l.Direct()))
+	g, err := client.Connect(id, client.WithSign(sign), client.WithHash(hash.SHA256), client.WithClientConnection(l.Direct()),
+		client.WithEndorseTimeout(patience), client.WithSubmitTimeout(patience), client.WithCommitStatusTimeout(patience))
 	require.NoError(t, err)
 	for range 5 { // more blocks than are kept on the way
 		_, err = g.GetNetwork("trace").GetContract("store").SubmitTransaction("put", "a", "1")
@@ -43,7 +44,7 @@ func TestCloseEndsDirectStreams(t *testing.T) {
 	select {
 	case err := <-closed:
 		require.NoError(t, err)
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("Close waits for a client")
 	}
 	_, err = idle.Recv()

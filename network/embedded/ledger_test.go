@@ -130,13 +130,17 @@ func openTest(t testing.TB, cfg Config) *Ledger {
 	return l
 }
 
+// patience is how long any one answer may take on a busy machine.
+const patience = 2 * time.Minute
+
 // connect returns a stock client of the ledger for a new enrolment.
 func connect(t testing.TB, l *Ledger, mspID string, options ...EnrolOption) *client.Gateway {
 	t.Helper()
 	e, err := l.Enrol(mspID, "tester", map[string]string{"trace.role": "tester"}, options...)
 	require.NoError(t, err)
 	id, sign := clientIdentity(t, e)
-	g, err := client.Connect(id, client.WithSign(sign), client.WithHash(hash.SHA256), client.WithClientConnection(l.Conn()))
+	g, err := client.Connect(id, client.WithSign(sign), client.WithHash(hash.SHA256), client.WithClientConnection(l.Conn()),
+		client.WithEvaluateTimeout(patience), client.WithEndorseTimeout(patience), client.WithSubmitTimeout(patience), client.WithCommitStatusTimeout(patience))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, g.Close()) })
 	return g
@@ -157,7 +161,7 @@ func clientIdentity(t testing.TB, e *Enrolment) (*identity.X509Identity, identit
 }
 
 func testContext(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	return ctx
 }

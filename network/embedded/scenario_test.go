@@ -240,7 +240,8 @@ func TestServeOverTLS(t *testing.T) {
 	e, err := l.Enrol("ProducerMSP", "remote", nil)
 	require.NoError(t, err)
 	id, sign := clientIdentity(t, e)
-	g, err := client.Connect(id, client.WithSign(sign), client.WithClientConnection(conn))
+	g, err := client.Connect(id, client.WithSign(sign), client.WithClientConnection(conn),
+		client.WithEndorseTimeout(patience), client.WithSubmitTimeout(patience), client.WithCommitStatusTimeout(patience))
 	require.NoError(t, err)
 	defer g.Close()
 	_, err = g.GetNetwork("trace").GetContract("store").SubmitTransaction("put", "a", "1")

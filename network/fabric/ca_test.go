@@ -19,7 +19,7 @@ import (
 
 // TestAuthority takes a Fabric CA alone, without a channel, through what it is there for.
 func TestAuthority(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	config, err := Config{Dir: t.TempDir(), Authorities: true}.withDefaults()
 	require.NoError(t, err)

@@ -40,7 +40,6 @@ func testListeners(t *testing.T, network *Network) {
 			require.Contains(t, node.Name(), "/store", "only chaincode has none")
 			continue
 		}
-		require.Contains(t, operationsOf(t, node, "/healthz"), `"status":"OK"`, node.Name())
 		// What docs/operations.md tells to watch.
 		watched := []string{"ledger_blockchain_height{", "process_resident_memory_bytes", "process_open_fds"}
 		if strings.HasPrefix(node.Name(), "orderer") {
@@ -50,11 +49,12 @@ func testListeners(t *testing.T, network *Network) {
 		}
 		// A peer tells some of them from its first report on, seconds after it joined.
 		require.EventuallyWithT(t, func(c *assert.CollectT) {
+			assert.Contains(c, operationsOf(t, node, "/healthz"), `"status":"OK"`, node.Name())
 			metrics := operationsOf(t, node, "/metrics")
 			for _, name := range watched {
 				assert.True(c, strings.Contains(metrics, name), "%s has no %s", node.Name(), name)
 			}
-		}, 30*time.Second, 100*time.Millisecond)
+		}, 2*time.Minute, 100*time.Millisecond)
 	}
 }
 
@@ -71,7 +71,7 @@ func requireTLS(t *testing.T, name, address string) {
 	} {
 		plain, err := net.Dial("tcp", address)
 		require.NoError(t, err, name)
-		require.NoError(t, plain.SetDeadline(time.Now().Add(30*time.Second)))
+		require.NoError(t, plain.SetDeadline(time.Now().Add(2*time.Minute)))
 		_, err = io.WriteString(plain, said)
 		require.NoError(t, err, name)
 		answer, err := io.ReadAll(plain)

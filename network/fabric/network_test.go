@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,7 +28,7 @@ func TestNetwork(t *testing.T) {
 	binaries, err := EnsureBinaries(t.Context())
 	require.NoError(t, err)
 	program := buildChaincode(t, "")
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()
 	config := Config{Dir: t.TempDir(), Binaries: binaries, BatchInterval: 50 * time.Millisecond, LogLevel: "error"}
 	network, err := Start(ctx, config)
@@ -114,7 +116,12 @@ func TestNetwork(t *testing.T) {
 		require.NoError(t, network.Deploy(ctx, two))
 		require.Len(t, network.Nodes(), 14, "the new program in the place of the old one")
 		c := connect(t, network, "CarrierMSP", nil)
-		require.Equal(t, "1", c.read(t, "after"))
+		eventually(t, func() error { // the network was stopped before every peer had it
+			if value, err := c.tryRead("after"); err != nil || value != "1" {
+				return fmt.Errorf("%q, %w", value, err)
+			}
+			return nil
+		})
 		eventually(t, func() error { return c.write(ctx, "again", "1") })
 	})
 	t.Run("RefusesTheFolderOfAnotherChannel", func(t *testing.T) {
@@ -191,6 +198,20 @@ func TestFreePorts(t *testing.T) {
 		seen[port] = true
 		require.Less(t, port, 32768, "below the kernel's own range")
 	}
+	// Another network keeps the ports that it has none to listen on yet.
+	listener, err := net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(ports[29])))
+	require.NoError(t, err)
+	defer listener.Close()
+	for range 100 {
+		others, err := freePorts(30)
+		require.NoError(t, err)
+		for _, port := range others {
+			require.False(t, seen[port], port)
+		}
+	}
+	many, err := freePorts(150)
+	require.NoError(t, err)
+	require.Len(t, many, 150)
 }
 
 // buildChaincode builds the conformance chaincode; different linker flags make
@@ -222,7 +243,7 @@ func connect(t *testing.T, network *Network, mspID string, attributes map[string
 	conn, err := network.Conn(mspID)
 	require.NoError(t, err)
 	gateway, err := client.Connect(id, client.WithSign(sign), client.WithHash(hash.SHA256), client.WithClientConnection(conn),
-		client.WithCommitStatusTimeout(time.Minute))
+		client.WithEvaluateTimeout(time.Minute), client.WithEndorseTimeout(time.Minute), client.WithSubmitTimeout(time.Minute), client.WithCommitStatusTimeout(time.Minute))
 	require.NoError(t, err)
 	t.Cleanup(func() { gateway.Close() })
 	return storeClient{gateway.GetNetwork(network.Channel()).GetContract("store")}
@@ -278,7 +299,7 @@ func requireGone(t *testing.T, group int) {
 // eventually tries again what a network refuses while it finds itself.
 func eventually(t *testing.T, try func() error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	require.NoError(t, poll(ctx, 200*time.Millisecond, func() (bool, error) {
 		err := try()

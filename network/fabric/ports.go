@@ -99,23 +99,39 @@ func requireUnused(address string) error {
 	return listener.Close()
 }
 
-// freePorts finds n ports of the loopback interface that are free now. They
-// are below the range from which the kernel takes the ports of outgoing
-// connections: a port from that range could be gone before the node binds it.
+// Free ports are between these, below the range from which the kernel takes the ports of
+// outgoing connections: a port from that range could be gone before the node binds it.
+const lowestFree, countFree = 15000, 17000
+
+// freePorts finds n ports of the loopback interface that are free now, if it can where
+// nobody listens nearby: another network's nodes that are down, and what it has planned for
+// its next upgrade, leave ports free for a while between those of its other nodes.
 func freePorts(n int) ([]int, error) {
-	const lowest, count = 15000, 17000
-	ports := make([]int, 0, n)
-	for offset, start := 0, rand.IntN(count); offset < count && len(ports) < n; offset++ {
-		port := lowest + (start+offset)%count
-		listener, err := net.Listen("tcp", net.JoinHostPort(loopback, strconv.Itoa(port)))
-		if err != nil {
-			continue
+	const run = 100
+	const runs = countFree / run
+	if n <= run {
+		for i, start := 0, rand.IntN(runs); i < runs; i++ {
+			if ports := unused((start+i)%runs*run, run, run); len(ports) == run {
+				return ports[:n], nil
+			}
 		}
-		listener.Close()
-		ports = append(ports, port)
 	}
+	ports := unused(rand.IntN(countFree), countFree, n)
 	if len(ports) < n {
-		return nil, fmt.Errorf("only %d of %d ports free on %s between %d and %d", len(ports), n, loopback, lowest, lowest+count)
+		return nil, fmt.Errorf("only %d of %d ports free on %s between %d and %d", len(ports), n, loopback, lowestFree, lowestFree+countFree)
 	}
 	return ports, nil
+}
+
+// unused looks through so many ports, around from the last to the first, until it has
+// found as many as are wanted on which nobody listens.
+func unused(from, through, wanted int) []int {
+	ports := make([]int, 0, wanted)
+	for offset := 0; offset < through && len(ports) < wanted; offset++ {
+		port := lowestFree + (from+offset)%countFree
+		if requireUnused(net.JoinHostPort(loopback, strconv.Itoa(port))) == nil {
+			ports = append(ports, port)
+		}
+	}
+	return ports
 }

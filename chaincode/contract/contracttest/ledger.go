@@ -83,6 +83,9 @@ func Open(tb testing.TB, configure ...func(*embedded.Config)) *Ledger {
 // Regulator is the regulator that Start admitted.
 func (l *Ledger) Regulator() *Client { return l.regulator }
 
+// patience is how long any one answer may take on a busy machine.
+const patience = 2 * time.Minute
+
 // Client submits as one enrolled party.
 type Client struct {
 	Party  trace.PartyID
@@ -114,7 +117,8 @@ func (l *Ledger) EnrolWith(msp string, attributes map[string]string) *Client {
 	require.NoError(l.tb, err)
 	sign, err := identity.NewPrivateKeySign(key)
 	require.NoError(l.tb, err)
-	gate, err := client.Connect(id, client.WithSign(sign), client.WithHash(hash.SHA256), client.WithClientConnection(l.conn))
+	gate, err := client.Connect(id, client.WithSign(sign), client.WithHash(hash.SHA256), client.WithClientConnection(l.conn),
+		client.WithEvaluateTimeout(patience), client.WithEndorseTimeout(patience), client.WithSubmitTimeout(patience), client.WithCommitStatusTimeout(patience))
 	require.NoError(l.tb, err)
 	l.tb.Cleanup(func() { require.NoError(l.tb, gate.Close()) })
 	return &Client{

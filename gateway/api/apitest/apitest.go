@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
@@ -102,7 +103,9 @@ func StartOn(tb testing.TB, on *contracttest.Ledger, mount func(*House, *gin.Eng
 	engine.UseRawPath = true
 	server := httptest.NewUnstartedServer(engine)
 	h.Base = "http://" + server.Listener.Addr().String()
-	h.API, err = api.New(api.Config{Ledger: client, Index: h.Index, Store: h.Store, Identities: h.Wallet, Segments: h.Segments, Disconnect: h.disconnect, PublicBase: h.Base, Logger: logger})
+	limits := api.DefaultLimits()
+	limits.IndexWait = time.Minute // who reads what was just written must find it on any machine
+	h.API, err = api.New(api.Config{Ledger: client, Index: h.Index, Store: h.Store, Identities: h.Wallet, Segments: h.Segments, Disconnect: h.disconnect, PublicBase: h.Base, Logger: logger, Limits: limits})
 	require.NoError(tb, err)
 	h.API.Mount(engine)
 	if mount != nil {

@@ -240,7 +240,7 @@ func (d *desk) put(readings ...trace.Reading) error { return d.Put(d.t.Context()
 
 func (d *desk) eventually(what string, condition func() bool) {
 	d.t.Helper()
-	require.Eventually(d.t, condition, 10*time.Second, 5*time.Millisecond, what)
+	require.Eventually(d.t, condition, time.Minute, 5*time.Millisecond, what)
 }
 
 func (d *desk) series(from, to int) []trace.Reading {

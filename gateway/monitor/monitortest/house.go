@@ -74,7 +74,7 @@ func (h *House) World() monitor.World {
 // CaughtUp waits until everything committed is folded, and gives the height.
 func (h *House) CaughtUp() uint64 {
 	h.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	height := h.Ledger.Height()
 	require.NoError(h.t, h.Index.WaitFor(ctx, height-1))
@@ -92,7 +92,7 @@ func (h *House) Runner(m monitor.Monitor, as *contracttest.Client, dir string) *
 // Judge lets a monitor judge everything there is, and stops it.
 func (h *House) Judge(r *monitor.Runner) {
 	h.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- r.Run(ctx) }()

@@ -1,6 +1,7 @@
 package speech
 
 import (
+	"cmp"
 	"encoding/binary"
 	"maps"
 	"slices"
@@ -11,7 +12,6 @@ import (
 type compiled struct {
 	words *trie       // on codes of symbols
 	first []beginning // by code: what begins with the symbol
-	alone []uint64    // the codes that are words by themselves
 	pairs filter      // what words of two symbols and more begin with
 
 	twos    smallFilter // the sounds of core words of two characters
@@ -27,12 +27,16 @@ type compiled struct {
 	kinds   []kind
 	roles   []role
 
-	claims  []claim       // by term
+	claims []claim // by term
+
+	wordings, ruleWordings []Wording // by term, by rule
+	ruleCharges            []Charge  // by rule
+
 	needs   []requirement // by rule
 	steps   lists[part]   // by rule: its parts but the first
 	wholes  []int32       // the rules of whole utterances
-	charges []charge
-	rarest  lists[int32] // by bit: rules whose rarest class it is
+	charges []Charge
+	rarest  lists[asked] // by bit: rules whose rarest class it is
 	rare    classes      // the classes that are some rule's rarest
 	bit     []uint8      // by class: its place in classes, noBit: no rule uses it
 	numbers classes      // time and amount, which numerals make of units
@@ -85,8 +89,6 @@ func (c *classes) join(o *classes) { c[0], c[1] = c[0]|o[0], c[1]|o[1] }
 
 func (c *classes) meets(o *classes) bool { return c[0]&o[0]|c[1]&o[1] != 0 }
 
-func (c *classes) covers(o *classes) bool { return o[0]&^c[0]|o[1]&^c[1] == 0 }
-
 // kind is what many words have in common.
 type kind struct {
 	classes classes
@@ -126,6 +128,14 @@ type requirement struct {
 	named    bool
 	broad    bool // soft, and of no account where anything firm is found
 	whole    bool // of an utterance, whatever its words
+}
+
+// asked is what is asked of a rule to see whether it fits.
+type asked struct {
+	classes  classes
+	rule     int32
+	products products
+	broad    int // 1 or 0, as in requirement
 }
 
 // products is a set of Categories.
@@ -176,12 +186,13 @@ func (b *builder) tabulate(core map[string]bool) (codes int) {
 		}
 	}
 	t.words = newTrie(coded, codes)
-	t.alone = make([]uint64, codes/64+1)
+	alone := map[uint16]bool{}
 	t.first = slices.Repeat([]beginning{{word: -1}}, codes+1)
+	t.first[0].base = int32(codes + 1) // where no state is the root's child
 	for i, word := range coded {
 		t.first[word[0]].base = t.words.cells[word[0]].base
 		if len(word) == 1 {
-			t.alone[word[0]>>6] |= 1 << (word[0] & 63)
+			alone[word[0]] = true
 			t.first[word[0]].word, t.first[word[0]].kind = int32(i), t.kind[i]
 		} else {
 			t.pairs.add(0, word[0], word[1])
@@ -197,25 +208,25 @@ func (b *builder) tabulate(core map[string]bool) (codes int) {
 		}
 	}
 	t.unlike = nil
-	b.folder.know()
+	b.folder.know(alone)
 	return codes
-}
-
-// charge is what many terms have in common.
-type charge struct {
-	article, finding string
-	level            Level
 }
 
 func (b *builder) tabulateRules() {
 	t := &b.compiled
-	charges := map[charge]int32{}
+	type key struct {
+		article, finding string
+		level            Level
+	}
+	charges := map[key]int32{}
 	for i := range b.Terms {
-		c := charge{b.Terms[i].Article, b.Terms[i].Finding, b.Terms[i].Level}
+		term := &b.Terms[i]
+		t.wordings = append(t.wordings, Wording{term.ID, term.Text})
+		c := key{term.Article, term.Finding, term.Level}
 		at, ok := charges[c]
 		if !ok {
 			at = int32(len(t.charges))
-			charges[c], t.charges = at, append(t.charges, c)
+			charges[c], t.charges = at, append(t.charges, Charge{Article: c.article, Finding: c.finding, Level: c.level})
 		}
 		condition := b.Terms[i].Condition
 		t.claims = append(t.claims, claim{
@@ -223,11 +234,13 @@ func (b *builder) tabulateRules() {
 			always: condition == Always || condition == Tone, soft: condition == Tone, label: condition == Label,
 		})
 	}
-	rarest, steps := make([][]int32, classBits), make([][]part, len(b.Rules))
+	rarest, steps := make([][]asked, classBits), make([][]part, len(b.Rules))
 	common := b.common()
 	b.tabulateBits(common)
 	for i := range b.Rules {
 		r := &b.Rules[i]
+		t.ruleWordings = append(t.ruleWordings, Wording{Term: r.ID})
+		t.ruleCharges = append(t.ruleCharges, Charge{r.Article, r.Finding, r.Level, []string{"rule " + r.ID}})
 		need := requirement{
 			begin: r.parts[0].class, products: productsOf(r.Products), finding: uint8(slices.Index(Findings, r.Finding)),
 			denies: r.denies, named: r.named, soft: r.Condition == Tone, whole: r.parts[0].class == b.class["whole"],
@@ -244,7 +257,7 @@ func (b *builder) tabulateRules() {
 		}
 		t.needs = append(t.needs, need)
 		t.rare.add(t.bit[rare])
-		rarest[t.bit[rare]] = append(rarest[t.bit[rare]], int32(i))
+		rarest[t.bit[rare]] = append(rarest[t.bit[rare]], asked{need.classes, int32(i), need.products, one(need.broad)})
 	}
 	t.rarest, t.steps = newLists(rarest), newLists(steps)
 	t.numbers.add(t.bit[b.time])
@@ -317,6 +330,8 @@ func (b *builder) tabulateKinds() {
 
 func (b *builder) kindOf(members []member, claims bool) kind {
 	k := kind{claims: claims, roles: uint32(len(b.roles)), count: uint16(len(members))}
+	// The highest class first, see sort.
+	members = slices.SortedFunc(slices.Values(members), func(x, y member) int { return cmp.Compare(y.class, x.class) })
 	for _, m := range members {
 		r := role{class: uint16(m.class), bit: b.bit[m.class], other: -1}
 		if m.term >= 0 {

@@ -71,155 +71,160 @@ const (
 	reachAsk      = 4
 )
 
-// shadow removes hits of context words that lie inside a longer plain word or context
-// word ("不是" in "不是吹"), and hits of every kind inside a plain word that is not
-// shorter.
-func (s *scratch) shadow(l *Lexicon) {
-	longest := &hit{end: -1}
-	s.hits = s.hits[:0]
-	for _, r := range s.ranks {
-		h := &s.loose[r.at]
-		if h.class <= classShield && h.end > longest.end {
-			longest = h
-		}
-		covered := longest.end >= h.end && longest.start <= h.start && (longest.start != h.start || longest.end != h.end || longest.class == classPlain)
-		if covered && (h.class <= classShield && *h != *longest || longest.class == classPlain && h.class > classShield) {
-			continue
-		}
-		s.hits = append(s.hits, *h)
-	}
-}
+// exemption is why the context exempts a claim.
+type exemption uint8
 
-// context answers whether a claim is exempt.
+const (
+	notExempt exemption = iota
+	exemptNegation
+	exemptEducation
+	exemptQuestion
+	exemptCaution
+	exemptPolite
+	exemptQuotation
+	exemptLaw
+	exemptName
+	exemptUsage
+	exemptAward
+	exemptGrade
+	exemptFactual
+	exemptSelf
+	exemptTone // not the context but the tone
+)
+
+// context answers whether a claim is exempt, by the chains of hits.
 type context struct {
-	s       *scratch
-	rules   []requirement
-	by      [classShield + 1][]hit
-	markets []hit
-	none    bool // there is no word of the context
+	s      *scratch
+	rules  []requirement
+	market int32
+	there  uint32 // the classes of the context of which there is a word
 }
 
-// weigh gathers the words of the context.
-func (s *scratch) weigh(l *Lexicon) *context {
-	x := &s.about
-	x.s, x.rules, x.markets = s, l.needs, x.markets[:0]
-	if !x.none {
-		for i := range x.by {
-			x.by[i] = x.by[i][:0]
+// none says that there is no word of the context.
+func (x *context) none() bool { return x.there == 0 }
+
+func (x *context) has(class int32) bool { return x.there>>class&1 != 0 }
+
+// several says that there are at least two words of two classes.
+func (x *context) several(class, other int32) bool {
+	n := 0
+	for i := x.s.head[class]; i >= 0; i = x.s.next[i] {
+		n++
+	}
+	if class != other {
+		for i := x.s.head[other]; i >= 0; i = x.s.next[i] {
+			n++
 		}
 	}
-	x.none = true
-	for i := range s.hits {
-		h := &s.hits[i]
-		if h.class <= classShield {
-			x.by[h.class] = append(x.by[h.class], *h)
-			x.none = false
-		} else if h.class == l.market {
-			x.markets = append(x.markets, *h)
-		}
-	}
-	return x
+	return n >= 2
 }
 
 // waryOf are the classes of which a word, wherever it stands, calls for caution.
-var waryOf = []int32{classNeg, classRebut, classDoctor, classQuestion, classUsage, className, classAward, classSource, classGrade, classWish, classMention, classBan}
+const waryOf = 1<<classNeg | 1<<classRebut | 1<<classDoctor | 1<<classQuestion | 1<<classUsage | 1<<className | 1<<classAward | 1<<classSource | 1<<classGrade | 1<<classWish | 1<<classMention | 1<<classBan
+
+// namedOf are the classes of which a word exempts a disease that is only named with a use.
+const namedOf = 1<<classCaution | 1<<classDoctor | 1<<classRebut | 1<<classNeg | 1<<classQuestion
 
 // wary says whether the words of the context call for caution, and whether they do for a
 // promise of safety too: such a promise is itself made of words that deny (没有副作用).
 // None does if another's words are made one's own.
 func (x *context) wary() (any, safety bool) {
-	if x.none || len(x.by[classEndorse]) > 0 {
+	if x.has(classEndorse) {
 		return false, false
 	}
-	for _, class := range waryOf {
-		safety = safety || len(x.by[class]) > 0
-	}
-	return safety || len(x.by[classCaution]) > 0, safety
+	safety = x.there&waryOf != 0
+	return safety || x.has(classCaution), safety
 }
 
-// exempt is the exemption that covers a claim, empty if none does.
-func (x *context) exempt(k *candidate, finding string) string {
-	if x.none { // as mostly
+// exempt is the exemption that covers a claim.
+func (x *context) exempt(k *candidate, finding uint8) exemption {
+	if x.none() { // as mostly
 		if x.denied(k, finding) || x.asked(k) {
-			return "negation"
+			return exemptNegation
 		}
-		return ""
+		return notExempt
 	}
 	from, to := x.segment(k)
-	endorsed := len(x.by[classEndorse]) > 0
+	endorsed := x.has(classEndorse)
 	if x.near(classNeg, k, from, to, reachNeg, 0) || x.denied(k, finding) || !endorsed && x.asked(k) {
-		return "negation"
+		return exemptNegation
 	}
-	rebuttable := finding != "harm-comparison" && finding != "price"
+	rebuttable := finding != findHarm && finding != findPrice
 	if !endorsed && rebuttable && x.near(classRebut, k, from, to, reachRebut, reachRebut) {
-		return "education"
+		return exemptEducation
 	}
-	if !endorsed && (finding == "medical" || finding == "false-effect" || finding == "safety-endorsement") && x.near(classDoctor, k, from, to, reachDoctor, reachDoctor) {
-		return "education"
+	if !endorsed && (finding == findMedical || finding == findEffect || finding == findSafety) && x.near(classDoctor, k, from, to, reachDoctor, reachDoctor) {
+		return exemptEducation
 	}
 	if !endorsed && x.near(classQuestion, k, from, to, reachQuestion, reachQuestion) {
-		return "question"
+		return exemptQuestion
 	}
-	if k.rule >= 0 && x.rules[k.rule].named && len(x.by[classCaution])+len(x.by[classDoctor])+len(x.by[classRebut])+len(x.by[classNeg])+len(x.by[classQuestion]) > 0 {
-		return "caution"
+	if k.rule >= 0 && x.rules[k.rule].named && x.there&namedOf != 0 {
+		return exemptCaution
 	}
-	if (finding == "superstition" || finding == "medical" || finding == "false-effect") && x.near(classWish, k, from, to, reachWish, 0) {
-		return "polite"
+	if (finding == findSuperstition || finding == findMedical || finding == findEffect) && x.near(classWish, k, from, to, reachWish, 0) {
+		return exemptPolite
 	}
-	if !endorsed && finding != "harm-comparison" {
+	if !endorsed && finding != findHarm {
 		switch {
-		case finding != "well-known-mark" && x.near(classMention, k, from, to, reachMention, reachMention):
-			return "quotation"
+		case finding != findMark && x.near(classMention, k, from, to, reachMention, reachMention):
+			return exemptQuotation
 		case x.near(classBan, k, from, to, reachBan, reachBan):
-			return "law-citation"
+			return exemptLaw
 		}
 	}
 	switch finding {
-	case "superstition":
+	case findSuperstition:
 		if x.near(className, k, from, to, reachNamed, reachNamed) {
-			return "name"
+			return exemptName
 		}
-	case "absolute":
-		market := false
-		for _, m := range x.markets {
-			market = market || m.start < k.end && m.end > k.start-8
-		}
+	case findAbsolute:
 		switch {
 		case x.near(classUsage, k, from, to, 2, reachUsage):
-			return "usage"
+			return exemptUsage
 		case x.near(className, k, from, to, reachName, reachName):
-			return "name"
-		case len(x.by[classAward])+len(x.by[classSource]) >= 2 && x.near(classAward, k, from, to, reachAward, reachAward):
-			return "award"
+			return exemptName
+		case x.several(classAward, classSource) && x.near(classAward, k, from, to, reachAward, reachAward):
+			return exemptAward
 		case x.near(classGrade, k, from, to, reachGrade, reachGrade):
-			return "grade"
-		case len(x.by[classSource]) >= 2:
-			return "factual"
-		case !market && (x.near(classPick, k, from, to, 1, reachPick) || x.near(classSelf, k, from, to, reachSelf, 4) && x.near(classLot, k, from, to, 2, reachSelf)):
-			return "self-comparison"
+			return exemptGrade
+		case x.several(classSource, classSource):
+			return exemptFactual
+		case !x.marketed(k) && (x.near(classPick, k, from, to, 1, reachPick) || x.near(classSelf, k, from, to, reachSelf, 4) && x.near(classLot, k, from, to, 2, reachSelf)):
+			return exemptSelf
 		}
-	case "false-effect", "false-fact", "price", "additive-free", "origin-authority":
-		if len(x.by[classSource]) >= 2 {
-			return "factual"
+	case findEffect, findFact, findPrice, findAdditiveFree, findAuthority:
+		if x.several(classSource, classSource) {
+			return exemptFactual
 		}
 	}
-	return ""
+	return notExempt
+}
+
+// marketed says that a market is named with a claim or shortly before it.
+func (x *context) marketed(k *candidate) bool {
+	for i := x.s.head[x.market]; i >= 0; i = x.s.next[i] {
+		if h := x.s.hits[i]; h.start() < k.end && h.end() > k.start-8 {
+			return true
+		}
+	}
+	return false
 }
 
 // denied says that 没有 stands right before a claim, or 不 before an effect, or a verb of
 // healing between: 没有零甲醛的板材, 不降血压, 不会长高, but not 没有不降血压的 or
 // 谁说它不能消炎.
-func (x *context) denied(k *candidate, finding string) bool {
+func (x *context) denied(k *candidate, finding uint8) bool {
 	text := x.s.stream.text
-	if at := k.start; k.rule < 0 && at > 1 && rune(text[at-2]) == '没' && rune(text[at-1]) == '有' {
-		return k.end == int32(len(text)) || rune(text[k.end]) != '不'
+	if at := k.start; k.rule < 0 && at > 1 && rune(text[at-2].symbol()) == '没' && rune(text[at-1].symbol()) == '有' {
+		return k.end == int32(len(text)) || rune(text[k.end].symbol()) != '不'
 	}
-	if finding != "medical" && finding != "false-effect" {
+	if finding != findMedical && finding != findEffect {
 		return false
 	}
 	at := k.start - 1
 	if at > 0 && (k.rule < 0 || !x.rules[k.rule].denies) {
-		switch rune(text[at]) {
+		switch rune(text[at].symbol()) {
 		case '降', '治', '祛', '去', '补', '养', '消', '减', '调', '通':
 			at--
 		case '会', '能': // deny an effect; before an illness they promise to prevent it
@@ -228,15 +233,15 @@ func (x *context) denied(k *candidate, finding string) bool {
 			}
 		}
 	}
-	if at < 0 || rune(text[at]) != '不' {
+	if at < 0 || rune(text[at].symbol()) != '不' {
 		return false
 	}
 	for i := int32(0); i+1 < at; i++ {
-		if rune(text[i]) == '谁' && (rune(text[i+1]) == '说' || rune(text[i+1]) == '讲') {
+		if rune(text[i].symbol()) == '谁' && (rune(text[i+1].symbol()) == '说' || rune(text[i+1].symbol()) == '讲') {
 			return false
 		}
 	}
-	return at == 0 || !strings.ContainsRune("没无谁哪莫非", rune(text[at-1]))
+	return at == 0 || !strings.ContainsRune("没无谁哪莫非", rune(text[at-1].symbol()))
 }
 
 // asked says that a question mark follows, a few characters on at most and without a
@@ -247,14 +252,14 @@ func (x *context) asked(k *candidate) bool {
 		return false
 	}
 	for i := k.end; i <= k.end+reachAsk; i++ {
-		switch n := int32(len(s.at)); {
+		switch n := int32(len(s.text)); {
 		case i == n:
 			return s.tail == gapAsk
 		case i > n:
 			return false
-		case s.at[i].gap == gapAsk:
+		case s.text[i].gap() == gapAsk:
 			return true
-		case s.at[i].gap >= gapComma:
+		case s.text[i].gap() >= gapComma:
 			return false
 		}
 	}
@@ -264,35 +269,42 @@ func (x *context) asked(k *candidate) bool {
 // segment is what a denial at its place can cover: between words of contrast.
 func (x *context) segment(k *candidate) (from, to int32) {
 	to = int32(len(x.s.stream.text))
-	for _, h := range x.by[classContrast] {
-		if h.end <= k.start && h.end > from {
-			from = h.end
+	for i := x.s.head[classContrast]; i >= 0; i = x.s.next[i] {
+		h := x.s.hits[i]
+		if end := h.end(); end <= k.start && end > from {
+			from = end
 		}
-		if h.start >= k.end && h.start < to {
-			to = h.start
+		if start := h.start(); start >= k.end && start < to {
+			to = start
 		}
 	}
 	return from, to
 }
 
 // near says that a word of the class lies in the segment, at most before symbols ahead
-// of the claim or after symbols behind it, or touches it.
+// of the claim or after symbols behind it, or touches it. Mostly there is none, which is
+// asked where near is called.
 func (x *context) near(class int32, k *candidate, from, to, before, after int32) bool {
-	for _, h := range x.by[class] {
-		if h.start < from || h.end > to {
+	return x.has(class) && x.isNear(class, k, from, to, before, after)
+}
+
+func (x *context) isNear(class int32, k *candidate, from, to, before, after int32) bool {
+	for i := x.s.head[class]; i >= 0; i = x.s.next[i] {
+		start, end := x.s.hits[i].start(), x.s.hits[i].end()
+		if start < from || end > to {
 			continue
 		}
 		switch {
-		case h.end <= k.start:
-			if k.start-h.end <= before {
+		case end <= k.start:
+			if k.start-end <= before {
 				return true
 			}
-		case h.start >= k.end:
-			if h.start-k.end <= after && after > 0 {
+		case start >= k.end:
+			if start-k.end <= after && after > 0 {
 				return true
 			}
 		case class == classMention:
-		case class > classQuestion || h.start < k.start || h.end > k.end:
+		case class > classQuestion || start < k.start || end > k.end:
 			return true
 		case k.rule >= 0 && !x.rules[k.rule].denies:
 			return true

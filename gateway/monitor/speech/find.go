@@ -2,24 +2,33 @@ package speech
 
 import "slices"
 
-// occurrence is a word found: symbols [start, end).
+// occurrence is a word found.
 type occurrence struct {
-	start, end, word int32
-	kind             uint16
-	how              Evasion
+	at   hit // without class and term
+	word int32
+	kind uint16
 }
 
-// note takes down a word and what it may be. It is written field by field: a whole that is
-// put together elsewhere would be read back wider than it was written, and waited for.
-func (s *scratch) note(l *Lexicon, start, end, word int32, kind uint16, how Evasion) {
+// note takes down a word. It is written field by field: a whole that is put together
+// elsewhere would be read back wider than it was written, and waited for.
+func (s *scratch) note(start, end, word int32, kind uint16, how Evasion) {
 	o := another(&s.found)
-	o.start, o.end, o.word, o.kind, o.how = start, end, word, kind, how
-	k := &l.kinds[kind]
-	s.present.join(&k.classes)
-	s.claims = s.claims || k.claims
-	if k.counts && start > 0 && numeral(s.stream.text[start-1]) {
-		s.present.join(&l.numbers)
+	o.at, o.word, o.kind = hitAt(start, end, how), word, kind
+}
+
+// gather notes what the words found may be.
+func (s *scratch) gather(l *Lexicon) {
+	present := s.present
+	for i := range s.found {
+		o := &s.found[i]
+		k := &l.kinds[o.kind]
+		present.join(&k.classes)
+		s.claims = s.claims || k.claims
+		if start := o.at.start(); k.counts && start > 0 && numeral(s.stream.text[start-1].symbol()) {
+			present.join(&l.numbers)
+		}
 	}
+	s.present = present
 }
 
 // another makes a list longer by one item, which is what it was before.
@@ -36,43 +45,56 @@ func another[T any](list *[]T) *T {
 // utterance can be foreseen.
 type places struct {
 	alone, pairs, twos, triples []int32
-	looked, to                  []int32 // what was looked up for each of pairs, then of triples
-	unlike                      []bool  // by place: nothing can be found by sound
+	looked                      []int32 // what was looked up for each of triples
+	paths                       []path
+	unlike                      []uint16 // by place: 1 if nothing can be found by sound
 }
+
+// path is a way into the trie of words: from a place to a state and, by one code more, to
+// what may be the next.
+type path struct{ start, state, to int32 }
 
 func (p *places) room(n int) {
 	if len(p.alone) < n {
-		buffer := make([]int32, 6*n)
-		p.alone, p.pairs, p.twos, p.triples, p.looked, p.to = buffer[:n], buffer[n:2*n], buffer[2*n:3*n], buffer[3*n:4*n], buffer[4*n:5*n], buffer[5*n:]
-		p.unlike = make([]bool, n)
+		buffer := make([]int32, 5*n)
+		p.alone, p.pairs, p.twos, p.triples, p.looked = buffer[:n], buffer[n:2*n], buffer[2*n:3*n], buffer[3*n:4*n], buffer[4*n:]
+		p.paths, p.unlike = make([]path, n), make([]uint16, n)
 	}
 	clear(p.unlike[:n])
 }
 
-// find notes all words in the folded utterance, those by sound included. One pass over
-// the symbols asks small filters which places can begin a word; only there are trie and
-// runs looked into.
+// find notes all words in the folded utterance, those by sound included, and what they
+// may be.
 func (c *Checker) find(s *scratch) {
-	l := c.lexicon
 	s.found, s.present, s.claims = s.found[:0], classes{}, false
-	known := s.stream.known
-	s.places.room(len(known))
-	alones, pairs, twos, triples := s.places.alone[:len(known)], s.places.pairs[:len(known)], s.places.twos[:len(known)], s.places.triples[:len(known)]
+	s.look(c.lexicon)
+	s.gather(c.lexicon)
+}
+
+// look finds the words. One pass over the symbols asks small filters which places can
+// begin a word; only there are trie and runs looked into.
+func (s *scratch) look(l *Lexicon) {
+	text := s.stream.text
+	s.places.room(len(text))
+	alones, pairs, twos, triples := s.places.alone[:len(text)], s.places.pairs[:len(text)], s.places.twos[:len(text)], s.places.triples[:len(text)]
 	var before, sound1, sound2 uint16 // the symbol's code and the sounds before it
 	var a, p, w, t int
-	for i, now := range known {
+	for i := range text {
+		now := text[i].packed
+		code, sound := now.code(), now.sound()
 		alones[a], pairs[p], twos[w], triples[t] = int32(i), int32(i-1), int32(i-1), int32(i-2)
-		a += int(l.alone[now.code>>6] >> (now.code & 63) & 1)
-		p += l.pairs.has(0, before, now.code)
-		w += l.twos.has(sound1, now.sound)
-		t += l.triples.has(sound2, sound1, now.sound)
-		before, sound2, sound1 = now.code, sound1, now.sound
+		a += one(now&markAlone != 0)
+		p += l.pairs.has(0, before, code)
+		w += l.twos.has(sound1, sound)
+		t += l.triples.has(sound2, sound1, sound)
+		before, sound2, sound1 = code, sound1, sound
 	}
-	for _, at := range alones[:a] {
-		b := &l.first[known[at].code]
-		s.note(l, at, at+1, b.word, b.kind, 0)
+	s.found = slices.Grow(s.found, a)[:a]
+	for i, at := range alones[:a] {
+		o, b := &s.found[i], &l.first[text[at].code()]
+		o.at, o.word, o.kind = hitAt(at, at+1, 0), b.word, b.kind
 	}
-	s.written(l, s.places.lookPairs(l, known, pairs[:p]))
+	s.written(l, s.places.lookPairs(l, text, pairs[:p]))
 	if s.stream.latin {
 		spelt := l.folder.sounds(&s.stream)
 		s.loose = s.loose[:0]
@@ -87,43 +109,41 @@ func (c *Checker) find(s *scratch) {
 	}
 	for _, at := range twos[:w] {
 		if at >= 0 {
-			s.alike(l, at, l.alike.of(0, known[at].sound, known[at+1].sound))
+			s.alike(l, at, l.alike.of(0, text[at].sound(), text[at+1].sound()))
 		}
 	}
-	triples = s.places.lookTriples(l, known, triples[:t])
+	triples = s.places.lookTriples(l, text, triples[:t])
 	for i, at := range triples {
 		s.alike(l, at, s.places.looked[i])
 	}
 }
 
-// lookPairs keeps the places where words of two symbols and more begin, and notes their
-// states after two. It does nothing else, so that the processor has several of its
-// look-ups under way at once: most miss the nearest caches.
-func (p *places) lookPairs(l *Lexicon, known []known, pairs []int32) []int32 {
-	n := 0
-	for _, at := range pairs {
-		if at < 0 || known[at].code == 0 {
-			continue
-		}
-		from := int32(known[at].code)
-		to := l.first[from].base + int32(known[at+1].code)
-		pairs[n], p.looked[n] = at, to
-		if l.words.cells[to].parent == from {
-			n++
-		}
+// lookPairs gives the paths where words of two symbols and more begin, two symbols long. It
+// does nothing else, so that the processor has several of its look-ups under way at once:
+// most miss the nearest caches.
+func (p *places) lookPairs(l *Lexicon, text []letter, pairs []int32) []path {
+	if len(pairs) > 0 && pairs[0] < 0 {
+		pairs = pairs[1:]
 	}
-	return pairs[:n]
+	cells, paths, n := l.words.cells, p.paths[:len(pairs)], 0
+	for _, at := range pairs {
+		from := text[at].code()
+		to := l.first[from].base + int32(text[at+1].code())
+		paths[n] = path{start: at, state: to}
+		n += one(cells[to].parent == int32(from))
+	}
+	return paths[:n]
 }
 
 // lookTriples does the same for places where sounds of words begin, but for those where
 // nothing can be found by sound, and notes their runs.
-func (p *places) lookTriples(l *Lexicon, known []known, triples []int32) []int32 {
+func (p *places) lookTriples(l *Lexicon, text []letter, triples []int32) []int32 {
 	n := 0
 	for _, at := range triples {
-		if at < 0 || p.unlike[at] {
+		if at < 0 || p.unlike[at] > 0 {
 			continue
 		}
-		triples[n], p.looked[n] = at, l.alike.of(known[at].sound, known[at+1].sound, known[at+2].sound)
+		triples[n], p.looked[n] = at, l.alike.of(text[at].sound(), text[at+1].sound(), text[at+2].sound())
 		if p.looked[n] >= 0 {
 			n++
 		}
@@ -131,38 +151,33 @@ func (p *places) lookTriples(l *Lexicon, known []known, triples []int32) []int32
 	return triples[:n]
 }
 
-// written notes the words of two symbols and more that begin at places whose states after
-// two were looked up: for all places those of two, then those of three and so on, so that
-// several look-ups are under way here too. Of a place it notes whether one of them is the
-// only word that sounds as the place does.
-func (s *scratch) written(l *Lexicon, places []int32) {
-	cells, known := l.words.cells, s.stream.known
-	states, to, unlike := s.places.looked, s.places.to, s.places.unlike
-	for length := int32(2); len(places) > 0; length++ {
+// written notes the words of two symbols and more along paths: for all places those of two,
+// then those of three and so on, so that several look-ups are under way here too. Of a place
+// it notes whether one of them is the only word that sounds as the place does.
+func (s *scratch) written(l *Lexicon, paths []path) {
+	cells, text := l.words.cells, s.stream.text
+	text = text[:len(text)+1] // behind the last symbol stands none, by which no word goes on
+	for length := int32(2); len(paths) > 0; length++ {
+		found := len(s.found)
+		s.found = slices.Grow(s.found, len(paths))[:found+len(paths)]
 		n := 0
-		for i, start := range places {
-			state, end := states[i], start+length
-			at := &cells[state]
-			if at.word >= 0 {
-				s.note(l, start, end, at.word, at.kind&^topBit, 0)
-				unlike[start] = unlike[start] || at.kind&topBit != 0
-			}
-			if int(end) == len(known) {
-				continue
-			}
-			code := known[end].code
-			places[n], states[n], to[n] = start, state, at.base+int32(code)
-			n += int(at.goes >> (code & 15) & 1)
+		for _, p := range paths {
+			c := &cells[p.state]
+			o := &s.found[found]
+			o.at, o.word, o.kind = hitAt(p.start, p.start+length, 0), c.word, c.kind&^topBit
+			found += one(c.word >= 0)
+			s.places.unlike[p.start] |= c.kind >> 15
+			code := text[p.start+length].code()
+			paths[n] = path{p.start, p.state, c.base + int32(code)}
+			n += int(c.goes >> (code & 15) & 1)
 		}
+		s.found = s.found[:found]
 		more := 0
-		for i, start := range places[:n] {
-			from := states[i]
-			places[more], states[more] = start, to[i]
-			if cells[to[i]].parent == from {
-				more++
-			}
+		for _, p := range paths[:n] {
+			paths[more] = path{start: p.start, state: p.to}
+			more += one(cells[p.to].parent == p.state)
 		}
-		places = places[:more]
+		paths = paths[:more]
 	}
 }
 
@@ -172,7 +187,7 @@ func (s *scratch) alike(l *Lexicon, start, run int32) {
 	if run < 0 {
 		return
 	}
-	text, known := s.stream.text[start:], s.stream.known[start:]
+	text := s.stream.text[start:]
 	for run := l.alike.items[run:]; run[0] > 0; {
 		n, most, word := int(run[0]), int(run[1]), int32(run[2])|int32(run[3])<<16
 		letters := run[4 : 4+2*n]
@@ -182,15 +197,15 @@ func (s *scratch) alike(l *Lexicon, start, run int32) {
 		}
 		same, changed := true, 0
 		for i := 3; i < n && same; i++ {
-			same = known[i].sound == letters[2*i+1]
+			same = text[i].sound() == letters[2*i+1]
 		}
 		for i := 0; i < n; i++ {
-			if text[i] != letters[2*i] {
+			if text[i].symbol() != letters[2*i] {
 				changed++
 			}
 		}
 		if same && changed > 0 && changed <= most && !s.stream.broken(start, start+int32(n)) {
-			s.note(l, start, start+int32(n), word, l.kind[word], Homophone)
+			s.note(start, start+int32(n), word, l.kind[word], Homophone)
 		}
 	}
 }
@@ -231,7 +246,7 @@ func (s *scratch) speltWord(l *Lexicon, word int32, from, to int) {
 		switch at := from + i; {
 		case s.stream.spelt[at]:
 			spelt++
-		case s.stream.text[s.stream.first[at]] != c:
+		case s.stream.text[s.stream.first[at]].symbol() != c:
 			other++
 		}
 	}
@@ -252,7 +267,7 @@ func (s *scratch) speltWord(l *Lexicon, word int32, from, to int) {
 		}
 		how |= Homophone
 	}
-	s.note(l, start, end, word, l.kind[word], how)
+	s.note(start, end, word, l.kind[word], how)
 }
 
 // initials makes hits of runs of Latin letters that may stand for words by their first
@@ -263,8 +278,8 @@ func (s *scratch) initials(l *Lexicon) {
 	}
 	for i, sound := range s.stream.sound {
 		from, to := s.stream.first[i], s.stream.top[i]
-		if n := to - from; sound == 0 && n >= 3 && n <= 6 && latin(s.stream.text[from]) {
-			another(&s.loose).set(from, to, l.initials, -1, 0)
+		if n := to - from; sound == 0 && n >= 3 && n <= 6 && s.stream.text[from].latin() {
+			s.loose = append(s.loose, hitAt(from, to, 0).as(uint16(l.initials), -1))
 		}
 	}
 }

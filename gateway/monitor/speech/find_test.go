@@ -18,8 +18,8 @@ func plainly(l *Lexicon, text string) []occurrence {
 	for start := range s.stream.text {
 		for w := range l.kind {
 			letters := l.written.of(int32(w))
-			if end := start + len(letters); end <= len(s.stream.text) && slices.Equal(s.stream.text[start:end], letters) {
-				s.note(l, int32(start), int32(end), int32(w), l.kind[w], 0)
+			if end := start + len(letters); end <= len(s.stream.text) && slices.EqualFunc(s.stream.text[start:end], letters, func(x letter, c uint16) bool { return x.symbol() == c }) {
+				s.note(int32(start), int32(end), int32(w), l.kind[w], 0)
 			}
 		}
 	}
@@ -30,7 +30,7 @@ func plainly(l *Lexicon, text string) []occurrence {
 func byPlace(found []occurrence) []occurrence {
 	found = append([]occurrence{}, found...)
 	slices.SortFunc(found, func(a, b occurrence) int {
-		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.end, b.end), cmp.Compare(a.word, b.word), cmp.Compare(a.how, b.how))
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.word, b.word))
 	})
 	return found
 }
@@ -55,7 +55,7 @@ func TestFindMissesNothing(t *testing.T) {
 		require.Equal(t, plainly(c.lexicon, text), byPlace(s.found), text)
 		for _, o := range s.found {
 			found++
-			if o.how != 0 {
+			if o.at.how() != 0 {
 				heard++
 			}
 		}

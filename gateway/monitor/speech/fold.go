@@ -1,7 +1,6 @@
 package speech
 
 import (
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -58,30 +57,6 @@ type folded struct {
 	gap    uint8
 }
 
-// packed is a folded rune with what matching knows of its symbol, in eight bytes: most of
-// an utterance's runes cost the cache a line each.
-type packed struct {
-	symbol uint16
-	known  known
-	mark   uint16 // how, and above it of a symbol the places it may have in folds, of none gap
-}
-
-// There are fewer disguises than bits below gapShift, and gaps than bits above.
-const (
-	gapShift = 12
-
-	foldFirst  = 1 << 12 // a fold of several symbols may begin here
-	foldSecond = 1 << 13 // and have this as its second
-	foldAlone  = 1 << 14 // a fold of this symbol alone
-)
-
-func pack(e folded, k known) packed {
-	return packed{e.symbol, k, uint16(e.how) | uint16(e.gap)<<gapShift}
-}
-
-func (p packed) how() Evasion { return Evasion(p.mark & (1<<gapShift - 1)) }
-func (p packed) gap() uint8   { return uint8(p.mark >> gapShift) }
-
 // What stands between two symbols that are kept.
 const (
 	gapNone uint8 = iota
@@ -103,21 +78,15 @@ type folder struct {
 	place [1 << 16]uint16 // by rune: its place in table
 	table [1 << 16]packed // those that the lexicon knows first: they share what is near
 	signs map[rune]fold
-	folds map[uint16][]fold // by the symbol they begin with
+	folds [1 << 8][]fold    // by what they begin with, see begins
 	pairs filter            // what folds of two symbols and more begin with
-	alone *symbols          // those that are a fold by themselves, nil: none
+	marks map[uint16]packed // by symbol: its places in folds
 	known []known           // by symbol
+	alone map[uint16]bool   // by code: the symbol is a word by itself
 	latin map[string]uint16 // syllable to its number
 	spell []letters         // the same as a tree, the first its root
-	ascii [utf8.RuneSelf][]fold
 	spare stream
 }
-
-// symbols is a set of symbols.
-type symbols [1 << 16 / 64]uint64
-
-func (s *symbols) add(c uint16)      { s[c>>6] |= 1 << (c & 63) }
-func (s *symbols) has(c uint16) bool { return s[c>>6]>>(c&63)&1 != 0 }
 
 // known is what matching knows of a symbol.
 type known struct {
@@ -130,7 +99,7 @@ type known struct {
 func newFolder(simple, alike map[rune]rune, sounds map[rune]string) *folder {
 	f := &folder{known: make([]known, 1<<16), latin: map[string]uint16{}, spell: make([]letters, 1)}
 	for r := rune(0); r < 1<<16; r++ {
-		f.place[r], f.table[r] = uint16(r), pack(foldRune(r, simple, alike), known{})
+		f.place[r], f.table[r] = uint16(r), pack(foldRune(r, simple, alike))
 	}
 	read := map[string]uint16{} // by syllable with its tone
 	for r := 0; r < 1<<16; r++ {
@@ -156,62 +125,57 @@ func newFolder(simple, alike map[rune]rune, sounds map[rune]string) *folder {
 // with is the folder that also knows folds of several symbols and signs that are words.
 // It takes the receiver over.
 func (f *folder) with(folds []fold, signs map[rune]fold) *folder {
-	f.signs, f.folds = signs, map[uint16][]fold{}
+	f.signs = signs
 	for r := range signs {
 		if r < 1<<16 {
-			f.table[r] = pack(folded{how: Emoji}, known{})
+			f.table[r] = pack(folded{how: Emoji})
 		}
 	}
-	var first, second, alone symbols
+	f.marks = map[uint16]packed{}
 	for _, x := range folds {
 		c := x.from[0]
-		f.folds[c] = append(f.folds[c], x)
 		if len(x.from) > 1 {
-			first.add(c)
-			second.add(x.from[1])
+			f.marks[c] |= markFirst
+			f.marks[x.from[1]] |= markSecond
 			f.pairs.add(0, c, x.from[1])
+			f.folds[begins(c, x.from[1])] = append(f.folds[begins(c, x.from[1])], x)
 		} else {
-			alone.add(c)
-			f.alone = &alone
-		}
-		if int(c) < len(f.ascii) {
-			f.ascii[c] = f.folds[c]
+			f.marks[c] |= markFold
+			f.folds[begins(c, 0)] = append(f.folds[begins(c, 0)], x)
 		}
 	}
 	for r := range f.table {
-		e := &f.table[r]
-		if e.symbol == 0 {
-			continue
-		}
-		if first.has(e.symbol) {
-			e.mark |= foldFirst
-		}
-		if second.has(e.symbol) {
-			e.mark |= foldSecond
-		}
-		if alone.has(e.symbol) {
-			e.mark |= foldAlone
+		if e := &f.table[r]; e.symbol() != 0 {
+			*e |= f.marks[e.symbol()]
 		}
 	}
 	return f
 }
 
+// begins is the list in folds of those that begin with two symbols, or are one.
+func begins(first, second uint16) uint8 { return uint8(first + second*31) }
+
 // know notes in the table what matching knows of each rune's symbol, and puts those of
 // which it knows most first.
-func (f *folder) know() {
+func (f *folder) know(alone map[uint16]bool) {
 	table, n := f.table, 0
 	for _, codes := range []bool{true, false} {
 		for r := range table {
-			e := table[r]
-			if e.symbol != 0 {
-				e.known = f.known[e.symbol]
+			e, k := table[r], known{}
+			if e.symbol() != 0 {
+				k = f.known[e.symbol()]
 			}
-			if (e.known.code > 0) == codes {
-				f.place[r], f.table[n] = uint16(n), e
-				n++
+			if (k.code > 0) != codes {
+				continue
 			}
+			if e = e.with(k); alone[k.code] {
+				e |= markAlone
+			}
+			f.place[r], f.table[n] = uint16(n), e
+			n++
 		}
 	}
+	f.alone = alone
 }
 
 func foldRune(r rune, simple, alike map[rune]rune) folded {
@@ -258,143 +222,114 @@ func foldRune(r rune, simple, alike map[rune]rune) folded {
 	return folded{symbol: uint16(to), how: how}
 }
 
-// stream is a folded utterance; text, known and at run along the symbols.
-type stream struct {
-	text  []uint16
-	known []known
-	at    []place
-	gaps  uint8 // the widest gap of all
-	tail  uint8 // what stands behind the last symbol
-	latin bool  // there may be Latin letters
-
-	// The second stream, of an utterance with Latin syllables: see sounds.
-	sound      []uint16 // syllables
-	first, top []int32  // symbols of text that a syllable covers
-	spelt      []bool   // written in Latin letters
-}
-
-// place is where a symbol comes from.
-type place struct {
-	start, end int32 // bytes of the utterance
-	how        Evasion
-	gap        uint8 // what stood before the symbol
-}
-
-// room makes place for so many symbols, of which n are written.
-func (s *stream) room(n, symbols int) {
-	if cap(s.text) < symbols {
-		s.text = append(make([]uint16, 0, symbols), s.text[:n]...)
-		s.known = append(make([]known, 0, symbols), s.known[:n]...)
-		s.at = append(make([]place, 0, symbols), s.at[:n]...)
-	}
-	s.text, s.known, s.at = s.text[:symbols], s.known[:symbols], s.at[:symbols]
-}
-
-// cut ends the stream behind n symbols.
-func (s *stream) cut(n int) { s.text, s.known, s.at = s.text[:n], s.known[:n], s.at[:n] }
-
 // fold writes the utterance as symbols; places stay known. It is false of what is not
 // UTF-8.
 func (f *folder) fold(s *stream, utterance string) bool {
-	s.cut(0)
-	s.room(0, len(utterance))
-	gaps, latins := gapNone, false
-	n, gap, refold := 0, gapNone, false
-	first := uint16(0) // foldSecond if a fold may begin with the symbol before, else 0
-	for i := 0; i < len(utterance); {
+	s.room(0, len(utterance)+1)
+	gaps, gap := gapNone, gapNone
+	all, refold := packed(0), false // the marks of all symbols
+	first := packed(0)              // markSecond if a fold may begin with the symbol before, else 0
+	at, n := place(0), 0
+	for i := 0; i < len(utterance); i = int(at.start()) {
 		if b := utterance[i]; b > 0xe0 && b < 0xf0 {
-			from, marks, latin := n, uint16(0), false
-			if i, n, marks, latin = f.threes(s, utterance, i, n, gap, first); n > from {
-				refold, latins, gap = refold || marks&(foldSecond|foldAlone) != 0, latins || latin, gapNone
-				first = marks & foldFirst << 1
+			from, folds := n, packed(0)
+			if at, n, folds, first = f.threes(s.text, utterance, at, n, gap, first); n > from {
+				all, refold, gap = all|folds, refold || folds&markSecond != 0, gapNone
 				continue
 			}
 		}
-		start := i
 		r, size := rune(utterance[i]), 1
 		if r >= utf8.RuneSelf {
 			if r, size = utf8.DecodeRuneInString(utterance[i:]); r == utf8.RuneError && size == 1 {
 				return false
 			}
 		}
-		i += size
-		e := packed{mark: uint16(Emoji)}
+		e, here := pack(folded{how: Emoji}), at.of(size, gap)
+		at = at.past(size)
 		if int(r) < len(f.place) {
 			e = f.table[f.place[r]]
 		}
-		if e.symbol == 0 {
-			sign, ok := fold{}, false
-			if e.how() == Emoji {
-				sign, ok = f.signs[r]
-			}
-			if !ok {
-				gap = max(gap, e.gap(), gapSymbol)
-				gaps = max(gaps, gap)
-				continue
-			}
-			s.room(n, n+len(sign.to)+len(utterance)-i)
-			n = f.replace(s, n, sign, place{int32(start), int32(i), sign.how, gap})
-			refold, latins = true, true // who knows
-			gap = gapNone
+		if e.symbol() != 0 {
+			all, refold = all|e&(markFold|markLatin), refold || e&first != 0
+			first = e & markFirst << 1
+			s.text[n] = letter{e, here}
+			n, gap = n+1, gapNone
 			continue
 		}
-		refold = refold || e.mark&(first|foldAlone) != 0
-		first = e.mark & foldFirst << 1
-		latins = latins || latin(e.symbol)
-		s.text[n], s.known[n], s.at[n] = e.symbol, e.known, place{int32(start), int32(i), e.how(), gap}
-		n++
+		sign, ok := fold{}, false
+		if e.how() == Emoji {
+			sign, ok = f.signs[r]
+		}
+		if !ok {
+			gap = max(gap, e.nothing(), gapSymbol)
+			gaps = max(gaps, gap)
+			continue
+		}
+		s.room(n, n+len(sign.to)+len(utterance)-i+1)
+		n = f.replace(s, n, sign, here)
+		all, refold = markLatin, true // who knows
 		gap = gapNone
 	}
 	s.cut(n)
-	s.gaps, s.tail, s.latin = gaps, gap, latins
-	if refold {
+	s.gaps, s.tail, s.latin = gaps, gap, all&markLatin != 0
+	if refold || all&markFold != 0 {
 		f.refold(s)
 	}
 	return true
 }
 
-// threes writes symbols of runes of three bytes, as Chinese has, from byte i on and behind
-// n symbols, as long as there are such. It says what folds there may be: foldSecond if one
-// began, foldFirst if one may begin with the last.
-func (f *folder) threes(s *stream, utterance string, i, n int, gap uint8, first uint16) (bytes, symbols int, folds uint16, latins bool) {
-	text := s.text
-	known, places := s.known[:len(text)], s.at[:len(text)]
-	for rest := utterance[i:]; len(rest) >= 3 && n < len(text); rest = rest[3:] {
+// threes writes symbols of runes of three bytes, as Chinese has, from a place on and behind
+// n symbols, as long as there are such. It says what marks they have, markSecond only of a
+// second that stands behind a first; and first as in fold.
+func (f *folder) threes(text []letter, utterance string, at place, n int, gap uint8, first packed) (place, int, packed, packed) {
+	all, gaps := packed(0), place(gap)<<placeGap
+	for i := int(at.start()); i < len(utterance)-2; i += 3 {
 		// Neither overlong nor half of a pair.
-		a, b, c := rest[0], rest[1]^0x80, rest[2]^0x80
+		a, b, c := utterance[i], utterance[i+1]^0x80, utterance[i+2]^0x80
 		if a <= 0xe0 || a >= 0xf0 || a == 0xed || b|c >= 0x40 {
 			break
 		}
 		e := f.table[f.place[uint16(a)<<12|uint16(b)<<6|uint16(c)]]
-		if e.symbol == 0 {
+		if e.symbol() == 0 {
 			break
 		}
-		text[n], known[n] = e.symbol, e.known
-		places[n] = place{int32(i), int32(i + 3), e.how(), gap}
-		folds |= e.mark & (first | foldAlone)
-		first, gap = e.mark&foldFirst<<1, gapNone
-		latins = latins || latin(e.symbol)
-		n, i = n+1, i+3
+		text[n] = letter{e, at + 3<<placeEnd + gaps}
+		all |= e & (first | markFold | markLatin)
+		first, gaps = e&markFirst<<1, 0
+		n, at = n+1, at.past(3)
 	}
-	return i, n, folds | first>>1, latins
+	return at, n, all, first
 }
 
 // write puts a symbol that is not an utterance's own.
-func (f *folder) write(s *stream, n int, symbol uint16, at place) {
-	s.text[n], s.known[n], s.at[n] = symbol, f.known[symbol], at
+func (f *folder) write(s *stream, n int, symbol uint16, how Evasion, at place) {
+	e := f.table[f.place[symbol]] // of the rune that is so written, which mostly stands for itself
+	if e.symbol() != symbol {
+		e = f.own(symbol)
+	}
+	s.text[n] = letter{e.as(how), at}
 	s.latin = s.latin || latin(symbol)
+}
+
+// own is what the table would have of a symbol.
+func (f *folder) own(symbol uint16) packed {
+	e := pack(folded{symbol: symbol}).with(f.known[symbol]) | f.marks[symbol]
+	if f.alone[e.code()] {
+		e |= markAlone
+	}
+	return e
 }
 
 // replace writes a sign's words behind n symbols and counts them in; 🥇 after 第 is its
 // numeral only.
 func (f *folder) replace(s *stream, n int, e fold, at place) int {
 	to := e.to
-	if len(to) > 1 && n > 0 && s.text[n-1] == to[0] {
+	if len(to) > 1 && n > 0 && s.text[n-1].symbol() == to[0] {
 		to = to[1:]
 	}
 	for _, c := range to {
-		f.write(s, n, c, at)
-		n, at.gap = n+1, gapNone
+		f.write(s, n, c, e.how, at)
+		n, at = n+1, at.withoutGap()
 	}
 	return n
 }
@@ -402,42 +337,43 @@ func (f *folder) replace(s *stream, n int, e fold, at place) int {
 // refold applies folds of several symbols in place; none is longer than what it
 // replaces, so writing never overtakes reading.
 func (f *folder) refold(s *stream) {
-	w, n := 0, len(s.text)
-	for i := 0; i < n; {
+	text, w := s.text, 0
+	for i := 0; i < len(text); {
 		var x *fold
-		if c := s.text[i]; i+1 < n && f.pairs.has(0, c, s.text[i+1]) > 0 || f.alone != nil && f.alone.has(c) {
-			x = f.match(s, i)
+		next := packed(0)
+		if i+1 < len(text) {
+			next = text[i+1].packed
+		}
+		if c := text[i].packed; c&(next>>1&markFirst|markFold) != 0 && (c&markFold != 0 || f.pairs.has(0, c.symbol(), next.symbol()) > 0) {
+			x = f.match(s, i, f.folds[begins(c.symbol(), next.symbol())])
+			if x == nil && c&markFold != 0 {
+				x = f.match(s, i, f.folds[begins(c.symbol(), 0)])
+			}
 		}
 		if x == nil {
 			if w != i {
-				s.text[w], s.known[w], s.at[w] = s.text[i], s.known[i], s.at[i]
+				text[w] = text[i]
 			}
 			w, i = w+1, i+1
 			continue
 		}
-		whole := place{s.at[i].start, s.at[i+len(x.from)-1].end, x.how, s.at[i].gap}
-		for _, p := range s.at[i : i+len(x.from)] {
-			whole.how |= p.how
+		how, whole := x.how, text[i].to(text[i+len(x.from)-1].place)
+		for _, p := range text[i : i+len(x.from)] {
+			how |= p.how()
 		}
 		for _, c := range x.to {
-			f.write(s, w, c, whole)
-			w, whole.gap = w+1, gapNone
+			f.write(s, w, c, how, whole)
+			w, whole = w+1, whole.withoutGap()
 		}
 		i += len(x.from)
 	}
 	s.cut(w)
 }
 
-// match is the longest fold at i. Latin letters and digits are folded only as a whole
+// match is the longest fold of a list at i. Latin letters and digits are folded only as a whole
 // run: "d1" not in "hd100".
-func (f *folder) match(s *stream, i int) *fold {
+func (f *folder) match(s *stream, i int, list []fold) *fold {
 	var best *fold
-	var list []fold
-	if c := s.text[i]; int(c) < len(f.ascii) {
-		list = f.ascii[c]
-	} else {
-		list = f.folds[c]
-	}
 	for k := range list {
 		x := &list[k]
 		if best != nil && len(x.from) <= len(best.from) || len(s.text)-i < len(x.from) {
@@ -445,7 +381,7 @@ func (f *folder) match(s *stream, i int) *fold {
 		}
 		same := true
 		for j, c := range x.from {
-			if s.text[i+j] != c {
+			if s.text[i+j].symbol() != c {
 				same = false
 				break
 			}
@@ -453,9 +389,9 @@ func (f *folder) match(s *stream, i int) *fold {
 		if !same {
 			continue
 		}
-		if end := i + len(x.from); latin(x.from[0]) && i > 0 && latin(s.text[i-1]) || latin(x.from[len(x.from)-1]) && end < len(s.text) && latin(s.text[end]) {
+		if end := i + len(x.from); latin(x.from[0]) && i > 0 && s.text[i-1].latin() || latin(x.from[len(x.from)-1]) && end < len(s.text) && s.text[end].latin() {
 			continue
-		} else if digit(x.from[0]) && i > 0 && digit(s.text[i-1]) || digit(x.from[len(x.from)-1]) && end < len(s.text) && digit(s.text[end]) {
+		} else if digit(x.from[0]) && i > 0 && digit(s.text[i-1].symbol()) || digit(x.from[len(x.from)-1]) && end < len(s.text) && digit(s.text[end].symbol()) {
 			continue
 		}
 		best = x
@@ -470,5 +406,9 @@ func digit(c uint16) bool { return c >= '0' && c <= '9' }
 // is not for several goroutines.
 func (f *folder) symbols(word string) []uint16 {
 	f.fold(&f.spare, word)
-	return slices.Clone(f.spare.text)
+	symbols := make([]uint16, len(f.spare.text))
+	for i, c := range f.spare.text {
+		symbols[i] = c.symbol()
+	}
+	return symbols
 }

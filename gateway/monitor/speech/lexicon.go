@@ -54,9 +54,8 @@ type Rule struct {
 	Condition Condition // Always or Tone
 	Example   string
 	parts     []part
-	notes     []string // as findings bear them
-	denies    bool     // words of denial are part of the claim
-	named     bool     // a disease and a use, no cure said: any word of caution exempts
+	denies    bool // words of denial are part of the claim
+	named     bool // a disease and a use, no cure said: any word of caution exempts
 }
 
 // part is one place of a rule: a hit of the class, at most gap symbols after the
@@ -68,10 +67,30 @@ type part struct {
 
 // Findings are the legal categories.
 var Findings = []string{
-	"absolute", "medical", "false-effect", "false-fact", "freshness", "additive-free",
-	"safety-endorsement", "price", "origin-authority", "harm-comparison", "guarantee-return",
-	"education-guarantee", "superstition", "breast-milk", "well-known-mark",
+	findAbsolute: "absolute", findMedical: "medical", findEffect: "false-effect", findFact: "false-fact", findFreshness: "freshness",
+	findAdditiveFree: "additive-free", findSafety: "safety-endorsement", findPrice: "price", findAuthority: "origin-authority",
+	findHarm: "harm-comparison", findReturn: "guarantee-return", findEducation: "education-guarantee",
+	findSuperstition: "superstition", findMilk: "breast-milk", findMark: "well-known-mark",
 }
+
+// Places in Findings.
+const (
+	findAbsolute uint8 = iota
+	findMedical
+	findEffect
+	findFact
+	findFreshness
+	findAdditiveFree
+	findSafety
+	findPrice
+	findAuthority
+	findHarm
+	findReturn
+	findEducation
+	findSuperstition
+	findMilk
+	findMark
+)
 
 // Lexicon is the versioned data, ready to match. It does not change once loaded.
 type Lexicon struct {
@@ -325,7 +344,6 @@ func (b *builder) compile(r *Rule, p pattern, known int) error {
 		r.parts = append(r.parts, part{class, gap})
 		gap = 0
 	}
-	r.notes = []string{"rule " + r.ID}
 	r.named = (strings.Contains(p.text, "{disease}") || strings.HasPrefix(p.text, "{ill}")) && strings.Contains(p.text, "{usev}")
 	if len(r.parts) == 0 {
 		return p.row.refuse(trace.CodeMissing, 0, "规则为空", "the rule is empty")

@@ -59,7 +59,7 @@ func TestExamplesAreFound(t *testing.T) {
 		s.fitting, s.broad = append(s.fitting, s.broad...), nil
 		c.candidates(s, Facts{}, anyProduct)
 		for _, k := range s.all {
-			if k.exempt == "" && is(k) {
+			if k.exempt == notExempt && is(k) {
 				return true
 			}
 		}

@@ -28,50 +28,47 @@ var meanings = map[string][2]string{
 
 // report turns the candidates that no context exempts into findings.
 func (c *Checker) report(s *scratch, u Utterance) []Finding {
-	l := c.lexicon
 	s.kept = s.kept[:0]
 	for i := range s.all {
-		if k := &s.all[i]; k.exempt == "" {
-			k.rank()
-			s.kept = append(s.kept, k)
+		if k := &s.all[i]; k.exempt == notExempt {
+			s.kept = append(s.kept, precedent{k.precedence(), int32(i), k.how})
 		}
 	}
 	if len(s.kept) == 0 {
 		return nil
 	}
 	if len(s.kept) > 12 {
-		slices.SortFunc(s.kept, comparePrecedence)
+		slices.SortFunc(s.kept, precedent.compare)
 	} else {
 		for i := 1; i < len(s.kept); i++ {
-			for j := i; j > 0 && s.kept[j].order <= s.kept[j-1].order && comparePrecedence(s.kept[j-1], s.kept[j]) > 0; j-- {
-				s.kept[j-1], s.kept[j] = s.kept[j], s.kept[j-1]
+			k, j := s.kept[i], i
+			for ; j > 0 && k.order <= s.kept[j-1].order && s.kept[j-1].compare(k) > 0; j-- {
+				s.kept[j] = s.kept[j-1]
 			}
+			s.kept[j] = k
 		}
 	}
-	longest := s.kept[:0]
-	for _, k := range s.kept {
-		covered := false
-		for _, o := range longest {
-			covered = covered || o.start < k.end && k.start < o.end && l.number(o) == l.number(k)
+	longest := s.longest[:0]
+	for _, p := range s.kept {
+		k, covered := &s.all[p.at], false
+		for _, at := range longest {
+			o := &s.all[at]
+			covered = covered || o.start < k.end && k.start < o.end && o.finding == k.finding
 		}
 		if !covered {
-			longest = append(longest, k)
+			longest = append(longest, p.at)
 		}
 	}
+	s.longest = longest
 	for i := 1; i < len(longest); i++ {
-		for j := i; j > 0 && l.said(longest[j], longest[j-1]); j-- {
+		for j := i; j > 0 && saidFirst(&s.all[longest[j]], &s.all[longest[j-1]]); j-- {
 			longest[j-1], longest[j] = longest[j], longest[j-1]
 		}
 	}
 	findings := s.room(len(longest))
-	bytes, runes := 0, 0
-	for i, k := range longest {
-		f := &findings[i]
+	for i, at := range longest {
+		f, k := &findings[i], &s.all[at]
 		c.describe(f, s, u, k)
-		// Findings are in the order of the text, so its characters are counted once.
-		runes += characters(u.Text[bytes:f.Start])
-		bytes = f.Start
-		f.StartRune, f.EndRune = runes, runes+characters(f.Text)
 	}
 	return findings
 }
@@ -87,46 +84,43 @@ func (s *scratch) room(n int) []Finding {
 	return room
 }
 
-// characters counts those of a text that is known to be UTF-8.
-func characters(text string) int {
-	n := len(text)
-	for i := range len(text) {
-		if text[i]&0xc0 == 0x80 {
-			n--
-		}
+// saidFirst says that a finding stands before another in the text.
+func saidFirst(a, b *candidate) bool {
+	return a.start < b.start || a.start == b.start && Findings[a.finding] < Findings[b.finding]
+}
+
+// precedent is a candidate and what decides which of two is reported.
+type precedent struct {
+	order uint64
+	at    int32 // in all
+	how   Evasion
+}
+
+// precedence is what decides first: the length, the place, the rule, the term. Places fit
+// into 15 bits, rules and terms into 17.
+func (k *candidate) precedence() uint64 {
+	return uint64(1<<15-1-(k.end-k.start))<<49 | uint64(k.start)<<34 | uint64(k.rule+1)<<17 | uint64(k.term+1)
+}
+
+// compare puts longer candidates first.
+func (p precedent) compare(o precedent) int {
+	if p.order != o.order {
+		return cmp.Compare(p.order, o.order)
 	}
-	return n
+	return int(p.how) - int(o.how)
 }
 
-// said says that a finding stands before another in the text.
-func (l *Lexicon) said(a, b *candidate) bool {
-	return a.start < b.start || a.start == b.start && l.finding(a) < l.finding(b)
-}
-
-// rank notes what decides which of two candidates is reported, but for the disguise:
-// the length, the place, the rule, the term. Places fit into 15 bits, rules and terms
-// into 17.
-func (k *candidate) rank() {
-	k.order = uint64(1<<15-1-(k.end-k.start))<<49 | uint64(k.start)<<34 | uint64(k.rule+1)<<17 | uint64(k.term+1)
-}
-
-// comparePrecedence puts longer candidates first.
-func comparePrecedence(a, b *candidate) int {
-	if a.order != b.order {
-		return cmp.Compare(a.order, b.order)
-	}
-	return int(a.how) - int(b.how)
-}
-
-// describe fills in all of a finding but its place in characters.
+// describe fills in a finding.
 func (c *Checker) describe(f *Finding, s *scratch, u Utterance, k *candidate) {
 	l := c.lexicon
-	f.Start, f.End, f.Evasion = int(s.stream.at[k.start].start), int(s.stream.at[k.end-1].end), k.how
+	first, last := s.stream.text[k.start].place, s.stream.text[k.end-1].place
+	f.Start, f.End, f.Evasion = int(first.start()), int(last.end()), k.how
+	f.StartRune, f.EndRune = first.firstRune(), last.lastRune()+1
 	f.Text = u.Text[f.Start:f.End]
 	for i := k.start; i < k.end; i++ {
-		f.Evasion |= s.stream.at[i].how
+		f.Evasion |= s.stream.text[i].how()
 		if i > k.start {
-			switch s.stream.at[i].gap {
+			switch s.stream.text[i].gap() {
 			case gapSymbol, gapComma:
 				f.Evasion |= Symbols
 			case gapSpace:
@@ -134,20 +128,18 @@ func (c *Checker) describe(f *Finding, s *scratch, u Utterance, k *candidate) {
 			}
 		}
 	}
-	if k.term >= 0 {
-		t, charge := &l.Terms[k.term], &l.charges[l.claims[k.term].charge]
-		f.Term, f.Canonical, f.Article, f.Finding, f.Level = t.ID, t.Text, charge.article, charge.finding, charge.level
-	}
-	if k.rule >= 0 {
-		r := &l.Rules[k.rule]
-		f.Article, f.Finding, f.Level = r.Article, r.Finding, r.Level
-		f.Notes = r.notes
-		if k.term < 0 {
-			f.Term = r.ID
-		}
+	switch {
+	case k.rule < 0:
+		f.Wording, f.Charge = &l.wordings[k.term], &l.charges[l.claims[k.term].charge]
+	case k.term < 0:
+		f.Wording, f.Charge = &l.ruleWordings[k.rule], &l.ruleCharges[k.rule]
+	default:
+		f.Wording, f.Charge = &l.wordings[k.term], &l.ruleCharges[k.rule]
 	}
 	if len(u.Facts.Additives) > 0 && k.term >= 0 && l.claims[k.term].label {
-		f.Notes = append(f.Notes, "found: "+strings.Join(u.Facts.Additives, ", "))
+		charge := *f.Charge
+		charge.Notes = append(slices.Clip(charge.Notes), "found: "+strings.Join(u.Facts.Additives, ", "))
+		f.Charge = &charge
 	}
 }
 

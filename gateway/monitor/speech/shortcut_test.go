@@ -87,18 +87,18 @@ func TestFollowSkipsNoHit(t *testing.T) {
 			}
 			parts := l.Rules[r].parts
 			for i, h := range s.hits {
-				if h.class != parts[0].class {
+				if h.class() != parts[0].class {
 					continue
 				}
-				end, how, at, fits := h.end, h.how, i, true
+				end, how, at, fits := h.end(), h.how(), i, true
 				for _, p := range parts[1:] {
-					for at < len(s.hits) && (s.hits[at].class != p.class || s.hits[at].start < end || s.stream.stopped(end, s.hits[at].start)) {
+					for at < len(s.hits) && (s.hits[at].class() != p.class || s.hits[at].start() < end || s.stream.stopped(end, s.hits[at].start())) {
 						at++
 					}
-					if fits = fits && at < len(s.hits) && s.hits[at].start <= end+p.gap; !fits {
+					if fits = fits && at < len(s.hits) && s.hits[at].start() <= end+p.gap; !fits {
 						break
 					}
-					end, how = s.hits[at].end, how|s.hits[at].how
+					end, how = s.hits[at].end(), how|s.hits[at].how()
 				}
 				if fits {
 					want = append(want, [4]int32{r, int32(i), end, int32(how)})
@@ -129,12 +129,12 @@ func TestToneIsTheSumOfItsRuns(t *testing.T) {
 		for i := range s.text {
 			run := ""
 			for _, c := range s.text[i:min(len(s.text), i+toneRun)] {
-				run += string(rune(c))
+				run += string(rune(c.symbol()))
 				if w, ok := weights[run]; ok {
 					sum, known = sum+w, known+1
 				}
 			}
 		}
-		require.Equal(t, int(src.bias)+int(float64(sum)/math.Sqrt(float64(known+1))), l.tone.of(s.known), text)
+		require.Equal(t, int(src.bias)+int(float64(sum)/math.Sqrt(float64(known+1))), l.tone.of(s.text), text)
 	}
 }

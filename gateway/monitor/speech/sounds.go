@@ -57,13 +57,13 @@ func (f *folder) sounds(s *stream) bool {
 	}
 	some := false
 	for i := 0; i < len(s.text); {
-		if !latin(s.text[i]) {
-			push(f.known[s.text[i]].sound, i, i+1, false)
+		if !s.text[i].latin() {
+			push(s.text[i].sound(), i, i+1, false)
 			i++
 			continue
 		}
 		end := i
-		for end < len(s.text) && latin(s.text[end]) {
+		for end < len(s.text) && s.text[end].latin() {
 			end++
 		}
 		mark := len(s.sound)
@@ -71,7 +71,7 @@ func (f *folder) sounds(s *stream) bool {
 			best, id := 0, uint16(0)
 			node := int32(0)
 			for n := 1; at+n <= end; n++ {
-				if node = f.spell[node].next[s.text[at+n-1]-'a']; node == 0 {
+				if node = f.spell[node].next[s.text[at+n-1].symbol()-'a']; node == 0 {
 					break
 				}
 				if v := f.spell[node].syllable; v != 0 && n > 1 {

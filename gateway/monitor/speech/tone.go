@@ -159,11 +159,11 @@ func (t *toneTable) run(key uint64) int64 {
 
 // of is the tone of a text. It does not depend on the machine: the sum is of integers,
 // and the root and the quotient are rounded as IEEE 754 says.
-func (t *toneTable) of(text []known) int {
+func (t *toneTable) of(text []letter) int {
 	sum := int64(0)
 	var one, two uint64 // the codes before
 	for i := range text {
-		code := uint64(text[i].code)
+		code := uint64(text[i].code())
 		pair := one<<toneCode | code
 		sum += t.ones[code] + t.run(pair) + t.run(two<<(2*toneCode)|pair|toneThree)
 		two, one = one, code
@@ -195,7 +195,7 @@ type heard struct {
 // than what is listened to, so that they have one tone only.
 func (s *scratch) tone(l *Lexicon, from, to int32) int {
 	if h := &s.heard; h.from != from || h.to != to {
-		*h = heard{from, to, l.tone.of(s.stream.known[from:to])}
+		*h = heard{from, to, l.tone.of(s.stream.text[from:to])}
 	}
 	return s.heard.tone
 }
@@ -204,7 +204,7 @@ func (s *scratch) tone(l *Lexicon, from, to int32) int {
 // they have one tone, and most lawful ones are done then.
 func (s *scratch) gauge(l *Lexicon) {
 	s.heard, s.most = heard{}, math.MaxInt
-	if n := len(s.stream.known); n <= toneWindow+1 {
+	if n := len(s.stream.text); n <= toneWindow+1 {
 		s.most = s.tone(l, 0, int32(n))
 	}
 }
@@ -223,59 +223,59 @@ func (s *scratch) sounds(l *Lexicon) bool {
 func (s *scratch) listen(l *Lexicon, facts Facts) (firm bool) {
 	most := -1
 	// A whole that is loud, and no context: nothing is dropped for its tone.
-	loud := s.about.none && s.most >= toneLoud && s.most < math.MaxInt && len(facts.Additives) == 0
-	several := !loud && s.several(l)
+	loud := s.about.none() && s.most >= toneLoud && s.most < math.MaxInt && len(facts.Additives) == 0
+	several := !loud && s.several()
 	wary, warySafety := s.about.wary()
 	var count [32]int // soft candidates, by place in Findings
 	for i := range s.all {
 		k := &s.all[i]
-		if loud && k.exempt == "" && !l.soft(k) {
+		if loud && k.exempt == notExempt && !k.soft {
 			firm = true
 			continue
 		}
 		if k.term >= 0 && l.claims[k.term].label && len(facts.Additives) > 0 {
-			firm = firm || k.exempt == ""
+			firm = firm || k.exempt == notExempt
 			continue // a record speaks, not the tone
 		}
-		if k.exempt == "negation" || k.exempt == "caution" {
+		if k.exempt == exemptNegation || k.exempt == exemptCaution {
 			continue
 		}
 		tone := s.tone(l, max(0, k.start-toneWindow), min(int32(len(s.stream.text)), k.end+toneWindow))
-		soft, more := l.soft(k), careless
-		if warySafety || wary && l.finding(k) != "safety-endorsement" {
+		more := careless
+		if warySafety || wary && k.finding != findSafety {
 			more = careful
 		}
 		need := toneLone + more.lone
 		switch {
-		case k.exempt != "":
+		case k.exempt != notExempt:
 			need = toneOwn + more.own
 		case k.rule >= 0 && l.needs[k.rule].whole:
 			need = toneAll + more.all
-		case soft:
+		case k.soft:
 			need = toneSoft + more.soft
 		case k.rule < 0 && s.disguised(k):
 			need = toneFirm
-		case several || l.blunt(k):
+		case several || k.blunt():
 			need = toneFirm
 		case k.rule < 0 && k.how == 0 && int(k.end-k.start) <= toneBrief:
 			need = toneWord + more.lone
 		}
 		switch {
-		case tone < need && k.exempt == "":
-			k.exempt = "tone"
-		case tone >= need && soft:
-			k.exempt = ""
-			f := int(l.number(k))
+		case tone < need && k.exempt == notExempt:
+			k.exempt = exemptTone
+		case tone >= need && k.soft:
+			k.exempt = notExempt
+			f := int(k.finding)
 			if count[f]++; most < 0 || count[f] > count[most] {
 				most = f
 			}
 		case tone >= need:
-			k.exempt, firm = "", true
+			k.exempt, firm = notExempt, true
 		}
 	}
 	for i := range s.all {
-		if k := &s.all[i]; k.exempt == "" && l.soft(k) && (firm || int(l.number(k)) != most) {
-			k.exempt = "tone"
+		if k := &s.all[i]; k.exempt == notExempt && k.soft && (firm || int(k.finding) != most) {
+			k.exempt = exemptTone
 		}
 	}
 	return firm
@@ -283,18 +283,15 @@ func (s *scratch) listen(l *Lexicon, facts Facts) (firm bool) {
 
 // blunt says that the claim is one that lawful talk has no words for: others run down, a
 // price owned to be invented.
-func (l *Lexicon) blunt(k *candidate) bool {
-	finding := l.finding(k)
-	return finding == "harm-comparison" || finding == "price"
-}
+func (k *candidate) blunt() bool { return k.finding == findHarm || k.finding == findPrice }
 
 // disguised says that the term is not written as it is: nobody hides what he may say.
 // Sounds alone do not tell, for speech recognition errs too.
 func (s *scratch) disguised(k *candidate) bool {
 	how := k.how
 	for i := k.start; i < k.end; i++ {
-		how |= s.stream.at[i].how
-		if i > k.start && s.stream.at[i].gap == gapSymbol {
+		how |= s.stream.text[i].how()
+		if i > k.start && s.stream.text[i].gap() == gapSymbol {
 			how |= Symbols
 		}
 	}
@@ -302,14 +299,14 @@ func (s *scratch) disguised(k *candidate) bool {
 }
 
 // several says that more than one place is firmly found: not one claim under two names.
-func (s *scratch) several(l *Lexicon) bool {
+func (s *scratch) several() bool {
 	var one *candidate
 	for i := range s.all {
 		k := &s.all[i]
-		if k.exempt != "" || l.soft(k) {
+		if k.exempt != notExempt || k.soft {
 			continue
 		}
-		if one != nil && (k.start >= one.end || k.end <= one.start || l.number(k) != l.number(one)) {
+		if one != nil && (k.start >= one.end || k.end <= one.start || k.finding != one.finding) {
 			return true
 		}
 		if one == nil {
@@ -317,12 +314,4 @@ func (s *scratch) several(l *Lexicon) bool {
 		}
 	}
 	return false
-}
-
-// soft says that a candidate is too broad to be a finding by itself.
-func (l *Lexicon) soft(k *candidate) bool {
-	if k.rule >= 0 {
-		return l.needs[k.rule].soft
-	}
-	return l.claims[k.term].soft
 }
