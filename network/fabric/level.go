@@ -20,16 +20,17 @@ const stillFor = 8 * time.Second
 // noBlockFor is how long nodes that lack blocks are waited for while none of them gets one.
 const noBlockFor = 10 * time.Minute
 
-// lag follows the nodes that lack blocks which were there at its beginning.
+// lag follows the nodes that lack blocks which were there when they were first looked at.
 type lag struct {
-	target uint64 // blocks that every node ought to have
+	target uint64 // blocks that any node had at the beginning
 	behind map[string]standing
 }
 
-// standing is how many blocks a node has, and since when.
+// standing is how many blocks a node has and since when, and how many it ought to have.
 type standing struct {
 	height uint64
 	since  time.Time
+	target uint64
 }
 
 // newLag takes the heights of nodes at a time. One that does not tell its own has 0.
@@ -40,10 +41,20 @@ func newLag(heights map[string]uint64, now time.Time) *lag {
 	}
 	for name, height := range heights {
 		if height < l.target {
-			l.behind[name] = standing{height, now}
+			l.behind[name] = standing{height, now, l.target}
 		}
 	}
 	return l
+}
+
+// notice follows those too that have fallen behind since. Who does not tell its height now is not
+// waited for.
+func (l *lag) notice(heights map[string]uint64, now time.Time) {
+	for name, s := range newLag(heights, now).behind {
+		if _, followed := l.behind[name]; !followed && s.height > 0 {
+			l.behind[name] = s
+		}
+	}
 }
 
 // names are the nodes that are behind, in order.
@@ -62,10 +73,10 @@ func (l *lag) see(name string, height uint64, now time.Time) bool {
 	switch {
 	case !behind || height == 0 || height == was.height:
 		return false
-	case height >= l.target:
+	case height >= was.target:
 		delete(l.behind, name)
 	default:
-		l.behind[name] = standing{height, now}
+		l.behind[name] = standing{height, now, was.target}
 	}
 	return true
 }
@@ -82,7 +93,7 @@ func (l *lag) forget(name string) { delete(l.behind, name) }
 // restarted gives every node its time anew: the others may have waited for this one.
 func (l *lag) restarted(now time.Time) {
 	for name, s := range l.behind {
-		l.behind[name] = standing{s.height, now}
+		l.behind[name] = standing{s.height, now, s.target}
 	}
 }
 
@@ -190,7 +201,11 @@ func (n *Network) awaitLevel(ctx context.Context) error {
 		if time.Since(asked) > n.stillFor {
 			// The peer of an organisation that has left gets no blocks.
 			_, _ = n.askMembers(ctx)
+			// A peer without data may take long, and an orderer stop meanwhile: with another
+			// one lost nothing would be ordered.
+			later, _ := n.heightsOf(ctx, orderers)
 			asked = time.Now()
+			l.notice(later, asked)
 		}
 		for _, name := range l.names() {
 			if n.isDeparted(name) {
@@ -219,7 +234,7 @@ func (n *Network) awaitLevel(ctx context.Context) error {
 				l.restarted(time.Now())
 				break
 			}
-			n.logger.Warn("a node stands still and is restarted", "node", name, "has", l.behind[name].height, "of", l.target)
+			n.logger.Warn("a node stands still and is restarted", "node", name, "has", l.behind[name].height, "of", l.behind[name].target)
 			node, err := n.Node(name)
 			if err != nil {
 				return false, fatal(err)
@@ -234,7 +249,7 @@ func (n *Network) awaitLevel(ctx context.Context) error {
 		}
 		var lacking []error
 		for _, name := range l.names() {
-			lacking = append(lacking, fmt.Errorf("%s has %d of %d blocks", name, l.behind[name].height, l.target))
+			lacking = append(lacking, fmt.Errorf("%s has %d of %d blocks", name, l.behind[name].height, l.behind[name].target))
 		}
 		if len(lacking) == 0 {
 			return true, nil
