@@ -25,11 +25,15 @@ import (
 // networkAdd takes an organisation into the running channel. First the regulator admits
 // it and installs its guard: gateways that name endorsers count it from then on, so that
 // they are a majority already when the channel begins to ask for one more. Called again
-// it finishes what was interrupted.
+// it finishes what was interrupted. One that Fabric's own tools took out of the channel it takes
+// in again.
 func networkAdd(ctx context.Context, c networkCall) error {
 	msp, kind := c.flags.organisation, c.flags.kind
 	if msp == "" || !trace.Founding(kind) {
 		return fmt.Errorf("add needs -msp and -kind, which is one of %v", trace.MSPs())
+	}
+	if trace.Founding(msp) && kind != msp {
+		return fmt.Errorf("%s is a founding organisation, and of its own kind", msp)
 	}
 	network, err := c.up(ctx)
 	if err != nil {
@@ -42,8 +46,10 @@ func networkAdd(ctx context.Context, c networkCall) error {
 	if err := network.MayAdd(msp); err != nil {
 		return err
 	}
-	if err := admitOrganisation(ctx, network, msp, kind); err != nil {
-		return fmt.Errorf("admit %s: %w", msp, err)
+	if !trace.Founding(msp) { // nothing about a founder is on the chain
+		if err := admitOrganisation(ctx, network, msp, kind); err != nil {
+			return fmt.Errorf("admit %s: %w", msp, err)
+		}
 	}
 	if err := network.AddOrganisation(ctx, fabric.NewOrganisation{MSPID: msp, Kind: kind, Host: c.flags.host}); err != nil {
 		return err

@@ -23,13 +23,14 @@ import (
 
 // TestAnOrganisationJoinsTheNetwork has a second producers' organisation join a running
 // network, under writers and with the command killed half way: its processor registers a
-// lot that it must have endorsed itself, the founding five go on, with and without it, and
-// after it has left.
+// lot that it must have endorsed itself, the founding five go on, with and without it, while
+// Fabric's own tools have it out of the channel, and after it has left.
 func TestAnOrganisationJoinsTheNetwork(t *testing.T) {
 	const second = "Producer2MSP"
 	o, r := startConsortium(t)
 	made := trace.TimeOf(time.Now()) - 3_600_000
 	require.Contains(t, o.refused("add", "-msp", second, "-kind", second), "is one of [ProducerMSP")
+	require.Contains(t, o.refused("add", "-msp", trace.LabMSP, "-kind", trace.CarrierMSP), "of its own kind")
 	w := r.write(t, made)
 	w.more(t, 10)
 	planned := func(words string) func() bool {
@@ -85,6 +86,16 @@ func TestAnOrganisationJoinsTheNetwork(t *testing.T) {
 	o.network("status")
 	w.more(t, 10)
 
+	o.takeOut(second)
+	w.more(t, 10)
+	again := o.network("add", "-msp", second, "-kind", trace.ProducerMSP)
+	t.Log(strings.TrimSpace(again))
+	require.Contains(t, again, "the channel has "+second+" no more")
+	require.Contains(t, again, "6 organisations")
+	require.NoError(t, register("AGAIN", second, trace.LabMSP, trace.CarrierMSP, trace.PlatformMSP))
+	o.network("status")
+	w.more(t, 10)
+
 	// Its membership ended and its peer gone for good, it is taken out. Then two founders'
 	// peers may be away as well: three of five are left, where three of six would not do.
 	require.Contains(t, o.refused("remove", "-msp", second), "nothing of an end")
@@ -104,7 +115,7 @@ func TestAnOrganisationJoinsTheNetwork(t *testing.T) {
 	w.more(t, 10)
 	r.gateway.anchorsReadings(made, trace.ProducerMSP, trace.PlatformMSP, trace.RegulatorMSP)
 	o.network("up")
-	o.settleAll(r, w, made, 2)
+	o.settleAll(r, w, made, 3)
 	r.gateway.stop()
 	require.Contains(t, o.network("down"), "no process and no listener is left")
 }

@@ -15,7 +15,8 @@ import (
 // TestOrganisationOnItsOwnHost gives the laboratory's organisation and an orderer a folder of
 // their own that holds what docs/network.md tells to bring there, keys included, and takes
 // those from the first one: up heals in each what its administrators can, says what it leaves
-// to others, and fails where something is undone that needs them.
+// to others, and fails where something is undone that needs them. Then another organisation joins
+// and is taken out of the channel by the commands of docs/operations.md.
 func TestOrganisationOnItsOwnHost(t *testing.T) {
 	o := newOperator(t)
 	o.network("up")
@@ -68,9 +69,34 @@ func TestOrganisationOnItsOwnHost(t *testing.T) {
 	plan, err := os.ReadFile(filepath.Join(o.dir, "topology.json"))
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(labs, "topology.json"), plan, 0o600))
-	o.inCharge(func(n *fabric.Network) error { return n.RemoveOrganisation(other) })
-	o.network("up") // the contracts' policy first
-	o.inCharge(func(n *fabric.Network) error { return n.ExcludeOrganisation(t.Context(), other) })
+	o.takeOut(other)
+	o.network("kill", other+"/trace") // which up would heal
+	printed = o.network("up")
+	require.Contains(t, printed, "every gateway takes submits")
+	require.Contains(t, printed, "the channel has Lab2MSP no more, its nodes are left alone; traceledger network remove -msp Lab2MSP takes it out of topology.json, network add -msp Lab2MSP -kind LabMSP takes it in again")
+	left := 0
+	for _, node := range o.nodes() {
+		if strings.HasPrefix(node.Name, other+"/") {
+			left++
+			require.True(t, node.Left, node.Name)
+			require.Equal(t, node.Name == other+"/trace", node.PID == 0, "%s: left alone", node.Name)
+		}
+	}
+	require.Equal(t, 3, left)
+	policy := o.shell(t.TempDir(), o.operationsTools()+"\npeer lifecycle chaincode querycommitted -C trace -n trace -O json | jq -r .validation_parameter | base64 -d")
+	require.Contains(t, policy, trace.CarrierMSP)
+	require.NotContains(t, policy, other)
+	o.network("kill", other+"/peer")
+	require.NoError(t, os.RemoveAll(filepath.Join(o.dir, "nodes", other)))
+	require.NoError(t, os.RemoveAll(filepath.Join(o.dir, "crypto/peerOrganizations/lab2.example")))
+	require.Contains(t, o.network("up"), "every gateway takes submits")
+	for range 2 {
+		removed := o.network("remove", "-msp", other)
+		require.Contains(t, removed, "the channel has Lab2MSP no more; note: the chain says nothing of an end of Lab2MSP's membership")
+		require.Contains(t, removed, "5 organisations")
+		require.NotContains(t, removed, "WARNING")
+	}
+	require.Contains(t, o.refused("remove", "-msp", trace.LabMSP), "nothing of an end")
 	require.Contains(t, o.network("up", "-dir", labs, "-log", "warn"), "members have come or gone")
 	after, err = os.ReadFile(filepath.Join(labs, connection))
 	require.NoError(t, err)

@@ -53,7 +53,10 @@ func printStatus(out io.Writer, nodes []fabric.NodeStatus) error {
 		if n.PID == 0 {
 			state, pid = "down", "-"
 		}
-		if n.Joined {
+		switch {
+		case n.Left:
+			joined = "left" // its organisation
+		case n.Joined:
 			height, joined = fmt.Sprint(n.Height), "joined"
 		}
 		chaincode := n.Chaincode

@@ -93,13 +93,26 @@ func (c *networkCall) sayReady(network *fabric.Network, took time.Duration) {
 	switch {
 	case len(absent) == 0:
 		fmt.Fprintf(c.out, "ready in %s: every gateway takes submits, chaincode %s %s\n", took, chaincodeName, network.Version(chaincodeName))
-		return
 	case len(own) == 0:
 		fmt.Fprintf(c.out, "the nodes here run after %s; no administrator's key is here to ask how they are\n", took)
 	default:
 		fmt.Fprintf(c.out, "ready in %s: the gateway of %s takes submits, chaincode %s %s\n", took, strings.Join(own, ", "), chaincodeName, network.Version(chaincodeName))
 	}
-	fmt.Fprintf(c.out, "left to %s, whose administrators' keys are not here: their nodes and approvals\n", strings.Join(absent, ", "))
+	if len(absent) > 0 {
+		fmt.Fprintf(c.out, "left to %s, whose administrators' keys are not here: their nodes and approvals\n", strings.Join(absent, ", "))
+		return
+	}
+	for _, departed := range network.Departed() {
+		fmt.Fprintln(c.out, departedWarning(departed))
+	}
+}
+
+// departedWarning tells of an organisation that is planned and that the channel does not have.
+func departedWarning(m fabric.Member) string {
+	if trace.Founding(m.MSPID) {
+		return fmt.Sprintf("WARNING: the channel has %[1]s no more, its nodes are left alone and what it answers for is not taken; traceledger network add -msp %[1]s -kind %[1]s takes it in again", m.MSPID)
+	}
+	return fmt.Sprintf("WARNING: the channel has %[1]s no more, its nodes are left alone; traceledger network remove -msp %[1]s takes it out of topology.json, network add -msp %[1]s -kind %[2]s takes it in again", m.MSPID, m.Kind)
 }
 
 // ready deploys the contracts, or what is missing of them, to be endorsed by most of the

@@ -16,10 +16,10 @@ import (
 // only; on a host of its own, of one. For those, up does what it does where all are; the rest
 // is theirs.
 
-// Absent are the organisations whose administrators' keys are not in this folder.
+// Absent are the members whose administrators' keys are not in this folder.
 func (n *Network) Absent() []string {
 	var absent []string
-	for _, plan := range n.planned().Peers {
+	for _, plan := range n.inChannel() {
 		if !n.administers(plan) {
 			absent = append(absent, plan.MSPID)
 		}
@@ -27,7 +27,7 @@ func (n *Network) Absent() []string {
 	return absent
 }
 
-// Administered are the organisations whose administrators' keys are in this folder.
+// Administered are the members whose administrators' keys are in this folder.
 func (n *Network) Administered() []string {
 	var ids []string
 	for _, plan := range n.administered() {
@@ -36,9 +36,9 @@ func (n *Network) Administered() []string {
 	return ids
 }
 
-// administered are the peers that can be asked from here, wherever they are.
+// administered are the members' peers that can be asked from here, wherever they are.
 func (n *Network) administered() []peerPlan {
-	return slices.DeleteFunc(slices.Clone(n.planned().Peers), func(plan peerPlan) bool { return !n.administers(plan) })
+	return slices.DeleteFunc(n.inChannel(), func(plan peerPlan) bool { return !n.administers(plan) })
 }
 
 func (n *Network) administers(plan peerPlan) bool {
@@ -74,7 +74,7 @@ func (n *Network) HealOwn(ctx context.Context, name, policy string) error {
 	if len(own) == 0 {
 		return nil
 	}
-	service, ok := n.service(func(s servicePlan) bool { return s.Chaincode == name && s.Incoming == 0 })
+	service, ok := n.deployed(name)
 	if !ok {
 		return fmt.Errorf("%w: %s is not deployed, or topology.json here is of before it was", ErrOthersNeeded, name)
 	}
@@ -162,14 +162,11 @@ func (n *Network) awaitOwnEndorser(ctx context.Context, plan peerPlan, chaincode
 // policyFollows is an error if the definition's policy is to be renewed, as Heal does. It goes by
 // the members that the channel has, and keeps what of them clients need to know.
 func (n *Network) policyFollows(ctx context.Context, plan peerPlan, name, policy string) error {
-	config, err := n.channelConfig(ctx, plan)
+	config, err := n.learnMembers(ctx)
 	if err != nil {
 		return err
 	}
 	members := applicationOf(config).GetGroups()
-	if err := n.learnTLSRoots(members); err != nil {
-		return err
-	}
 	planned := n.planned()
 	if differ := symmetricDifference(planned.members(), members); len(differ) > 0 {
 		n.logger.Warn("members have come or gone, and topology.json here does not know: bring the newest", "msps", differ)

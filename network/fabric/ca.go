@@ -71,12 +71,12 @@ func (n *Network) caNode(plan caPlan) *Node {
 // HasAuthorities tells whether the organisations have Fabric CAs.
 func (n *Network) HasAuthorities() bool { return len(n.planned().CAs) > 0 }
 
-// StartAuthorities starts the Fabric CAs. They come last: nothing of the channel
+// StartAuthorities starts the members' Fabric CAs. They come last: nothing of the channel
 // waits for them, and each takes a second of computing to start the first time.
 func (n *Network) StartAuthorities(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, node := range n.Nodes() {
-		if n.isAuthority(node) {
+		if n.isAuthority(node) && !n.isDeparted(node.Name()) {
 			group.Go(func() error {
 				if err := n.renewTLS(ctx, node); err != nil {
 					return err

@@ -84,8 +84,8 @@ func (n *Network) translate(ctx context.Context, args ...string) error {
 
 // updateConfig changes the channel's configuration with the signatures of all members'
 // administrators that are here, which must be a majority, and hands the update to an
-// orderer. It returns once that has taken it.
-func (n *Network) updateConfig(ctx context.Context, current configuration, change func(configuration)) error {
+// orderer, the one of that number first. It returns once that has taken it.
+func (n *Network) updateConfig(ctx context.Context, current configuration, first int, change func(configuration)) error {
 	wanted := proto.Clone(current).(*common.Config)
 	change(wanted)
 	update, err := n.computeUpdate(ctx, current, wanted)
@@ -93,7 +93,7 @@ func (n *Network) updateConfig(ctx context.Context, current configuration, chang
 		return err
 	}
 	var signers []administrator
-	for _, plan := range n.plan.Peers {
+	for _, plan := range n.inChannel() {
 		admin, err := n.administrator(plan)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
@@ -103,15 +103,16 @@ func (n *Network) updateConfig(ctx context.Context, current configuration, chang
 		}
 		signers = append(signers, admin)
 	}
-	if len(signers) < len(n.plan.Peers)/2+1 {
-		return fmt.Errorf("the keys of %d of %d administrators are in this folder, a majority must sign: see docs/operations.md for organisations that keep their own", len(signers), len(n.plan.Peers))
+	if members := len(applicationOf(current).GetGroups()); len(signers) < members/2+1 {
+		return fmt.Errorf("the keys of %d of %d administrators are in this folder, a majority must sign: see docs/operations.md for organisations that keep their own", len(signers), members)
 	}
 	envelope, err := configEnvelope(n.channel, update, signers)
 	if err != nil {
 		return err
 	}
 	var refusals []error
-	for _, plan := range n.plan.Orderers {
+	for i := range n.plan.Orderers {
+		plan := n.plan.Orderers[(first+i)%len(n.plan.Orderers)]
 		if err = n.broadcast(ctx, plan, envelope); err == nil {
 			return nil
 		}

@@ -19,19 +19,19 @@ import (
 // pollEndorsers is how often a peer is asked whom it knows.
 const pollEndorsers = 100 * time.Millisecond
 
-// awaitEndorsers waits until every peer has heard from every other one that it
+// awaitEndorsers waits until every member's peer has heard from every other one that it
 // can run the chaincode. That is what the gateways plan endorsements by; before
 // it they answer "no combination of peers can be derived".
 func (n *Network) awaitEndorsers(ctx context.Context, chaincode string) error {
 	group, ctx := errgroup.WithContext(ctx)
-	for _, plan := range n.plan.Peers {
+	for _, plan := range n.inChannel() {
 		group.Go(func() error {
 			return poll(ctx, pollEndorsers, func() (bool, error) {
 				members, err := n.endorsers(ctx, plan, chaincode)
 				if err != nil {
 					return false, err
 				}
-				for _, msp := range n.plan.members() {
+				for _, msp := range n.membersHere() {
 					if len(members[msp].GetPeers()) == 0 {
 						return false, fmt.Errorf("the peer of %s has not heard that the peer of %s runs %s", plan.MSPID, msp, chaincode)
 					}

@@ -17,6 +17,8 @@
 // go on instead: Start heals what is missing of such a network, Open takes charge
 // of it, View looks at it, Status tells how it is, Down ends it.
 //
+// Who is a member the channel's configuration says, whatever is planned: Members, Departed.
+//
 // With Config.Authorities each organisation has a Fabric CA on its own authority's
 // key (StartAuthorities, EnrolAtCA).
 //

@@ -32,36 +32,26 @@ type joiningPlan struct {
 	CA   *caPlan  `json:"ca,omitempty"`
 }
 
-// Member is an organisation of the network.
-type Member struct {
-	MSPID string
-	Kind  string // of one that joined later; "" of a founding one
-}
-
-// Members are the organisations, the founding ones first.
-func (n *Network) Members() []Member {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	var members []Member
-	for _, peer := range n.plan.Peers {
-		members = append(members, Member{peer.MSPID, peer.Kind})
-	}
-	return members
-}
-
 // AddOrganisation makes an organisation with one peer and, where the others have them, a
 // Fabric CA, and takes it into the running channel: keys, an update of the channel's
 // configuration that most members' administrators sign, and a peer that has joined and
 // has all blocks. Heal then gives it the chaincode. One that is a member already is left
-// alone; what was interrupted is finished by the next call. The administrators' keys must
+// alone; one that is planned and that the channel does not have is taken in again with the keys that
+// it has; what was interrupted is finished by the next call. The administrators' keys must
 // be in this folder: where organisations keep their own, they sign by Fabric's tools
 // (docs/operations.md).
 func (n *Network) AddOrganisation(ctx context.Context, organisation NewOrganisation) error {
 	n.deploying.Lock()
 	defer n.deploying.Unlock()
 	began := time.Now()
-	if slices.Contains(n.plan.members(), organisation.MSPID) {
-		return nil
+	if _, err := n.learnMembers(ctx); err != nil {
+		return err
+	}
+	if plan, err := n.plan.peer(organisation.MSPID); err == nil {
+		if n.isMember(plan.MSPID) {
+			return nil
+		}
+		return n.readmit(ctx, plan)
 	}
 	joining, err := n.planJoining(organisation)
 	if err != nil {
@@ -76,21 +66,46 @@ func (n *Network) AddOrganisation(ctx context.Context, organisation NewOrganisat
 	if err := n.enterPlan(joining); err != nil {
 		return err
 	}
-	node, err := n.Node(joining.Peer.name())
+	if err := n.bringIn(ctx, joining.Peer); err != nil {
+		return err
+	}
+	n.logger.Info("an organisation has joined", "msp", organisation.MSPID, "took", time.Since(began).Round(time.Millisecond))
+	return nil
+}
+
+// readmit takes a planned organisation into the channel that has it no more.
+func (n *Network) readmit(ctx context.Context, plan peerPlan) error {
+	if err := n.configure(ctx, plan); err != nil {
+		return fmt.Errorf("take %s into the channel again: %w", plan.MSPID, err)
+	}
+	if !n.isHere(plan.name()) {
+		return nil
+	}
+	node, err := n.Node(plan.name())
+	if err != nil {
+		return err
+	}
+	node.Stop(stopGrace) // one that the orderers refuse asks them ever more rarely
+	if err := n.bringIn(ctx, plan); err != nil {
+		return err
+	}
+	n.logger.Info("an organisation has joined again", "msp", plan.MSPID)
+	return nil
+}
+
+// bringIn starts a new member's peer, and waits until it has joined and has all blocks.
+func (n *Network) bringIn(ctx context.Context, plan peerPlan) error {
+	node, err := n.Node(plan.name())
 	if err != nil {
 		return err
 	}
 	if err := node.Start(ctx); err != nil {
 		return err
 	}
-	if err := n.joinPeer(ctx, joining.Peer); err != nil {
+	if err := n.joinPeer(ctx, plan); err != nil {
 		return err
 	}
-	if err := n.awaitLevel(ctx); err != nil {
-		return err
-	}
-	n.logger.Info("an organisation has joined", "msp", organisation.MSPID, "took", time.Since(began).Round(time.Millisecond))
-	return nil
+	return n.awaitLevel(ctx)
 }
 
 // planJoining gives the organisation its place, the same one as an interrupted call did.
@@ -225,36 +240,54 @@ func (n *Network) makeJoiningCrypto(ctx context.Context, plan peerPlan) error {
 // configure brings the organisation, with its anchor peer, into the channel's
 // configuration, and waits until every peer here has it.
 func (n *Network) configure(ctx context.Context, plan peerPlan) error {
-	current, err := n.channelConfig(ctx, n.plan.Peers[0])
+	definition, err := n.organisationDefinition(ctx, plan)
 	if err != nil {
 		return err
 	}
-	if _, member := applicationOf(current).GetGroups()[plan.MSPID]; !member {
-		definition, err := n.organisationDefinition(ctx, plan)
+	return n.changeMember(ctx, plan.MSPID, true, func(wanted configuration) {
+		applicationOf(wanted).Groups[plan.MSPID] = definition
+	})
+}
+
+// inForceAfter is how long an update of the channel's configuration may take to come into force,
+// with a change of leader, before it is handed to another orderer: one that missed the last change
+// takes an update and cannot have it ordered.
+const inForceAfter = 20 * time.Second
+
+// changeMember has the channel's configuration changed unless it has, or has no more, an
+// organisation, and waits until every peer here knows.
+func (n *Network) changeMember(ctx context.Context, mspID string, wanted bool, change func(configuration)) error {
+	for try := 0; ; try++ {
+		current, err := n.learnMembers(ctx)
 		if err != nil {
 			return err
 		}
-		err = n.updateConfig(ctx, current, func(wanted configuration) {
-			applicationOf(wanted).Groups[plan.MSPID] = definition
-		})
-		if err != nil {
+		if n.isMember(mspID) != wanted {
+			// A later try is refused where the update before it comes into force meanwhile.
+			if err := n.updateConfig(ctx, current, try, change); err != nil && try == 0 {
+				return err
+			}
+		}
+		trying, cancel := context.WithTimeout(ctx, inForceAfter)
+		err = n.awaitMember(trying, mspID, wanted)
+		cancel()
+		if err == nil || ctx.Err() != nil {
 			return err
 		}
 	}
-	return n.awaitMember(ctx, plan.MSPID, true)
 }
 
-// awaitMember waits until every peer here has read that the organisation is in the
+// awaitMember waits until every other member's peer here has read that the organisation is in the
 // channel's configuration, or is in it no more.
 func (n *Network) awaitMember(ctx context.Context, mspID string, wanted bool) error {
-	group, ctx := errgroup.WithContext(ctx)
-	for _, peer := range n.plan.Peers {
-		if !n.isHere(peer.name()) {
+	group, waiting := errgroup.WithContext(ctx)
+	for _, peer := range n.inChannel() {
+		if !n.isHere(peer.name()) || peer.MSPID == mspID {
 			continue
 		}
 		group.Go(func() error {
-			return poll(ctx, 50*time.Millisecond, func() (bool, error) {
-				current, err := n.channelConfig(ctx, peer)
+			return poll(waiting, 50*time.Millisecond, func() (bool, error) {
+				current, err := n.channelConfig(waiting, peer)
 				if err != nil {
 					return false, err
 				}
@@ -265,7 +298,11 @@ func (n *Network) awaitMember(ctx context.Context, mspID string, wanted bool) er
 			})
 		})
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	_, err := n.learnMembers(ctx)
+	return err
 }
 
 // enterPlan lays out the folders of an organisation that the channel has taken in, and

@@ -58,15 +58,5 @@ func (n *Network) ExcludeOrganisation(ctx context.Context, mspID string) error {
 	if !slices.Contains(n.plan.Left, mspID) {
 		return fmt.Errorf("%s has not left the network", mspID)
 	}
-	current, err := n.channelConfig(ctx, n.plan.Peers[0])
-	if err != nil {
-		return err
-	}
-	if _, member := applicationOf(current).GetGroups()[mspID]; member {
-		err := n.updateConfig(ctx, current, func(wanted configuration) { delete(applicationOf(wanted).Groups, mspID) })
-		if err != nil {
-			return err
-		}
-	}
-	return n.awaitMember(ctx, mspID, false)
+	return n.changeMember(ctx, mspID, false, func(wanted configuration) { delete(applicationOf(wanted).Groups, mspID) })
 }

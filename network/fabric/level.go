@@ -20,16 +20,17 @@ const stillFor = 8 * time.Second
 // noBlockFor is how long nodes that lack blocks are waited for while none of them gets one.
 const noBlockFor = 10 * time.Minute
 
-// lag follows the nodes that lack blocks which were there at its beginning.
+// lag follows the nodes that lack blocks which were there when they were first looked at.
 type lag struct {
-	target uint64 // blocks that every node ought to have
+	target uint64 // blocks that any node had at the beginning
 	behind map[string]standing
 }
 
-// standing is how many blocks a node has, and since when.
+// standing is how many blocks a node has and since when, and how many it ought to have.
 type standing struct {
 	height uint64
 	since  time.Time
+	target uint64
 }
 
 // newLag takes the heights of nodes at a time. One that does not tell its own has 0.
@@ -40,10 +41,20 @@ func newLag(heights map[string]uint64, now time.Time) *lag {
 	}
 	for name, height := range heights {
 		if height < l.target {
-			l.behind[name] = standing{height, now}
+			l.behind[name] = standing{height, now, l.target}
 		}
 	}
 	return l
+}
+
+// notice follows those too that have fallen behind since. Who does not tell its height now is not
+// waited for.
+func (l *lag) notice(heights map[string]uint64, now time.Time) {
+	for name, s := range newLag(heights, now).behind {
+		if _, followed := l.behind[name]; !followed && s.height > 0 {
+			l.behind[name] = s
+		}
+	}
 }
 
 // names are the nodes that are behind, in order.
@@ -62,10 +73,10 @@ func (l *lag) see(name string, height uint64, now time.Time) bool {
 	switch {
 	case !behind || height == 0 || height == was.height:
 		return false
-	case height >= l.target:
+	case height >= was.target:
 		delete(l.behind, name)
 	default:
-		l.behind[name] = standing{height, now}
+		l.behind[name] = standing{height, now, was.target}
 	}
 	return true
 }
@@ -76,10 +87,13 @@ func (l *lag) still(name string, patience time.Duration, now time.Time) bool {
 	return behind && s.height > 0 && now.Sub(s.since) >= patience
 }
 
+// forget has a node count no more.
+func (l *lag) forget(name string) { delete(l.behind, name) }
+
 // restarted gives every node its time anew: the others may have waited for this one.
 func (l *lag) restarted(now time.Time) {
 	for name, s := range l.behind {
-		l.behind[name] = standing{s.height, now}
+		l.behind[name] = standing{s.height, now, s.target}
 	}
 }
 
@@ -125,8 +139,8 @@ func (n *Network) heightOf(ctx context.Context, name string) (uint64, error) {
 	return 0, fmt.Errorf("%s keeps no blocks", name)
 }
 
-// withBlocks are the names of the orderers and peers here whose administrators can ask them,
-// orderers first.
+// withBlocks are the names of the orderers and members' peers here whose administrators can ask
+// them, orderers first.
 func (n *Network) withBlocks() (orderers, all []string) {
 	planned := n.planned()
 	for _, plan := range planned.Orderers {
@@ -135,7 +149,7 @@ func (n *Network) withBlocks() (orderers, all []string) {
 		}
 	}
 	all = slices.Clone(orderers)
-	for _, plan := range planned.Peers {
+	for _, plan := range n.inChannel() {
 		if n.isHere(plan.name()) && n.administers(plan) {
 			all = append(all, plan.name())
 		}
@@ -179,11 +193,25 @@ func (n *Network) awaitLevel(ctx context.Context) error {
 			n.logger.Warn("a node fetches the blocks that it lacks", "node", name, "has", heights[name], "of", l.target)
 		}
 	}
-	patience, stirred := map[string]time.Duration{}, false
+	patience, stirred, asked := map[string]time.Duration{}, false, time.Now()
 	for _, name := range all {
 		patience[name] = n.stillFor
 	}
 	return poll(ctx, 50*time.Millisecond, func() (bool, error) {
+		if time.Since(asked) > n.stillFor {
+			// The peer of an organisation that has left gets no blocks.
+			_, _ = n.askMembers(ctx)
+			// A peer without data may take long, and an orderer stop meanwhile: with another
+			// one lost nothing would be ordered.
+			later, _ := n.heightsOf(ctx, orderers)
+			asked = time.Now()
+			l.notice(later, asked)
+		}
+		for _, name := range l.names() {
+			if n.isDeparted(name) {
+				l.forget(name)
+			}
+		}
 		names := l.names()
 		if len(names) == 0 {
 			return true, nil
@@ -206,7 +234,7 @@ func (n *Network) awaitLevel(ctx context.Context) error {
 				l.restarted(time.Now())
 				break
 			}
-			n.logger.Warn("a node stands still and is restarted", "node", name, "has", l.behind[name].height, "of", l.target)
+			n.logger.Warn("a node stands still and is restarted", "node", name, "has", l.behind[name].height, "of", l.behind[name].target)
 			node, err := n.Node(name)
 			if err != nil {
 				return false, fatal(err)
@@ -221,7 +249,7 @@ func (n *Network) awaitLevel(ctx context.Context) error {
 		}
 		var lacking []error
 		for _, name := range l.names() {
-			lacking = append(lacking, fmt.Errorf("%s has %d of %d blocks", name, l.behind[name].height, l.target))
+			lacking = append(lacking, fmt.Errorf("%s has %d of %d blocks", name, l.behind[name].height, l.behind[name].target))
 		}
 		if len(lacking) == 0 {
 			return true, nil
@@ -266,7 +294,7 @@ func whileMoving(parent context.Context, patience time.Duration) (ctx context.Co
 func (n *Network) tellStill(ctx context.Context, statuses []NodeStatus) {
 	heights := map[string]uint64{}
 	for _, s := range statuses {
-		if s.Joined && s.Problem == "" {
+		if s.Joined && s.Problem == "" && !s.Left {
 			heights[s.Name] = s.Height
 		}
 	}

@@ -41,6 +41,15 @@ func TestLag(t *testing.T) {
 	require.Equal(t, []string{"catching-up", "silent"}, l.names())
 	require.True(t, l.still("silent", patience, at(18)))
 
+	later := newLag(map[string]uint64{"one": 4, "other": 4, "slow": 2}, began)
+	later.notice(map[string]uint64{"one": 9, "other": 5, "slow": 3, "silent": 0}, at(20))
+	require.Equal(t, []string{"other", "slow"}, later.names())
+	require.True(t, later.see("slow", 4, at(21)), "it has what there was when it was first looked at")
+	require.True(t, later.see("other", 6, at(21)))
+	require.Equal(t, []string{"other"}, later.names())
+	require.False(t, later.still("other", patience, at(28)))
+	require.True(t, later.still("other", patience, at(29)))
+
 	require.Empty(t, newLag(map[string]uint64{"one": 4, "other": 4}, began).names())
 }
 

@@ -58,6 +58,9 @@ func (n *Network) Deploy(ctx context.Context, chaincode Chaincode) error {
 	n.deploying.Lock()
 	defer n.deploying.Unlock()
 	began := time.Now()
+	if _, err := n.learnMembers(ctx); err != nil {
+		return err
+	}
 	wanted, err := newDefinition(chaincode)
 	if err != nil {
 		return err
@@ -105,7 +108,7 @@ func (n *Network) Heal(ctx context.Context, name, policy string) (deployed bool,
 	if err := n.adoptCommitted(ctx, name, current.GetSequence()); err != nil {
 		return false, err
 	}
-	service, ok := n.service(func(s servicePlan) bool { return s.Chaincode == name && s.Incoming == 0 })
+	service, ok := n.deployed(name)
 	if !ok {
 		return false, fmt.Errorf("the channel has %s, but this folder knows of no program that serves it", name)
 	}
@@ -141,7 +144,7 @@ func (n *Network) Heal(ctx context.Context, name, policy string) (deployed bool,
 
 // Version is the version of a chaincode that the network runs, "" for none.
 func (n *Network) Version(name string) string {
-	service, _ := n.service(func(s servicePlan) bool { return s.Chaincode == name && s.Incoming == 0 })
+	service, _ := n.deployed(name)
 	return service.Version
 }
 
@@ -201,7 +204,7 @@ func (n *Network) install(ctx context.Context, chaincode Chaincode, pack chainco
 	if wanted.sequence > 1 {
 		group.SetLimit(1) // one organisation after the other: the channel is in use
 	}
-	for _, plan := range n.plan.Peers {
+	for _, plan := range n.inChannel() {
 		group.Go(func() error {
 			if err := n.startService(groupContext, plan, pack); err != nil {
 				return err
@@ -242,7 +245,7 @@ func (n *Network) adoptCommitted(ctx context.Context, name string, committed int
 // as the first that has not lost its approval says: it is one for all.
 func (n *Network) approvedPackage(ctx context.Context, name string, sequence int64) (string, error) {
 	var failed []error
-	for _, plan := range n.plan.Peers {
+	for _, plan := range n.inChannel() {
 		found, err := n.approval(ctx, plan, name, sequence)
 		if id := found.GetSource().GetLocalPackage().GetPackageId(); err == nil && id != "" {
 			return id, nil
@@ -308,10 +311,11 @@ func (n *Network) commit(ctx context.Context, wanted definition) error {
 		current, err := n.committed(ctx, wanted.name)
 		return err == nil && current.GetSequence() >= wanted.sequence, nil
 	}
-	if err := n.submitLifecycle(ctx, n.plan.Peers[0], "CommitChaincodeDefinition", wanted.commit(), done, n.plan.members()...); err != nil {
+	members := n.inChannel()
+	if err := n.submitLifecycle(ctx, members[0], "CommitChaincodeDefinition", wanted.commit(), done, n.membersHere()...); err != nil {
 		return err
 	}
-	for _, plan := range n.plan.Peers {
+	for _, plan := range members {
 		err := poll(ctx, 50*time.Millisecond, func() (bool, error) {
 			current, err := n.committedOn(ctx, plan, wanted.name)
 			if err == nil && current.GetSequence() < wanted.sequence {
@@ -346,7 +350,7 @@ func (n *Network) installOn(ctx context.Context, plan peerPlan, pack chaincodePa
 // peer that was away may not have heard of the newest yet, so all are asked.
 func (n *Network) committed(ctx context.Context, name string) (*lifecycle.QueryChaincodeDefinitionResult, error) {
 	var newest *lifecycle.QueryChaincodeDefinitionResult
-	for _, plan := range n.plan.Peers {
+	for _, plan := range n.inChannel() {
 		found, err := n.committedOn(ctx, plan, name)
 		if err != nil {
 			return nil, err

@@ -76,7 +76,8 @@ type Network struct {
 	nodes []*Node
 	conns map[string]*grpc.ClientConn // by MSP id
 
-	tlsRoots map[string]string // by MSP id, as the channel has them (learnTLSRoots)
+	tlsRoots map[string]string // by MSP id, of the channel's members and only these (learn); nil until somebody has told
+	learnt   uint64            // sequence of the configuration that told
 
 	enrolling  sync.Mutex
 	registrars map[string]caIdentity // by MSP id; those that have enrolled
@@ -344,26 +345,37 @@ func (n *Network) peerNode(plan peerPlan) *Node {
 // up starts every node and joins the channel where that has not happened yet.
 func (n *Network) up(ctx context.Context) error {
 	began := time.Now()
-	for _, node := range n.Nodes() {
-		// One after the other, as a process that runs is restarted. A folder that an
-		// interrupted upgrade has not made yet is made when it goes on.
-		if exists(node.dir) && !n.isAuthority(node) {
-			if err := n.renewTLS(ctx, node); err != nil {
-				return err
-			}
+	_, _ = n.askMembers(ctx) // of a network that is down nobody tells
+	for {
+		if err := n.startNodes(ctx); err != nil {
+			return err
+		}
+		members := n.membersHere()
+		// Only now: a peer dials the others when it joins, and one that is not
+		// there yet is tried again much later.
+		if err := n.joinNodes(ctx); err != nil {
+			return err
+		}
+		if err := n.awaitLevel(ctx); err != nil {
+			return err
+		}
+		if len(n.administered()) == 0 {
+			break
+		}
+		// Whoever told before may have lacked blocks. Now all are level.
+		if _, err := n.learnMembers(ctx); err != nil {
+			return err
+		}
+		if slices.Equal(members, n.membersHere()) {
+			break
 		}
 	}
-	starting, startContext := errgroup.WithContext(ctx)
-	for _, node := range n.Nodes() {
-		if exists(node.dir) && !n.isAuthority(node) {
-			starting.Go(func() error { return node.Start(startContext) })
-		}
-	}
-	if err := starting.Wait(); err != nil {
-		return err
-	}
-	// Only now: a peer dials the others when it joins, and one that is not
-	// there yet is tried again much later.
+	n.logger.Info("network is up", "channel", n.channel, "orderers", len(n.plan.Orderers), "peers", len(n.plan.Peers), "took", time.Since(began).Round(time.Millisecond))
+	return nil
+}
+
+// joinNodes has the orderers here, and the members' peers, join the channel.
+func (n *Network) joinNodes(ctx context.Context) error {
 	joining, joinContext := errgroup.WithContext(ctx)
 	for _, orderer := range n.plan.Orderers {
 		switch name := orderer.name(); {
@@ -374,7 +386,7 @@ func (n *Network) up(ctx context.Context) error {
 			joining.Go(func() error { return n.joinedBefore(name, "ledger", "chains", n.channel) })
 		}
 	}
-	for _, peer := range n.plan.Peers {
+	for _, peer := range n.inChannel() {
 		switch name := peer.name(); {
 		case !n.isHere(name):
 		case n.administers(peer):
@@ -383,14 +395,7 @@ func (n *Network) up(ctx context.Context) error {
 			joining.Go(func() error { return n.joinedBefore(name, "ledgersData", "chains", "chains", n.channel) })
 		}
 	}
-	if err := joining.Wait(); err != nil {
-		return err
-	}
-	if err := n.awaitLevel(ctx); err != nil {
-		return err
-	}
-	n.logger.Info("network is up", "channel", n.channel, "orderers", len(n.plan.Orderers), "peers", len(n.plan.Peers), "took", time.Since(began).Round(time.Millisecond))
-	return nil
+	return joining.Wait()
 }
 
 // Stop ends every node and closes every connection. Peers and orderers get a

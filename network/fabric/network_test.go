@@ -22,7 +22,8 @@ import (
 )
 
 // TestNetwork takes one network through its life: start, deploy, work,
-// upgrade, stop, start again from its folder. Lost nodes are TestSoakFaults.
+// upgrade, stop, start again from its folder, with a member away from the channel and back. Lost
+// nodes are TestSoakFaults.
 func TestNetwork(t *testing.T) {
 	binaries, err := EnsureBinaries(t.Context())
 	require.NoError(t, err)
@@ -70,10 +71,14 @@ func TestNetwork(t *testing.T) {
 	t.Run("AnOrdererThatStandsStill", func(t *testing.T) { testStandsStill(t, network) })
 	t.Run("ReplacedTLSAuthority", func(t *testing.T) { testReplacedTLSAuthority(t, network) })
 	t.Run("Upgrade", func(t *testing.T) {
+		takeOut(t, network, "CarrierMSP") // its process stays with the old program
 		require.NoError(t, network.Deploy(ctx, Chaincode{
 			Name: "store", Version: "2", Binary: buildChaincode(t, "-s -w"), Policy: "OR('ProducerMSP.peer', 'LabMSP.peer')",
 		}))
 		require.Len(t, network.Nodes(), 14, "the processes of the old version are gone")
+		require.Equal(t, []Member{{MSPID: "CarrierMSP"}}, network.Departed())
+		require.Equal(t, "2", network.Version("store"))
+		require.NoError(t, network.AwaitSubmits(ctx))
 		c := connect(t, network, "LabMSP", nil)
 		require.Equal(t, "1", c.read(t, "by-LabMSP"), "data survives")
 		require.NoError(t, c.write(ctx, "after", "1"))
@@ -91,12 +96,25 @@ func TestNetwork(t *testing.T) {
 		_, err := network.Conn("LabMSP")
 		require.ErrorContains(t, err, "stopped")
 
+		// Nobody tells who has left before the first peer is up, and its peer cannot come up.
+		core := filepath.Join(config.Dir, "nodes", "CarrierMSP", "peer", "core.yaml")
+		require.NoError(t, os.Rename(core, core+".away"))
 		again, err := Start(ctx, config)
 		require.NoError(t, err)
 		network = again
-		require.NoError(t, network.Deploy(ctx, Chaincode{
-			Name: "store", Version: "2", Binary: buildChaincode(t, "-s -w"), Policy: "OR('ProducerMSP.peer', 'LabMSP.peer')",
-		}))
+		require.Equal(t, []Member{{MSPID: "CarrierMSP"}}, network.Departed())
+		for _, s := range network.Status(ctx) {
+			require.Equal(t, strings.HasPrefix(s.Name, "CarrierMSP/"), s.Left, s.Name)
+			require.Equal(t, !s.Left, s.PID > 0, "%s: of those that have left none is started", s.Name)
+			require.Empty(t, s.Problem, s.Name)
+		}
+		two := Chaincode{Name: "store", Version: "2", Binary: buildChaincode(t, "-s -w"), Policy: "OR('ProducerMSP.peer', 'LabMSP.peer')"}
+		require.NoError(t, network.Deploy(ctx, two))
+		require.NoError(t, os.Rename(core+".away", core))
+		require.NoError(t, network.AddOrganisation(ctx, NewOrganisation{MSPID: "CarrierMSP"}))
+		require.Empty(t, network.Departed())
+		require.NoError(t, network.Deploy(ctx, two))
+		require.Len(t, network.Nodes(), 14, "the new program in the place of the old one")
 		c := connect(t, network, "CarrierMSP", nil)
 		eventually(t, func() error { // the network was stopped before every peer had it
 			if value, err := c.tryRead("after"); err != nil || value != "1" {

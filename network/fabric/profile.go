@@ -21,7 +21,7 @@ func (n *Network) Endpoints(mspID string) ([]Endpoint, error) {
 		return nil, err
 	}
 	plans := []peerPlan{own}
-	for _, plan := range n.reachable(planned) {
+	for _, plan := range n.inChannel() {
 		if plan.MSPID != mspID {
 			plans = append(plans, plan)
 		}
@@ -102,7 +102,7 @@ func (n *Network) Profile(mspID string) (Profile, error) {
 		Peers:         map[string]ProfileNode{},
 	}
 	planned := n.planned()
-	for _, plan := range n.reachable(planned) {
+	for _, plan := range n.inChannel() {
 		roots, err := n.tlsRootsOf(plan)
 		if err != nil {
 			return Profile{}, err

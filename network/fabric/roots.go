@@ -3,7 +3,6 @@ package fabric
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/msp"
@@ -44,16 +43,4 @@ func (n *Network) tlsRootsOf(plan peerPlan) (string, error) {
 		return roots, nil
 	}
 	return "", err
-}
-
-// reachable are the planned peers for clients: without those whose organisations have left the
-// channel, if topology.json is older and the channel's members are known.
-func (n *Network) reachable(planned topology) []peerPlan {
-	n.mu.Lock()
-	members := n.tlsRoots
-	n.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(planned.Peers), func(plan peerPlan) bool {
-		_, member := members[plan.MSPID]
-		return members != nil && !member
-	})
 }

@@ -97,11 +97,12 @@ func archive(entries ...entry) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// planServices plans one process per organisation that the definition of that
+// planServices plans one process per member that the definition of that
 // sequence will bring in. Those that an interrupted attempt has planned for the
 // same package are kept, whatever sequence it hoped for; others of the chaincode that never
 // came in are ended.
 func (n *Network) planServices(chaincode Chaincode, pack chaincodePackage, sequence int64) error {
+	members := n.inChannel()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	planned := map[string]bool{}
@@ -130,7 +131,7 @@ func (n *Network) planServices(chaincode Chaincode, pack chaincodePackage, seque
 	for _, node := range abandoned {
 		node.Kill()
 	}
-	for _, peer := range n.plan.Peers {
+	for _, peer := range members {
 		if planned[peer.MSPID] {
 			continue
 		}
@@ -141,9 +142,11 @@ func (n *Network) planServices(chaincode Chaincode, pack chaincodePackage, seque
 	return n.plan.save(n.dir)
 }
 
-// completeServices plans a process of the deployed package for every organisation that
-// has none: one that has joined since.
+// completeServices plans a process of the deployed package for every member that has none: one
+// that has joined since, or was out of the channel when that package came in. What such a one had
+// instead is ended.
 func (n *Network) completeServices(chaincode Chaincode, pack chaincodePackage) error {
+	members := n.inChannel()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	serving := map[string]bool{}
@@ -152,15 +155,34 @@ func (n *Network) completeServices(chaincode Chaincode, pack chaincodePackage) e
 			serving[s.MSPID] = true
 		}
 	}
-	for _, peer := range n.plan.Peers {
+	for _, peer := range members {
 		if serving[peer.MSPID] {
 			continue
 		}
+		n.dropService(peer.MSPID, chaincode.Name)
 		if err := n.planService(peer, chaincode, pack, 0); err != nil {
 			return err
 		}
 	}
 	return n.plan.save(n.dir)
+}
+
+// dropService ends an organisation's process of a chaincode, and plans it no more. The caller holds
+// n.mu.
+func (n *Network) dropService(mspID, chaincode string) {
+	n.plan.Services = slices.DeleteFunc(n.plan.Services, func(s servicePlan) bool {
+		if s.MSPID != mspID || s.Chaincode != chaincode || s.Incoming > 0 {
+			return false
+		}
+		n.nodes = slices.DeleteFunc(n.nodes, func(node *Node) bool {
+			old := node.Name() == s.name()
+			if old {
+				node.Kill()
+			}
+			return old
+		})
+		return true
+	})
 }
 
 // planService plans one process. The caller holds n.mu and saves the plan.
@@ -207,6 +229,7 @@ func (n *Network) startService(ctx context.Context, peer peerPlan, pack chaincod
 	return node.Start(ctx)
 }
 
+// service finds a process in the plan. match is called with n.mu held.
 func (n *Network) service(match func(servicePlan) bool) (servicePlan, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -215,6 +238,29 @@ func (n *Network) service(match func(servicePlan) bool) (servicePlan, bool) {
 		return servicePlan{}, false
 	}
 	return n.plan.Services[i], true
+}
+
+// deployed is one of the members' processes of a chaincode, without those that an upgrade is about
+// to bring in.
+func (n *Network) deployed(name string) (servicePlan, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return mostDeployed(n.plan.Services, name, n.has)
+}
+
+// mostDeployed is a process of the package that most members have: one that was out of the channel
+// during an upgrade comes back with the program of before.
+func mostDeployed(services []servicePlan, name string, member func(mspID string) bool) (most servicePlan, ok bool) {
+	count := map[string]int{}
+	for _, s := range services {
+		if s.Chaincode != name || s.Incoming > 0 || !member(s.MSPID) {
+			continue
+		}
+		if count[s.PackageID]++; count[s.PackageID] > count[most.PackageID] || !ok {
+			most, ok = s, true
+		}
+	}
+	return most, ok
 }
 
 func (n *Network) serviceFolder(planned servicePlan) string {
@@ -246,14 +292,14 @@ func (n *Network) serviceNode(planned servicePlan) *Node {
 // serves tells whether the network runs this very package.
 func (n *Network) serves(name, packageID string) bool {
 	_, ok := n.service(func(s servicePlan) bool {
-		return s.Chaincode == name && s.PackageID == packageID && s.Incoming == 0
+		return s.Chaincode == name && s.PackageID == packageID && s.Incoming == 0 && n.has(s.MSPID)
 	})
 	return ok
 }
 
 // Serves tells whether the network runs this very program as that chaincode.
 func (n *Network) Serves(name, program string) (bool, error) {
-	service, ok := n.service(func(s servicePlan) bool { return s.Chaincode == name && s.Incoming == 0 })
+	service, ok := n.deployed(name)
 	if !ok {
 		return false, nil
 	}

@@ -31,11 +31,14 @@ type NodeStatus struct {
 	// Chaincode is "name version"; of a peer what it has as committed and
 	// installed, of a chaincode process what it serves.
 	Chaincode string `json:"chaincode,omitempty"`
+	// Left says that the channel does not have the node's organisation: it is not asked how it
+	// is, and counts for nothing.
+	Left bool `json:"left,omitempty"`
 	// Problem says why the node is not well; "" if it is.
 	Problem string `json:"problem,omitempty"`
 }
 
-// Status asks every node how it is. The network is well when no node has a
+// Status asks every member's node how it is. The network is well when no node has a
 // Problem. It takes longer, up to stillFor, while a node lacks blocks that others have.
 func (n *Network) Status(ctx context.Context) []NodeStatus {
 	statuses := n.look(ctx)
@@ -69,6 +72,11 @@ func (n *Network) look(ctx context.Context) []NodeStatus {
 			return nil
 		}
 	}
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		_, _ = n.askMembers(ctx) // of a network that is down nobody tells
+	}()
 	nodes := n.Nodes()
 	statuses := make([]NodeStatus, len(nodes))
 	var group errgroup.Group
@@ -95,6 +103,12 @@ func (n *Network) look(ctx context.Context) []NodeStatus {
 		})
 	}
 	_ = group.Wait() // what went wrong is in the statuses
+	<-told
+	for i, s := range statuses {
+		if n.isDeparted(s.Name) {
+			statuses[i] = NodeStatus{Name: s.Name, Address: s.Address, Operations: s.Operations, PID: s.PID, Left: true}
+		}
+	}
 	return statuses
 }
 

@@ -7,23 +7,24 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hyperledger/fabric-protos-go-apiv2/discovery"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer/lifecycle"
 	"golang.org/x/sync/errgroup"
 )
 
-// AwaitSubmits returns when every organisation's gateway has taken a transaction
-// and seen it committed, with the endorsement of all: a question to the lifecycle,
+// AwaitSubmits returns when every member's gateway has taken a transaction
+// and seen it committed, with the endorsement of all that are planned: a question to the lifecycle,
 // submitted, which changes nothing on the channel. Where administrators are absent, the
 // others' gateways are waited for, and the endorsements of most that their peers see: who is
 // away elsewhere is not for this folder to wait for.
 func (n *Network) AwaitSubmits(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	planned := n.planned()
+	members := n.membersHere()
 	all := len(n.Absent()) == 0
 	for _, plan := range n.administered() {
 		group.Go(func() error {
 			if all {
-				return n.submitQuery(ctx, plan, planned.members())
+				return n.submitQuery(ctx, plan, members)
 			}
 			return n.awaitSubmitsAround(ctx, plan)
 		})
@@ -52,7 +53,10 @@ func (n *Network) awaitSubmitsAround(ctx context.Context, plan peerPlan) error {
 		if err != nil {
 			return false, err
 		}
-		most, err := mostMembers(plan.MSPID, slices.Sorted(maps.Keys(seen)), len(applicationOf(config).GetGroups()), tries)
+		members := applicationOf(config).GetGroups()
+		// For a while it sees those of an organisation that has left.
+		maps.DeleteFunc(seen, func(id string, _ *discovery.Peers) bool { return members[id] == nil })
+		most, err := mostMembers(plan.MSPID, slices.Sorted(maps.Keys(seen)), len(members), tries)
 		if err != nil {
 			return false, err
 		}
