@@ -72,7 +72,7 @@ func TestTLSRootsOfAbsentMembers(t *testing.T) {
 	for _, id := range n.Absent() {
 		members[id] = group(id, "new of "+id+"\n", "old of "+id+"\n")
 	}
-	require.NoError(t, n.learnTLSRoots(members))
+	require.NoError(t, n.learn(&common.Config{ChannelGroup: &common.ConfigGroup{Groups: map[string]*common.ConfigGroup{"Application": {Groups: members}}}}))
 	endpoints, err := n.Endpoints("LabMSP")
 	require.NoError(t, err)
 	require.Len(t, endpoints, 5)
@@ -85,7 +85,7 @@ func TestTLSRootsOfAbsentMembers(t *testing.T) {
 	delete(members, "CarrierMSP")
 	members["Lab2MSP"] = group("Lab2MSP")
 	require.Equal(t, []string{"CarrierMSP", "Lab2MSP"}, symmetricDifference(n.plan.members(), members))
-	require.NoError(t, n.learnTLSRoots(members))
+	require.NoError(t, n.learn(&common.Config{ChannelGroup: &common.ConfigGroup{Groups: map[string]*common.ConfigGroup{"Application": {Groups: members}}}}))
 	endpoints, err = n.Endpoints("LabMSP")
 	require.NoError(t, err, "who has left is not asked for")
 	require.Len(t, endpoints, 4)

@@ -88,21 +88,19 @@ func (n *Network) isDeparted(node string) bool {
 	return ofOrganisation && !n.isMember(mspID)
 }
 
-// learn takes note of who the channel's members are. A configuration is refused that is older than
-// one which told already.
+// learn takes note of who the channel's members are, and of their TLS authorities for Endpoints and
+// Profile. A configuration is refused that is older than one which told already.
 func (n *Network) learn(config configuration) error {
-	n.mu.Lock()
-	learnt := n.learnt
-	n.mu.Unlock()
-	if config.GetSequence() < learnt {
-		return fmt.Errorf("the channel's configuration has been updated %d times, and those who answer know of %d", learnt, config.GetSequence())
-	}
-	if err := n.learnTLSRoots(applicationOf(config).GetGroups()); err != nil {
+	roots, err := tlsRootsIn(applicationOf(config).GetGroups())
+	if err != nil {
 		return err
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.learnt = config.GetSequence()
+	if config.GetSequence() < n.learnt {
+		return fmt.Errorf("the channel's configuration has been updated %d times, and those who answer know of %d", n.learnt, config.GetSequence())
+	}
+	n.tlsRoots, n.learnt = roots, config.GetSequence()
 	return nil
 }
 

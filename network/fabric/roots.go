@@ -9,26 +9,23 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// learnTLSRoots keeps the certificates of the members' TLS authorities, for Endpoints and Profile:
-// those of absent ones are nowhere else in this folder.
-func (n *Network) learnTLSRoots(members map[string]*common.ConfigGroup) error {
+// tlsRootsIn are the certificates of the members' TLS authorities in the channel's configuration,
+// by MSP id: those of absent ones are nowhere else in this folder.
+func tlsRootsIn(members map[string]*common.ConfigGroup) (map[string]string, error) {
 	roots := map[string]string{}
 	for id, group := range members {
 		var kept msp.MSPConfig
 		var fabric msp.FabricMSPConfig
 		err := errors.Join(proto.Unmarshal(group.GetValues()["MSP"].GetValue(), &kept), proto.Unmarshal(kept.GetConfig(), &fabric))
 		if err != nil {
-			return fmt.Errorf("the certificates of %s in the channel's configuration: %w", id, err)
+			return nil, fmt.Errorf("the certificates of %s in the channel's configuration: %w", id, err)
 		}
 		roots[id] = "" // a member all the same
 		for _, certificate := range fabric.GetTlsRootCerts() {
 			roots[id] += string(certificate)
 		}
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.tlsRoots = roots
-	return nil
+	return roots, nil
 }
 
 // tlsRootsOf are the certificates of the authorities behind an organisation's TLS, PEM.
