@@ -15,6 +15,10 @@ const (
 	hitTerm  = 4 // and one more: 0 is none
 
 	lastPlace = 1<<15 - 1
+
+	// What the numbers of hits and of candidates have room for. A lexicon of more is refused.
+	maxClasses = 1 << 10
+	maxNumbers = 1<<17 - 2
 )
 
 // hitAt is a hit of class 0 and without a term.
@@ -29,7 +33,7 @@ func (h hit) as(class uint16, term int32) hit {
 
 func (h hit) start() int32 { return int32(h >> hitStart) }
 func (h hit) end() int32   { return lastPlace - int32(h>>hitEnd&lastPlace) }
-func (h hit) class() int32 { return int32(h >> hitClass & (1<<10 - 1)) }
+func (h hit) class() int32 { return int32(h >> hitClass & (maxClasses - 1)) }
 func (h hit) term() int32  { return int32(h>>hitTerm&(1<<20-1)) - 1 }
 func (h hit) how() Evasion { return Evasion(h & 3) }
 

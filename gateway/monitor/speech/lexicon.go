@@ -262,6 +262,12 @@ func build(src *source) (*Lexicon, error) {
 			l.wholes = append(l.wholes, int32(i))
 		}
 	}
+	if classes := len(b.class); classes > maxClasses {
+		return nil, trace.Errorf(trace.CodeTooLarge, "词类 %d 个, 最多 %d (%d word classes, at most %d)", classes, maxClasses, classes, maxClasses)
+	}
+	if most := max(len(b.written), len(l.Terms), len(l.Rules)); most > maxNumbers {
+		return nil, trace.Errorf(trace.CodeTooLarge, "词语、条目或规则 %d 条, 最多 %d (%d words, terms or rules, at most %d)", most, maxNumbers, most, maxNumbers)
+	}
 	core := map[string]bool{}
 	for _, w := range src.words {
 		if w.class == "core" {

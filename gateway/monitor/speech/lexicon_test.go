@@ -205,3 +205,20 @@ func TestLoadRefusesTooManyCharacters(t *testing.T) {
 	_, err = Load(words(17_000))
 	require.ErrorIs(t, err, &trace.Error{Code: trace.CodeTooLarge})
 }
+
+// A hit has ten bits for its class.
+func TestLoadRefusesTooManyClasses(t *testing.T) {
+	classes := func(n int) fs.FS {
+		files, list := small(), "class,word\nheal,治 治疗\n"
+		for i := range n {
+			list += fmt.Sprintf("class%d,好\n", i)
+		}
+		files["words.csv"].Data = []byte(list)
+		return files
+	}
+	_, err := Load(classes(900))
+	require.NoError(t, err)
+	_, err = Load(classes(1_100))
+	require.ErrorIs(t, err, &trace.Error{Code: trace.CodeTooLarge})
+	require.ErrorContains(t, err, "word classes")
+}
