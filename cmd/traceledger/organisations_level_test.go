@@ -7,24 +7,33 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// behind are the nodes of a kind that have fewer blocks than a height, and the most that any
+// of the kind has.
+func (s *organisations) behind(height uint64, kind func(name string) bool) (names []string, highest uint64) {
+	s.t.Helper()
+	for _, node := range s.nodesNow() {
+		if !kind(node.Name) {
+			continue
+		}
+		highest = max(highest, node.Height)
+		if node.Height < height {
+			names = append(names, node.Name)
+		}
+	}
+	return names, highest
+}
+
+func anyNode(string) bool         { return true }
+func isOrderer(name string) bool  { return strings.HasPrefix(name, "orderer") }
+func isPeerNode(name string) bool { return strings.HasSuffix(name, "/peer") }
+
 // levelOrderers waits until every orderer has what any had, and starts one anew that does
 // not come so far: starved of time, Fabric's may stay behind for good.
 func (s *organisations) levelOrderers() {
 	s.t.Helper()
-	behind := func(height uint64) (names []string, highest uint64) {
-		for _, node := range s.nodesNow() {
-			if strings.HasPrefix(node.Name, "orderer") {
-				highest = max(highest, node.Height)
-				if node.Height < height {
-					names = append(names, node.Name)
-				}
-			}
-		}
-		return names, highest
-	}
-	_, height := behind(0)
+	_, height := s.behind(0, isOrderer)
 	for deadline := time.Now().Add(20 * time.Second); ; {
-		names, _ := behind(height)
+		names, _ := s.behind(height, isOrderer)
 		if len(names) == 0 {
 			return
 		}
@@ -38,39 +47,24 @@ func (s *organisations) levelOrderers() {
 	}
 }
 
-// level waits until houses show every block that any peer had at the beginning.
-func (s *organisations) level(houses ...*house) {
-	s.t.Helper()
-	var height uint64
-	for _, node := range s.nodesNow() {
-		height = max(height, node.Height)
-	}
-	for _, h := range houses {
-		require.Eventually(s.t, func() bool {
-			return h.height() >= height
-		}, 3*time.Minute, 50*time.Millisecond)
-	}
-}
-
 // levelPeers waits until every peer has the blocks that any node had at the beginning.
 // Until then one may refuse what stands on a record that another has.
 func (s *organisations) levelPeers() {
 	s.t.Helper()
-	behind := func(height uint64) (names []string, highest uint64) {
-		for _, node := range s.nodesNow() {
-			highest = max(highest, node.Height)
-			if strings.HasSuffix(node.Name, "/peer") && node.Height < height {
-				names = append(names, node.Name)
-			}
-		}
-		return names, highest
-	}
-	_, height := behind(0)
-	for deadline := time.Now().Add(3 * time.Minute); ; {
-		names, _ := behind(height)
-		if len(names) == 0 {
-			return
-		}
-		require.True(s.t, time.Now().Before(deadline), "behind block %d: %v", height, names)
+	_, height := s.behind(0, anyNode)
+	require.Eventually(s.t, func() bool {
+		names, _ := s.behind(height, isPeerNode)
+		return len(names) == 0
+	}, 3*time.Minute, 50*time.Millisecond, "peers stay behind block %d", height)
+}
+
+// level waits until houses show every block that any peer had at the beginning.
+func (s *organisations) level(houses ...*house) {
+	s.t.Helper()
+	_, height := s.behind(0, anyNode)
+	for _, h := range houses {
+		require.Eventually(s.t, func() bool {
+			return h.height() >= height
+		}, 3*time.Minute, 50*time.Millisecond)
 	}
 }

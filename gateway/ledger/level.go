@@ -15,9 +15,10 @@ import (
 var errBehind = status.Error(codes.Unavailable, "the peer answers and lacks blocks that others have")
 
 // lacks says whether the peer behind route lacks, even after a grace, blocks that others
-// have now. One that lies behind – it was away, has lost its data, gets blocks more slowly – answers all the same: it
-// endorses what contradicts the others' state, and streams and questions for a commit wait
-// there until it has the block. So it counts as away.
+// have now. One that lies behind – it was away, has lost its data, gets blocks more
+// slowly – answers all the same: it endorses what contradicts the others' state, and
+// streams and questions for a commit wait there until it has the block. So it counts as
+// away.
 //
 // It takes two others, where two are named: a single one could keep everybody from all
 // the rest. With fewer that tell, or no identity to ask with, it lacks nothing.
