@@ -35,12 +35,15 @@ type operator struct {
 	ready       time.Duration // how long the first up took until every gateway took submits
 }
 
+// batchInterval has a short test wait less for blocks. A long run has the default, which people run.
+var batchInterval = "50ms"
+
 func newOperator(t *testing.T) *operator {
 	path, err := binary()
 	require.NoError(t, err)
 	folder := t.TempDir()
 	o := &operator{t: t, binary: path, dir: filepath.Join(folder, "network"), file: filepath.Join(folder, "network.yaml")}
-	content := fmt.Sprintf("dir: %s\nbasePort: 0\nhosts: {orderer4: localhost}\nbatchInterval: 50ms\nlogLevel: error\nchaincode: %s\n", o.dir, o.tracecc("one", ""))
+	content := fmt.Sprintf("dir: %s\nbasePort: 0\nhosts: {orderer4: localhost}\nbatchInterval: %s\nlogLevel: error\nchaincode: %s\n", o.dir, batchInterval, o.tracecc("one", ""))
 	require.NoError(t, os.WriteFile(o.file, []byte(content), 0o600))
 	o.downAtTheEnd(o.dir)
 	return o
