@@ -73,7 +73,7 @@ FUZZ := chaincode/trace:FuzzReadings chaincode/rules:FuzzSegment chaincode/rules
         gateway/ingest/jt808:FuzzFrame gateway/ingest/jt808:FuzzMessage gateway/ingest/jt808:FuzzStream \
         gateway/monitor/speech:FuzzCheck gateway/monitor/speech:FuzzLexicon scanner-api:FuzzAddresses
 soak: packages fabric
-	$(GO) test -tags soak -timeout 180m -count 1 -run 'Soak|Mutation' -v ./cmd/traceledger ./network/fabric
+	$(GO) test -tags soak -timeout 300m -count 1 -run 'Soak|Mutation' -v ./cmd/traceledger ./network/fabric
 	@for target in $(FUZZ); do echo "fuzz $$target"; \
 	  $(GO) test ./$${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x || exit 1; done
 
