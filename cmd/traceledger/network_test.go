@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
@@ -113,24 +112,25 @@ func (o *operator) ill(words string) {
 	}
 }
 
-// interrupted kills the command after a time in which it cannot be done.
-func (o *operator) interrupted(after time.Duration, args ...string) {
-	o.t.Helper()
-	ctx, cancel := context.WithTimeout(o.t.Context(), after)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, o.binary, append([]string{"network", args[0], "-config", o.file}, args[1:]...)...)
-	require.Error(o.t, cmd.Run(), "network %v was done before it was interrupted", args)
-}
-
 // interruptedWhen kills the command as soon as something has come true that it brings about.
 func (o *operator) interruptedWhen(begun func() bool, args ...string) {
 	o.t.Helper()
 	cmd := exec.Command(o.binary, append([]string{"network", args[0], "-config", o.file}, args[1:]...)...)
 	require.NoError(o.t, cmd.Start())
 	defer cmd.Process.Kill()
-	require.Eventually(o.t, begun, 5*time.Minute, 5*time.Millisecond, "network %v", args)
+	for began := time.Now(); !begun(); <-time.After(time.Millisecond) {
+		require.Less(o.t, time.Since(began), 5*time.Minute, "network %v", args)
+	}
 	require.NoError(o.t, cmd.Process.Kill())
 	require.Error(o.t, cmd.Wait(), "network %v was done before it was interrupted", args)
+}
+
+// planned tells whether the network's plan has these words.
+func (o *operator) planned(words string) func() bool {
+	return func() bool {
+		plan, err := os.ReadFile(filepath.Join(o.dir, "topology.json"))
+		return err == nil && strings.Contains(string(plan), words)
+	}
 }
 
 func (o *operator) nodes() []fabric.NodeStatus {
@@ -245,7 +245,7 @@ func TestNetworkCommands(t *testing.T) {
 	o.network("status")
 	w.more(t, 20)
 	two := o.tracecc("two", "-s -w")
-	o.interrupted(500*time.Millisecond, "upgrade", "-chaincode", two)
+	o.interruptedWhen(o.planned(`"incoming"`), "upgrade", "-chaincode", two)
 	o.network("up")
 	w.more(t, 20)
 	t.Log(strings.TrimSpace(o.network("upgrade", "-chaincode", two)))
