@@ -17,7 +17,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/ingest"
@@ -25,7 +24,7 @@ import (
 	"traceledger/gateway/ingest/jt808"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { ingesttest.Main(m) }
 
 var quarterPast = time.Date(2026, 10, 20, 16, 15, 0, 0, time.FixedZone("GMT+8", 8*60*60))
 

@@ -14,7 +14,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 	"golang.org/x/sync/errgroup"
 
 	"traceledger/chaincode/trace"
@@ -24,7 +23,7 @@ import (
 	"traceledger/gateway/ingest/jt808/device"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { ingesttest.Main(m) }
 
 var begin = time.Date(2026, 10, 20, 8, 0, 0, 0, time.UTC)
 
