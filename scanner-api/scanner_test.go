@@ -375,7 +375,7 @@ func TestAnswersCanBeRevalidatedAndCompressed(t *testing.T) {
 }
 
 func TestManyRequestsOfOneClientAreRefused(t *testing.T) {
-	w := startWorld(t, func(cfg *scanner.Config) { cfg.Rate, cfg.Burst = 1, 3 })
+	w := startWorld(t, func(cfg *scanner.Config) { cfg.Rate, cfg.Burst = 0.001, 3 })
 	for range 3 {
 		require.Equal(t, http.StatusOK, w.get(w.item(1)).status)
 	}
@@ -383,7 +383,7 @@ func TestManyRequestsOfOneClientAreRefused(t *testing.T) {
 	require.Equal(t, http.StatusTooManyRequests, refused.status)
 	require.NotEmpty(t, refused.header.Get("Retry-After"))
 	require.Equal(t, http.StatusOK, w.get(w.item(1), "From-Address", "192.0.2.50").status, "another client")
-	w.clock.move(2 * time.Second)
+	w.clock.move(2_000 * time.Second)
 	require.Equal(t, http.StatusOK, w.get(w.item(1)).status)
 }
 

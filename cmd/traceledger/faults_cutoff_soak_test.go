@@ -39,6 +39,7 @@ func TestSoakPeerCutOff(t *testing.T) {
 	t.Logf("longest stall while nothing is lost: %.1f s", w.longestStall(time.Time{}).Seconds())
 	began := time.Now()
 	cut(t, o, cutPeer)
+	require.Eventually(t, func() bool { cut, others := heights(); return others >= cut+20 }, 3*time.Minute, 200*time.Millisecond, "its relay looks from time to time")
 	after := r.gateway.must(trace.RoleFactory, "/batches", "MEANWHILE", lotRequest(made, "MEANWHILE"))
 	w.within(t, w.count()+200, 3*time.Minute)
 	t.Logf("longest stall of the others %.1f s", w.longestStall(began).Seconds())

@@ -155,8 +155,9 @@ func (h *house) tryStart(address, command string, args ...string) (string, error
 			continue
 		}
 		response.Body.Close()
-		if response.StatusCode == http.StatusOK {
-			return printed.String(), nil
+		// What it printed before it was ready may take another way here, and longer.
+		if said := printed.String(); response.StatusCode == http.StatusOK && (h.started != "" || strings.Contains("\n"+said, "\nready ")) {
+			return said, nil
 		}
 	}
 }

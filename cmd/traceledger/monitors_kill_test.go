@@ -46,6 +46,8 @@ func TestKillMonitors(t *testing.T) {
 	}
 	before, behind := judged(), 0
 	for kill := range 5 {
+		// However fast it is, there is something for it to be interrupted in.
+		require.Eventually(t, func() bool { return int(claims.made.Load()) > before+claimsAhead }, 4*time.Minute, 10*time.Millisecond, "kill %d: claims do not come", kill)
 		watch.start("monitor", "-config", config)
 		// Only a monitor at work can be interrupted; a busy machine starts one late.
 		require.Eventually(t, func() bool { return judged() > before }, 3*time.Minute, 10*time.Millisecond, "kill %d: no verdict after %d", kill, before)

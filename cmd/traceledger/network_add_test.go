@@ -33,13 +33,7 @@ func TestAnOrganisationJoinsTheNetwork(t *testing.T) {
 	require.Contains(t, o.refused("add", "-msp", trace.LabMSP, "-kind", trace.CarrierMSP), "of its own kind")
 	w := r.write(t, made)
 	w.more(t, 10)
-	planned := func(words string) func() bool {
-		return func() bool {
-			plan, err := os.ReadFile(filepath.Join(o.dir, "topology.json"))
-			return err == nil && strings.Contains(string(plan), words)
-		}
-	}
-	o.interruptedWhen(planned(second), "add", "-msp", second, "-kind", trace.ProducerMSP)
+	o.interruptedWhen(o.planned(second), "add", "-msp", second, "-kind", trace.ProducerMSP)
 	w.more(t, 10)
 	t.Log(strings.TrimSpace(o.network("add", "-msp", second, "-kind", trace.ProducerMSP)))
 	require.Contains(t, o.refused("add", "-msp", second, "-kind", trace.LabMSP), "was admitted as one of kind ProducerMSP")
@@ -105,7 +99,7 @@ func TestAnOrganisationJoinsTheNetwork(t *testing.T) {
 	})
 	o.network("kill", second+"/peer")
 	require.NoError(t, os.RemoveAll(filepath.Join(o.dir, "nodes", second, "peer", "data")))
-	o.interruptedWhen(planned(`"left"`), "remove", "-msp", second)
+	o.interruptedWhen(o.planned(`"left"`), "remove", "-msp", second)
 	t.Log(strings.TrimSpace(o.network("remove", "-msp", second)))
 	require.Len(t, o.nodes(), 19)
 	w.more(t, 10)

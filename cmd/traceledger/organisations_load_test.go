@@ -329,10 +329,10 @@ func (s *organisations) lostAnswers(requests int) {
 func (s *organisations) flood(facts int64, clients int) (goodput float64) {
 	gateway := s.gateways[trace.ProducerMSP]
 	idle := gateway.metric("process_resident_memory_bytes", "") / (1 << 20)
-	before := s.drive("peak", facts, 256)
-	over := s.drive("flood", facts, clients)
+	before := s.drive("peak", facts, 256, 0)
+	over := s.drive("flood", facts, clients, time.Second)
 	flooded := gateway.metric("process_resident_memory_bytes", "") / (1 << 20)
-	after := s.drive("after", facts, 256)
+	after := s.drive("after", facts, 256, 0)
 	s.t.Logf("goodput %.0f/s with 256 clients, %.0f/s with %d (ratio %.2f; %d answered BUSY, the last to come back after %s), %.0f/s after; gateway %.0f MiB before, %.0f MiB flooded",
 		before.rate, over.rate, clients, over.rate/before.rate, over.busy, over.wait, after.rate, idle, flooded)
 	require.Positive(s.t, over.busy, "what is too much is refused")
@@ -348,31 +348,37 @@ type driven struct {
 }
 
 // drive has so many clients ask the producers' gateway as fast as they are answered,
-// until so many facts are acknowledged, and gives the rate up to then. Told to end, a
-// client still waits for its last answer.
-func (s *organisations) drive(name string, facts int64, clients int) (d driven) {
+// until so many facts are acknowledged, and gives the rate up to then. It goes on until one
+// of them was told to stay away for longer than a time: a fast network has the facts before
+// all clients have come. Told to end, a client still waits for its last answer.
+func (s *organisations) drive(name string, facts int64, clients int, away time.Duration) (d driven) {
 	ctx, stop := context.WithTimeout(s.t.Context(), 6*time.Minute)
 	defer stop()
 	began, turn := time.Now(), turns.Add(1)
 	var took time.Duration
-	var done atomic.Int64
+	var done int64
 	var group sync.WaitGroup
 	for c := range clients {
 		group.Go(func() {
 			for i := 0; ctx.Err() == nil; i++ {
 				refusal, wait := s.send(job{s.gateways[trace.ProducerMSP], trace.ProducerMSP, fmt.Sprintf("%s%d-%d-%d", name, turn, c, i)})
+				acknowledged := refusal == nil && wait == 0
+				s.mu.Lock()
 				switch {
-				case refusal == nil && wait == 0:
-					if done.Add(1) == facts {
+				case acknowledged:
+					if done++; done == facts {
 						took = time.Since(began)
-						stop()
 					}
-					continue
 				case refusal != nil && refusal.Code == ledger.CodeBusy:
-					s.mu.Lock()
 					d.busy++
 					d.wait = max(d.wait, wait)
-					s.mu.Unlock()
+				}
+				if took > 0 && (away == 0 || d.wait > away) {
+					stop()
+				}
+				s.mu.Unlock()
+				if acknowledged {
+					continue
 				}
 				select {
 				case <-ctx.Done():
@@ -382,7 +388,7 @@ func (s *organisations) drive(name string, facts int64, clients int) (d driven) 
 		})
 	}
 	group.Wait()
-	require.Positive(s.t, took, "%s: %d facts of %d in six minutes", name, done.Load(), facts)
+	require.Positive(s.t, took, "%s: %d facts of %d in six minutes", name, done, facts)
 	d.rate = float64(facts) / took.Seconds()
 	return d
 }

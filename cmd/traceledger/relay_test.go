@@ -79,13 +79,10 @@ func newRelay(program string, args []string) (*relay, error) {
 		return nil, fmt.Errorf("%s is not the folder of a node", folder)
 	}
 	r.nodes, r.name = root+"/nodes", name
-	behind, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
+	if r.behind, ok = findFreeAddress(); !ok {
+		return nil, errors.New("no port is free")
 	}
-	r.behind = behind.Addr().String()
-	behind.Close()
-	_, port, _ := net.SplitHostPort(r.behind) // an address the system gave out
+	_, port, _ := net.SplitHostPort(r.behind)
 	r.cmd.Env = append(os.Environ(), "CORE_PEER_LISTENADDRESS="+r.behind, "ORDERER_GENERAL_LISTENPORT="+port)
 	if content, err := os.ReadFile("core.yaml"); err == nil {
 		if found := peerAddress.FindSubmatch(content); found != nil {

@@ -112,17 +112,21 @@ func (h *house) configure(set Config) string {
 // which a connection of any other process would soon have, and below those of Fabric's
 // nodes, and was not given before.
 func freeAddress(t *testing.T) string {
+	address, found := findFreeAddress()
+	require.True(t, found, "no port is free")
+	return address
+}
+
+func findFreeAddress() (address string, found bool) {
 	const lowest, count = 10_000, 5_000
 	freePort.Do(func() { nextFreePort.Store(rand.Uint32N(count)) })
 	for range count {
 		address := fmt.Sprintf("127.0.0.1:%d", lowest+nextFreePort.Add(1)%count)
 		if listener, err := net.Listen("tcp", address); err == nil {
-			require.NoError(t, listener.Close())
-			return address
+			return address, listener.Close() == nil
 		}
 	}
-	require.FailNow(t, "no port is free")
-	return ""
+	return "", false
 }
 
 var (

@@ -211,6 +211,7 @@ func TestSelfCheckRecordsNothing(t *testing.T) {
 		_, found, err := h.Index.Record(state.RuleKey("speech", "test-1"))
 		return err == nil && found
 	}, time.Minute, 10*time.Millisecond)
+	require.NoError(t, h.Index.WaitFor(t.Context(), h.Height()-1))
 	before := h.Index.Height()
 	var limited bool
 	for range 400 { // 20 at once and one a second, however slow the machine is

@@ -125,6 +125,11 @@ func TestFromRecallToReinstatementInABrowser(t *testing.T) {
 	}
 	standing("suspended", "能力验证不合格")
 
+	recalled, found, err := h.Index.Record(recall)
+	require.NoError(t, err)
+	require.True(t, found)
+	// The new sample is of after the recall, and the form takes whole seconds.
+	require.Eventually(t, func() bool { return trace.TimeOf(time.Now().Add(-2*time.Second)) > recalled.Recorded }, time.Minute, 10*time.Millisecond)
 	retest := func() {
 		b.as(h, "lab-hangzhou-01", trace.RoleLab)
 		b.open(page(failed))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -20,18 +21,18 @@ import (
 func TestWordsOfAVerdictStandInAnAnchoredRun(t *testing.T) {
 	var closed atomic.Bool
 	closed.Store(true)
-	h := newHouse(t, nil)
+	h := newHouse(t, func(c *floor.Config) { c.Limits.RunAge = time.Hour }) // runs are cut by their count
 	h.stop()
 	h.through = func(to floor.Ledger) floor.Ledger { return withoutRuns{to, &closed} }
 	h.start()
-	h.say(1, "大家好", "今天"+lowestTerm, "三", "四")
+	h.say(1, "大家好", "今天"+lowestTerm, "三")
 	s := h.eventually("a verdict", func(s *index.Stream) bool { return len(s.Verdicts) == 1 })
 	key := s.Verdicts[0].Provenance.Key
 	_, err := h.floor.Words(key)
 	require.Equal(t, trace.CodeNotReady, trace.CodeOf(err), "%v", err)
 
 	closed.Store(false)
-	h.eventually("anchored", func(s *index.Stream) bool { return len(s.Transcripts) == 1 && s.Transcripts[0].Utterances == 4 })
+	h.eventually("anchored", func(s *index.Stream) bool { return len(s.Transcripts) == 1 && s.Transcripts[0].Utterances == 3 })
 	found, err := h.floor.Words(key)
 	require.NoError(t, err)
 	require.Equal(t, 2, found.Proof.Number)

@@ -292,6 +292,8 @@ func TestOutcomeIsAskedElsewhere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n := newNetwork(t)
 			own, other := newLaggingConn(n), newLaggingConn(n)
+			// It endorses, and does not have the block.
+			own.ClientConnInterface = onSubmit{own.ClientConnInterface, sync.OnceFunc(func() { own.reach(n.ledger.Height()) })}
 			c := n.client(t, openStore(t, vfs.NewMem()), n.withReader, func(cfg *Config) {
 				cfg.Conns = []grpc.ClientConnInterface{own, other}
 				cfg.CommitTimeout, cfg.DoubtTimeout, cfg.StatusTimeout = 50*time.Millisecond, 200*time.Millisecond, time.Hour
@@ -300,8 +302,6 @@ func TestOutcomeIsAskedElsewhere(t *testing.T) {
 			if c.cfg.Reader != nil {
 				awaitStream(t, c)
 			}
-			// It endorses, and does not have the block.
-			own.ClientConnInterface = onSubmit{own.ClientConnInterface, func() { own.reach(n.ledger.Height()) }}
 			ctx, cancel := context.WithTimeout(background, 2*patience)
 			defer cancel()
 			_, err := c.Submit(ctx, n.farm, write("key", "key"))

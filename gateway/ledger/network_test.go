@@ -201,6 +201,13 @@ func awaitStream(t testing.TB, c *Client) {
 	}, patience, time.Millisecond)
 }
 
+// expected is how many transactions the client hopes to hear of.
+func expected(c *Client) int {
+	c.commits.mu.Lock()
+	defer c.commits.mu.Unlock()
+	return len(c.commits.waiting)
+}
+
 func add(key, idempotencyKey string) Call {
 	return Call{Contract: "diary", Method: "Add", Arguments: []byte(key), IdempotencyKey: idempotencyKey}
 }

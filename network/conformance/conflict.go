@@ -246,7 +246,9 @@ func conflicts() []conflict {
 
 // testConflictInBlock commits both in one block: what is checked against the state then
 // has to be checked against what came before in the block. Others keep them company,
-// since an engine under no load may give each a block of its own.
+// since an engine under no load may give each a block of its own. Meanwhile is ordered
+// before the others are sent: of goroutines that begin at once the last may well run
+// first, every time.
 func testConflictInBlock(t *testing.T, s *suite, c conflict) {
 	m := s.members[producer]
 	for attempt := 0; ; attempt++ {
@@ -256,11 +258,12 @@ func testConflictInBlock(t *testing.T, s *suite, c conflict) {
 			s.submit(t, m, c.before(p))
 		}
 		late, meanwhile := m.endorse(t, c.late(p)), m.endorse(t, c.meanwhile(p))
-		together := []*client.Transaction{meanwhile}
+		behind := []*client.Transaction{late}
 		for range 3 {
-			together = append(together, m.endorse(t, steps(put(s.prefix()+"company", "1"))))
+			behind = append(behind, m.endorse(t, steps(put(s.prefix()+"company", "1"))))
 		}
-		sendAtOnce(t, append(together, late))
+		m.send(t, meanwhile)
+		sendAtOnce(t, behind)
 		changed, done := s.outcome(t, meanwhile), s.outcome(t, late)
 		requireCode(t, peer.TxValidationCode_VALID, changed)
 		order := s.order(t, changed.block)

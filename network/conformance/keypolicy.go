@@ -181,7 +181,8 @@ func testPolicyChangeInBlock(t *testing.T, s *suite) {
 		for range 4 {
 			writers = append(writers, m.endorse(t, steps(put(p+"guard", "2")), orgs(lab)))
 		}
-		sendAtOnce(t, append([]*client.Transaction{change}, writers...))
+		m.send(t, change)
+		sendAtOnce(t, writers)
 		changed := s.outcome(t, change)
 		requireCode(t, peer.TxValidationCode_VALID, changed)
 		order := s.order(t, changed.block)

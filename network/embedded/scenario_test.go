@@ -18,7 +18,6 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/hyperledger/fabric-gateway/pkg/client"
-	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/gateway"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"github.com/stretchr/testify/require"
@@ -273,7 +272,16 @@ func selfSigned(t *testing.T) (tls.Certificate, *x509.CertPool) {
 // TestCloseDrains closes the ledger under load: whatever was reported committed
 // is there afterwards, streams end, and nothing keeps running.
 func TestCloseDrains(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	before := goleak.IgnoreCurrent()
+	defer func() { // who has been told to end has yet to come to it
+		for began := time.Now(); ; {
+			err := goleak.Find(before)
+			if err == nil {
+				return
+			}
+			require.Less(t, time.Since(began), patience, "%v", err)
+		}
+	}()
 	disk := vfs.NewMem()
 	l, err := Open(testConfig(disk))
 	require.NoError(t, err)
@@ -305,19 +313,25 @@ func TestCloseDrains(t *testing.T) {
 			}
 		})
 	}
-	seen := make(chan uint64, 1)
+	flowing, ended := make(chan struct{}), make(chan struct{})
 	go func() {
-		var last *common.Block
+		defer close(ended)
 		for b := range events {
-			last = b
+			if b.GetHeader().GetNumber() == 1 {
+				close(flowing)
+			}
 		}
-		seen <- last.GetHeader().GetNumber()
 	}()
 	<-enough
+	select {
+	case <-flowing: // or the stream might end before it has begun
+	case <-ended:
+		t.Fatal("the stream ended while the ledger ran")
+	}
 	require.NoError(t, l.Close())
 	require.NoError(t, l.Close(), "closing twice is fine")
 	wg.Wait()
-	require.Positive(t, <-seen)
+	<-ended
 	require.NoError(t, g.Close())
 	_, err = contract.EvaluateTransaction("get", "a")
 	require.Error(t, err)

@@ -187,6 +187,19 @@ func (c *Client) SubmitTransient(transaction string, request any, transient map[
 	return c.SubmitRaw(transaction, client.WithArguments(string(argument)), client.WithTransient(transient), client.WithEndorsingOrganizations(endorsers...))
 }
 
+// Endorse has a request simulated and endorsed, and sends nothing yet.
+func (c *Client) Endorse(transaction string, request any, transient map[string][]byte, endorsers ...string) *client.Transaction {
+	c.ledger.tb.Helper()
+	argument, err := state.Encode(request)
+	require.NoError(c.ledger.tb, err)
+	proposal, err := c.gate.GetNetwork(Channel).GetContract(Chaincode).NewProposal(transaction,
+		client.WithArguments(string(argument)), client.WithTransient(transient), client.WithEndorsingOrganizations(endorsers...))
+	require.NoError(c.ledger.tb, err)
+	endorsed, err := proposal.Endorse()
+	require.NoError(c.ledger.tb, restore(err))
+	return endorsed
+}
+
 // SubmitRaw sends any proposal.
 func (c *Client) SubmitRaw(transaction string, options ...client.ProposalOption) (trace.Receipt, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
