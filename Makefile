@@ -65,7 +65,8 @@ bench: build contracts $(if $(filter-out net%,$(ONLY)),,packages fabric)
 
 # The long runs: every sync removed in turn, the house killed dozens of times under 64
 # writers, a real network from which everything is taken that it can lose, another whose
-# nodes are killed a hundred times, and each parser fuzzed for FUZZTIME.
+# nodes are killed a hundred times, and each parser fuzzed for FUZZTIME. One package after the
+# other (-p 1): they measure how long writers stand still.
 FUZZTIME ?= 60s
 FUZZ := chaincode/trace:FuzzReadings chaincode/rules:FuzzSegment chaincode/rules:FuzzSerial \
         chaincode/contract:FuzzArguments chaincode/evidence:FuzzRead chaincode/state:FuzzKey network/block:FuzzParseEnvelope \
@@ -73,7 +74,7 @@ FUZZ := chaincode/trace:FuzzReadings chaincode/rules:FuzzSegment chaincode/rules
         gateway/ingest/jt808:FuzzFrame gateway/ingest/jt808:FuzzMessage gateway/ingest/jt808:FuzzStream \
         gateway/monitor/speech:FuzzCheck gateway/monitor/speech:FuzzLexicon scanner-api:FuzzAddresses
 soak: packages fabric
-	$(GO) test -tags soak -timeout 300m -count 1 -run 'Soak|Mutation' -v ./cmd/traceledger ./network/fabric
+	$(GO) test -tags soak -timeout 300m -count 1 -p 1 -run 'Soak|Mutation' -v ./cmd/traceledger ./network/fabric
 	@for target in $(FUZZ); do echo "fuzz $$target"; \
 	  $(GO) test ./$${target%%:*} -run '^$$' -fuzz "^$${target##*:}$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x || exit 1; done
 

@@ -3,6 +3,8 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +53,23 @@ func TestFiguresAreExplained(t *testing.T) {
 	}
 	for _, name := range names {
 		require.Contains(t, string(content), "\nbench "+name+" ", "a line of %s", name)
+	}
+}
+
+// TestFiguresHaveTheirRatios: in every line of docs/benchmarks.md the ratio is that of the value
+// and of what it is compared with, of which one may have been copied wrongly.
+func TestFiguresHaveTheirRatios(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join("..", "..", "docs", "benchmarks.md"))
+	require.NoError(t, err)
+	lines := regexp.MustCompile(`(?m)^bench (\S+) +([0-9.]+) .* ([0-9.]+) +ratio ([0-9.]+)$`).FindAllStringSubmatch(string(content), -1)
+	require.Len(t, lines, strings.Count(string(content), "\nbench "), "a line that cannot be read")
+	for _, line := range lines {
+		var value, bar, ratio float64
+		for i, into := range []*float64{&value, &bar, &ratio} {
+			*into, err = strconv.ParseFloat(line[2+i], 64)
+			require.NoError(t, err, line[0])
+		}
+		require.InDelta(t, value/bar, ratio, 0.001+0.02*ratio, line[0]) // medians of several invocations may be of different ones
 	}
 }
 

@@ -107,14 +107,6 @@ func cut(t *testing.T, o *operator, node string) {
 	require.NoError(t, writeAside(filepath.Join(o.dir, "nodes", cutFile), []byte(node), 0o600))
 }
 
-// nodesAnyway is nodes while some are not well.
-func (o *operator) nodesAnyway() []fabric.NodeStatus {
-	network, err := fabric.View(o.t.Context(), fabric.Config{Dir: o.dir})
-	require.NoError(o.t, err)
-	defer network.Detach()
-	return network.Status(o.t.Context())
-}
-
 // gatewayAlone is a gateway that knows an organisation's peer and no other.
 func gatewayAlone(t *testing.T, o *operator, r *roles, organisation string) *house {
 	t.Helper()

@@ -120,11 +120,3 @@ func (o *operator) oneOrdererStandsStill() bool {
 	require.Contains(o.t, nodes[0].Problem, "stands still", told)
 	return true
 }
-
-// nodeKind is "orderer", "peer", "trace" or "ca".
-func nodeKind(node string) string {
-	if _, part, ok := strings.Cut(node, "/"); ok {
-		return part
-	}
-	return strings.TrimRight(node, "0123456789")
-}

@@ -9,21 +9,13 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
-	"testing"
 	"time"
 
-	"github.com/hyperledger/fabric-gateway/pkg/client"
-	"github.com/hyperledger/fabric-gateway/pkg/hash"
-	"github.com/hyperledger/fabric-gateway/pkg/identity"
-	"github.com/hyperledger/fabric-protos-go-apiv2/common"
-	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/protobuf/proto"
 
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/api"
 	"traceledger/gateway/ledger"
-	"traceledger/network/fabric"
 )
 
 // job is one request to one gateway; the same name gives the same request.
@@ -391,35 +383,4 @@ func (s *organisations) drive(name string, facts int64, clients int, away time.D
 	require.Positive(s.t, took, "%s: %d facts of %d in six minutes", name, done, facts)
 	d.rate = float64(facts) / took.Seconds()
 	return d
-}
-
-// chainInfo is a peer's height.
-func chainInfo(t *testing.T, network *fabric.Network, msp string) uint64 {
-	raw, err := auditor(t, network, msp).GetContract("qscc").Evaluate("GetChainInfo", client.WithArguments(network.Channel()), client.WithEndorsingOrganizations(msp))
-	require.NoError(t, err)
-	var info common.BlockchainInfo
-	require.NoError(t, proto.Unmarshal(raw, &info))
-	return info.GetHeight()
-}
-
-// filteredBlocks are a peer's blocks from the first on, as ids and codes.
-func filteredBlocks(t *testing.T, network *fabric.Network, msp string) <-chan *peer.FilteredBlock {
-	certPEM, keyPEM, err := network.Enrol(msp, "auditor", nil)
-	require.NoError(t, err)
-	certificate, err := identity.CertificateFromPEM(certPEM)
-	require.NoError(t, err)
-	id, err := identity.NewX509Identity(msp, certificate)
-	require.NoError(t, err)
-	key, err := identity.PrivateKeyFromPEM(keyPEM)
-	require.NoError(t, err)
-	sign, err := identity.NewPrivateKeySign(key)
-	require.NoError(t, err)
-	conn, err := network.Conn(msp)
-	require.NoError(t, err)
-	gateway, err := client.Connect(id, client.WithSign(sign), client.WithHash(hash.SHA256), client.WithClientConnection(conn), client.WithEvaluateTimeout(time.Minute))
-	require.NoError(t, err)
-	t.Cleanup(func() { gateway.Close() })
-	blocks, err := gateway.GetNetwork(network.Channel()).FilteredBlockEvents(t.Context(), client.WithStartBlock(0))
-	require.NoError(t, err)
-	return blocks
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/hyperledger/fabric-gateway/pkg/client"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"traceledger/chaincode/contract/contracttest"
 	keys "traceledger/chaincode/state"
 	"traceledger/chaincode/trace"
 	"traceledger/network/block"
@@ -36,8 +38,9 @@ func (y tally) String() string {
 
 // peerChain is what one peer has of the chain.
 type peerChain struct {
-	valid map[string]bool // ids of its valid transactions
-	lots  map[string]int  // how many of these registered a lot
+	valid  map[string]bool   // ids of its valid transactions
+	lots   map[string]int    // how many of these registered a lot
+	writes map[trace.Key]int // how many of these wrote a key of the contracts
 }
 
 // tally reads every peer's whole chain and compares it with what was acknowledged:
@@ -86,7 +89,7 @@ func (o *operator) chains() map[string]*peerChain {
 	var group errgroup.Group
 	for _, member := range network.Members() {
 		msp := member.MSPID
-		chain := &peerChain{valid: map[string]bool{}, lots: map[string]int{}}
+		chain := &peerChain{valid: map[string]bool{}, lots: map[string]int{}, writes: map[trace.Key]int{}}
 		chains[msp] = chain
 		reader := auditor(o.t, network, msp)
 		group.Go(func() error {
@@ -145,13 +148,36 @@ func (c *peerChain) add(b *common.Block) error {
 		}
 		c.valid[tx.ChannelHeader.GetTxId()] = true
 		for _, namespace := range tx.Action.ReadWriteSet.Namespaces {
+			if namespace.Name != chaincodeName {
+				continue
+			}
 			for _, write := range namespace.Public.GetWrites() {
-				kind, parts, ok := keys.ParseKey(trace.Key(write.GetKey()))
-				if namespace.Name == chaincodeName && ok && kind == keys.KindBatch {
+				key := trace.Key(write.GetKey())
+				c.writes[key]++
+				if kind, parts, ok := keys.ParseKey(key); ok && kind == keys.KindBatch {
 					c.lots[parts[len(parts)-1]]++
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// TestPeerChain: what the tallies rest on. A record of one transaction counts once, and one that
+// a second transaction writes counts twice.
+func TestPeerChain(t *testing.T) {
+	k := contracttest.StartKiwifruit(contracttest.Start(t))
+	chain := &peerChain{valid: map[string]bool{}, lots: map[string]int{}, writes: map[trace.Key]int{}}
+	blocks := k.Blocks()
+	for _, b := range blocks {
+		require.NoError(t, chain.add(b))
+	}
+	require.NotEmpty(t, chain.valid)
+	product := keys.ProductKey(k.Product)
+	require.Equal(t, 1, chain.writes[product])
+	require.Zero(t, chain.writes[keys.ProductKey("09520000200015")])
+	for _, b := range blocks {
+		require.NoError(t, chain.add(b))
+	}
+	require.Equal(t, 2, chain.writes[product])
 }

@@ -4,7 +4,9 @@ package fabric
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,13 +14,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hyperledger/fabric-gateway/pkg/client"
 	"github.com/stretchr/testify/require"
 )
 
 // TestSoakLaggingOrderers has an orderer fall behind under writers, hung for a while and
 // left alone by the three others. Afterwards it gets level by itself, or status says that
 // it stands still and up heals it. Whether it stands still is a race in SmartBFT, so the
-// log tells what happened this time.
+// log tells what happened this time. In the end every peer has all that was acknowledged.
 func TestSoakLaggingOrderers(t *testing.T) {
 	binaries, err := EnsureBinaries(t.Context())
 	require.NoError(t, err)
@@ -66,6 +69,7 @@ func TestSoakLaggingOrderers(t *testing.T) {
 		w.watch(t, network, 40*time.Second)
 		requireHealed(ctx, t, network)
 	})
+	w.requireFound(t, network)
 }
 
 // requireHealed does what an operator would: status, and up.
@@ -100,27 +104,33 @@ func requireHealed(ctx context.Context, t *testing.T, network *Network) {
 
 // storeWriters write through four organisations' gateways until the test ends.
 type storeWriters struct {
-	done  atomic.Int64
-	began time.Time
+	done    atomic.Int64
+	began   time.Time
+	stop    context.CancelFunc
+	writing sync.WaitGroup
 
-	mu   sync.Mutex
-	last time.Time
-	most time.Duration
+	mu           sync.Mutex
+	last         time.Time
+	most         time.Duration
+	acknowledged []string // keys
 }
 
 func startStoreWriters(ctx context.Context, t *testing.T, network *Network) *storeWriters {
 	ctx, stop := context.WithCancel(ctx)
-	w := &storeWriters{began: time.Now(), last: time.Now()}
-	var writing sync.WaitGroup
-	t.Cleanup(func() { stop(); writing.Wait() })
+	w := &storeWriters{began: time.Now(), last: time.Now(), stop: stop}
+	t.Cleanup(func() { stop(); w.writing.Wait() })
 	for i, msp := range []string{"ProducerMSP", "LabMSP", "CarrierMSP", "PlatformMSP"} {
 		c := connect(t, network, msp, nil)
-		writing.Go(func() {
+		w.writing.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
+				key := fmt.Sprintf("w%d-%d", i, n)
 				one, cancel := context.WithTimeout(ctx, 20*time.Second)
-				if c.write(one, fmt.Sprintf("w%d-%d", i, n), "1") == nil {
+				if c.write(one, key, "1") == nil {
 					w.done.Add(1)
 					w.longest(false)
+					w.mu.Lock()
+					w.acknowledged = append(w.acknowledged, key)
+					w.mu.Unlock()
 				}
 				cancel()
 			}
@@ -141,6 +151,49 @@ func (w *storeWriters) longest(reset bool) time.Duration {
 		w.most = 0
 	}
 	return most
+}
+
+// requireFound ends the writers and demands every acknowledged key of every peer.
+func (w *storeWriters) requireFound(t *testing.T, network *Network) {
+	t.Helper()
+	w.stop()
+	w.writing.Wait()
+	require.NotEmpty(t, w.acknowledged)
+	for _, msp := range Organisations {
+		c := connect(t, network, msp, nil)
+		for keys := range slices.Chunk(w.acknowledged, 500) {
+			eventually(t, func() error { return c.has(msp, keys) }) // it may be a block behind
+		}
+	}
+	t.Logf("acknowledged %d, found on every peer %d, lost 0", len(w.acknowledged), len(w.acknowledged))
+}
+
+// has asks an organisation's own peer for keys, in one call.
+func (c storeClient) has(msp string, keys []string) error {
+	var asked, got []step
+	for _, key := range keys {
+		asked = append(asked, step{Op: "get", Key: key})
+	}
+	argument, err := json.Marshal(asked)
+	if err != nil {
+		return err
+	}
+	raw, err := c.contract.Evaluate("run", client.WithArguments(string(argument)), client.WithEndorsingOrganizations(msp))
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(raw, &got); err != nil {
+		return err
+	}
+	if len(got) != len(keys) {
+		return fmt.Errorf("%d answers to %d keys", len(got), len(keys))
+	}
+	for i, key := range keys {
+		if got[i].Value != "1" {
+			return fmt.Errorf("the peer of %s does not have %s", msp, key)
+		}
+	}
+	return nil
 }
 
 // watch prints every two seconds what each node has.

@@ -32,7 +32,7 @@ var fabricTools = toolset{
 	folder:   "network/fabric/tools",
 	module:   "github.com/hyperledger/fabric",
 	prefix:   "fabric",
-	programs: []string{"peer", "orderer", "cryptogen", "configtxgen"},
+	programs: []string{"peer", "orderer", "cryptogen", "configtxgen", "configtxlator"},
 }
 
 // caTools are apart: the CA's database needs cgo, and its dependencies are of

@@ -213,7 +213,8 @@ func dial(path, mspID string) (*grpc.ClientConn, error) {
 		return nil, fmt.Errorf("%s names no TLS authority of %s", path, organization.Peers[0])
 	}
 	return grpc.NewClient("passthrough:///"+strings.TrimPrefix(peer.URL, "grpcs://"),
-		grpc.WithTransportCredentials(credentials.NewClientTLSFromCert(roots, peer.GRPCOptions["ssl-target-name-override"])))
+		grpc.WithTransportCredentials(credentials.NewClientTLSFromCert(roots, peer.GRPCOptions["ssl-target-name-override"])),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(100<<20))) // blocks
 }
 
 // readIdentity reads one folder of a wallet: msp, cert.pem, key.pem.
