@@ -55,7 +55,7 @@ func (t tally) String() string {
 
 // out tells whether the channel has the organisation no more. Every block is signed by a quorum of the
 // orderers; those that can lack the one which took a newcomer in, with those that may lie, are fewer.
-func (t tally) out() bool { return t.orderers > 0 && t.refusing >= quorum(t.orderers) }
+func (t tally) out() bool { return t.refusing >= quorum(t.orderers) }
 
 // quorum is how many of the orderers sign a block (SmartBFT's computeQuorum).
 func quorum(orderers int) int {
@@ -79,7 +79,8 @@ func (t tally) beside(err error) error {
 func noMember(plan peerPlan, t tally) error {
 	why := ""
 	if t.refusing > 0 {
-		why = ": " + t.String()
+		// One whose authority was taken out of its definition gets no blocks either.
+		why = ", or not the authority of its certificates: " + t.String()
 	}
 	return fmt.Errorf("the channel has %[1]s no more%[2]s; its nodes are left alone. It is taken in again by traceledger network add -msp %[1]s -kind %[3]s "+
 		"where the keys of most members' administrators are, else by Fabric's tools (docs/operations.md)", plan.MSPID, why, cmp.Or(plan.Kind, plan.MSPID))

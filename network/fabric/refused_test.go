@@ -13,7 +13,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"testing"
 	"time"
 
@@ -92,7 +91,12 @@ func TestRefusedByOrderers(t *testing.T) {
 						}
 						return common.Status_FORBIDDEN
 					})
-					if behaves != moved {
+					if behaves == moved {
+						before, err := net.Listen("tcp", loopback+":0") // something is there that never answers
+						require.NoError(t, err)
+						defer before.Close()
+						known.Port = before.Addr().(*net.TCPAddr).Port
+					} else {
 						known.Port = plan.Port
 						plan.Port = 1
 					}
@@ -205,7 +209,7 @@ func TestRefusedIsNoMember(t *testing.T) {
 	require.Equal(t, []Member{{MSPID: "LabMSP"}}, n.Departed())
 	require.True(t, n.isDeparted("LabMSP/peer"))
 	require.False(t, n.isDeparted("orderer2"))
-	require.EqualError(t, n.allDeparted(), "the channel has LabMSP no more: 3 of 4 orderers refuse its administrator; its nodes are left alone. "+
+	require.EqualError(t, n.allDeparted(), "the channel has LabMSP no more, or not the authority of its certificates: 3 of 4 orderers refuse its administrator; its nodes are left alone. "+
 		"It is taken in again by traceledger network add -msp LabMSP -kind LabMSP where the keys of most members' administrators are, "+
 		"else by Fabric's tools (docs/operations.md)")
 	_, all := n.withBlocks()
@@ -220,6 +224,23 @@ func TestRefusedIsNoMember(t *testing.T) {
 
 	require.NoError(t, os.RemoveAll(n.cryptoFolder()))
 	require.NoError(t, n.allDeparted(), "nobody's administrator is here")
+}
+
+// testRefused: real orderers refuse the carrier's organisation, which has left, in the words of one that has its own
+// keys only, and no member.
+func testRefused(t *testing.T, n *Network) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	carrier, err := n.plan.peer("CarrierMSP")
+	require.NoError(t, err)
+	require.ErrorContains(t, n.awaitSubmitsAround(ctx, carrier), "orderers refuse its administrator and its peer")
+	lab, err := n.plan.peer("LabMSP")
+	require.NoError(t, err)
+	config, err := n.channelConfig(ctx, lab)
+	require.NoError(t, err)
+	told, err := n.refusals(ctx, lab, config)
+	require.NoError(t, err)
+	require.Equal(t, tally{orderers: 4, who: "its administrator and its peer"}, told)
 }
 
 // labsKeys gives the laboratory's administrator and peer keys, good for a year or for so long.
@@ -272,11 +293,7 @@ func serveAsOrderer(t *testing.T, tlsca, identities *authority, channel string, 
 	orderer.RegisterAtomicBroadcastServer(server, anOrderer{identities: identities, channel: channel, status: status})
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
-	_, text, err := net.SplitHostPort(listener.Addr().String())
-	require.NoError(t, err)
-	port, err = strconv.Atoi(text)
-	require.NoError(t, err)
-	return port
+	return listener.Addr().(*net.TCPAddr).Port
 }
 
 func (o anOrderer) Deliver(stream orderer.AtomicBroadcast_DeliverServer) error {
