@@ -120,6 +120,11 @@ func TestOrganisationOnItsOwnHost(t *testing.T) {
 	status := o.network("status", "-dir", labs) // the orderer beside them is well
 	require.Equal(t, 3, strings.Count(status, "left"), status)
 
+	o.inCharge(func(n *fabric.Network) error {
+		return n.AddOrganisation(t.Context(), fabric.NewOrganisation{MSPID: trace.LabMSP, Kind: trace.LabMSP})
+	})
+	require.Contains(t, o.network("up", "-dir", labs), "the gateway of LabMSP takes submits")
+
 	require.NoError(t, os.RemoveAll(crypto))
 	o.network("kill", "LabMSP/peer", "-dir", labs)
 	require.NoError(t, os.RemoveAll(filepath.Join(labs, "nodes/LabMSP/peer/data")))
