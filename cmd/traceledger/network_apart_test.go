@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,7 +17,7 @@ import (
 // their own that holds what docs/network.md tells to bring there, keys included, and takes
 // those from the first one: up heals in each what its administrators can, says what it leaves
 // to others, and fails where something is undone that needs them. Then another organisation joins
-// and is taken out of the channel by the commands of docs/operations.md.
+// and is taken out of the channel by the commands of docs/operations.md, and at last the laboratory's.
 func TestOrganisationOnItsOwnHost(t *testing.T) {
 	o := newOperator(t)
 	o.network("up")
@@ -103,10 +104,28 @@ func TestOrganisationOnItsOwnHost(t *testing.T) {
 	require.Equal(t, string(before), string(after), "without the peer of who has left")
 
 	// Until it is brought its part of crypto, a host can start its nodes and no more.
-	require.NoError(t, os.RemoveAll(filepath.Join(labs, "crypto")))
+	crypto, kept := filepath.Join(labs, "crypto"), filepath.Join(t.TempDir(), "crypto")
+	require.NoError(t, os.Rename(crypto, kept))
 	o.network("kill", "LabMSP/peer", "-dir", labs)
 	require.Contains(t, o.network("up", "-dir", labs), "no administrator's key is here")
 	o.network("up")
+	require.NoError(t, os.Rename(kept, crypto))
+
+	// The others take it out: its own peer never gets the block, but the orderers refuse it.
+	o.takeOut(trace.LabMSP)
+	began := time.Now()
+	require.Regexp(t, `the channel has LabMSP no more, .*: [34] of 4 orderers refuse its administrator and its peer; .* network add -msp LabMSP -kind LabMSP`,
+		o.refusedSoon("up", "-dir", labs))
+	require.Less(t, time.Since(began), 30*time.Second)
+	status := o.network("status", "-dir", labs) // the orderer beside them is well
+	require.Equal(t, 3, strings.Count(status, "left"), status)
+
+	o.inCharge(func(n *fabric.Network) error {
+		return n.AddOrganisation(t.Context(), fabric.NewOrganisation{MSPID: trace.LabMSP, Kind: trace.LabMSP})
+	})
+	require.Contains(t, o.network("up", "-dir", labs), "the gateway of LabMSP takes submits")
+
+	require.NoError(t, os.RemoveAll(crypto))
 	o.network("kill", "LabMSP/peer", "-dir", labs)
 	require.NoError(t, os.RemoveAll(filepath.Join(labs, "nodes/LabMSP/peer/data")))
 	require.Contains(t, o.refusedSoon("up", "-dir", labs), "LabMSP/peer has not joined trace")

@@ -6,9 +6,7 @@ import (
 	"testing"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
-	"github.com/hyperledger/fabric-protos-go-apiv2/msp"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/protobuf/proto"
 )
 
 // hostOfLab is the folder of a host that holds the laboratory's keys and nodes, and an orderer
@@ -57,17 +55,7 @@ func TestTLSRootsOfAbsentMembers(t *testing.T) {
 	own := replaceTLSAuthority(t, n, lab)
 	_, err = n.Endpoints("LabMSP")
 	require.ErrorContains(t, err, "producer.example", "nothing is known of it yet")
-	group := func(id string, roots ...string) *common.ConfigGroup {
-		fabric := &msp.FabricMSPConfig{Name: id}
-		for _, root := range roots {
-			fabric.TlsRootCerts = append(fabric.TlsRootCerts, []byte(root))
-		}
-		config, err := proto.Marshal(fabric)
-		require.NoError(t, err)
-		kept, err := proto.Marshal(&msp.MSPConfig{Config: config})
-		require.NoError(t, err)
-		return &common.ConfigGroup{Values: map[string]*common.ConfigValue{"MSP": {Value: kept}}}
-	}
+	group := func(id string, roots ...string) *common.ConfigGroup { return groupWithRoots(t, id, roots...) }
 	members := map[string]*common.ConfigGroup{"LabMSP": group("LabMSP", "old\n")}
 	for _, id := range n.Absent() {
 		members[id] = group(id, "new of "+id+"\n", "old of "+id+"\n")

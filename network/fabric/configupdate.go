@@ -92,7 +92,7 @@ func (n *Network) updateConfig(ctx context.Context, current configuration, first
 	if err != nil {
 		return err
 	}
-	var signers []administrator
+	var signers []signer
 	for _, plan := range n.inChannel() {
 		admin, err := n.administrator(plan)
 		if errors.Is(err, os.ErrNotExist) {
@@ -148,14 +148,14 @@ func (n *Network) computeUpdate(ctx context.Context, current, wanted configurati
 
 // configEnvelope is the update with the signatures of all, sent by the first: what
 // "peer channel signconfigtx" and "peer channel update" make.
-func configEnvelope(channel string, update []byte, signers []administrator) (*common.Envelope, error) {
+func configEnvelope(channel string, update []byte, signers []signer) (*common.Envelope, error) {
 	signed := &common.ConfigUpdateEnvelope{ConfigUpdate: update}
-	for _, signer := range signers {
-		header, err := signer.signatureHeader()
+	for _, s := range signers {
+		header, err := s.signatureHeader()
 		if err != nil {
 			return nil, err
 		}
-		signature, err := signer.sign(hash.SHA256(append(append([]byte{}, header...), update...)))
+		signature, err := s.sign(hash.SHA256(append(append([]byte{}, header...), update...)))
 		if err != nil {
 			return nil, err
 		}
@@ -165,11 +165,16 @@ func configEnvelope(channel string, update []byte, signers []administrator) (*co
 	if err != nil {
 		return nil, err
 	}
-	channelHeader, err := proto.Marshal(&common.ChannelHeader{Type: int32(common.HeaderType_CONFIG_UPDATE), ChannelId: channel, Timestamp: timestamppb.Now()})
+	return signers[0].envelope(common.HeaderType_CONFIG_UPDATE, channel, data)
+}
+
+// envelope is what orderers are handed.
+func (s signer) envelope(kind common.HeaderType, channel string, data []byte) (*common.Envelope, error) {
+	channelHeader, err := proto.Marshal(&common.ChannelHeader{Type: int32(kind), ChannelId: channel, Timestamp: timestamppb.Now()})
 	if err != nil {
 		return nil, err
 	}
-	header, err := signers[0].signatureHeader()
+	header, err := s.signatureHeader()
 	if err != nil {
 		return nil, err
 	}
@@ -177,12 +182,12 @@ func configEnvelope(channel string, update []byte, signers []administrator) (*co
 	if err != nil {
 		return nil, err
 	}
-	signature, err := signers[0].sign(hash.SHA256(payload))
+	signature, err := s.sign(hash.SHA256(payload))
 	return &common.Envelope{Payload: payload, Signature: signature}, err
 }
 
-func (a administrator) signatureHeader() ([]byte, error) {
-	creator, err := proto.Marshal(&msp.SerializedIdentity{Mspid: a.id.MspID(), IdBytes: a.id.Credentials()})
+func (s signer) signatureHeader() ([]byte, error) {
+	creator, err := proto.Marshal(&msp.SerializedIdentity{Mspid: s.id.MspID(), IdBytes: s.id.Credentials()})
 	if err != nil {
 		return nil, err
 	}

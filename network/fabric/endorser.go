@@ -43,8 +43,8 @@ func (n *Network) invokePeer(ctx context.Context, plan peerPlan, channel, chainc
 
 // propose makes a signed proposal; the transaction id is
 // hex(SHA-256(nonce ‖ creator)).
-func (a administrator) propose(channel, chaincode string, args [][]byte) (*peer.SignedProposal, error) {
-	creator, err := proto.Marshal(&msp.SerializedIdentity{Mspid: a.id.MspID(), IdBytes: a.id.Credentials()})
+func (s signer) propose(channel, chaincode string, args [][]byte) (*peer.SignedProposal, error) {
+	creator, err := proto.Marshal(&msp.SerializedIdentity{Mspid: s.id.MspID(), IdBytes: s.id.Credentials()})
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func (a administrator) propose(channel, chaincode string, args [][]byte) (*peer.
 	if err != nil {
 		return nil, err
 	}
-	signature, err := a.sign(hash.SHA256(proposal))
+	signature, err := s.sign(hash.SHA256(proposal))
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/hyperledger/fabric-gateway/pkg/identity"
 	"google.golang.org/grpc"
@@ -16,37 +17,43 @@ import (
 // full block.
 const maxMessage = 100 << 20
 
-// administrator is a member's administrator, whose certificate cryptogen made.
-type administrator struct {
-	id   identity.Identity
-	sign identity.Sign
+// signer signs what is asked of nodes.
+type signer struct {
+	id       identity.Identity
+	sign     identity.Sign
+	notAfter time.Time // of its certificate
 }
 
-func (n *Network) administrator(peer peerPlan) (administrator, error) {
+// administrator is a member's administrator, whose certificate cryptogen made.
+func (n *Network) administrator(peer peerPlan) (signer, error) {
 	user := "Admin@" + peer.Domain
-	folder := n.organisationFolder(peer, "users/"+user+"/msp")
-	certPEM, err := os.ReadFile(filepath.Join(folder, "signcerts", user+"-cert.pem"))
+	return signerIn(n.organisationFolder(peer, "users/"+user+"/msp"), peer.MSPID, user)
+}
+
+// signerIn is who has the keys in a folder that cryptogen has laid out.
+func signerIn(folder, mspID, name string) (signer, error) {
+	certPEM, err := os.ReadFile(filepath.Join(folder, "signcerts", name+"-cert.pem"))
 	if err != nil {
-		return administrator{}, err
+		return signer{}, err
 	}
 	keyPEM, err := os.ReadFile(filepath.Join(folder, "keystore", "priv_sk"))
 	if err != nil {
-		return administrator{}, err
+		return signer{}, err
 	}
 	certificate, err := identity.CertificateFromPEM(certPEM)
 	if err != nil {
-		return administrator{}, err
+		return signer{}, err
 	}
 	key, err := identity.PrivateKeyFromPEM(keyPEM)
 	if err != nil {
-		return administrator{}, err
+		return signer{}, err
 	}
-	id, err := identity.NewX509Identity(peer.MSPID, certificate)
+	id, err := identity.NewX509Identity(mspID, certificate)
 	if err != nil {
-		return administrator{}, err
+		return signer{}, err
 	}
 	sign, err := identity.NewPrivateKeySign(key)
-	return administrator{id: id, sign: sign}, err
+	return signer{id: id, sign: sign, notAfter: certificate.NotAfter}, err
 }
 
 // Conn is a connection to the gateway of an organisation's peer over TLS. It

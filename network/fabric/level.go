@@ -201,6 +201,7 @@ func (n *Network) awaitLevel(ctx context.Context) error {
 		if time.Since(asked) > n.stillFor {
 			// The peer of an organisation that has left gets no blocks.
 			_, _ = n.askMembers(ctx)
+			n.askOrderers(ctx)
 			// A peer without data may take long, and an orderer stop meanwhile: with another
 			// one lost nothing would be ordered.
 			later, _ := n.heightsOf(ctx, orderers)

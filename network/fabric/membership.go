@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -68,9 +69,12 @@ func (n *Network) parted() (members, departed []peerPlan) {
 	return members, departed
 }
 
-// has tells whether the channel has an organisation, true for all while nobody has told. The
-// caller holds n.mu.
+// has tells whether the channel has an organisation, true for all while nobody has told, the orderers
+// included. The caller holds n.mu.
 func (n *Network) has(mspID string) bool {
+	if _, refused := n.refused[mspID]; refused {
+		return false
+	}
 	_, member := n.tlsRoots[mspID]
 	return member || n.tlsRoots == nil
 }
@@ -100,6 +104,9 @@ func (n *Network) learn(config configuration) error {
 	if config.GetSequence() < n.learnt {
 		return fmt.Errorf("the channel's configuration has been updated %d times, and those who answer know of %d", n.learnt, config.GetSequence())
 	}
+	if config.GetSequence() > n.learnt {
+		n.refused = nil // may be of before
+	}
 	n.tlsRoots, n.learnt = roots, config.GetSequence()
 	return nil
 }
@@ -118,31 +125,36 @@ func newest(configs []configuration) configuration {
 
 // askMembers asks the members' peers once for the channel's configuration, and keeps who is in the newest.
 func (n *Network) askMembers(ctx context.Context) (configuration, error) {
+	told, silent := n.configsOf(ctx, n.administered())
+	config := newest(slices.Collect(maps.Values(told)))
+	if config == nil {
+		return nil, fmt.Errorf("nobody tells who the channel's members are: %w", silent)
+	}
+	return config, n.learn(config)
+}
+
+// configsOf asks peers once for the channel's configuration: by MSP id, of those that tell.
+func (n *Network) configsOf(ctx context.Context, peers []peerPlan) (told map[string]configuration, silent error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	var mu sync.Mutex
-	var told []configuration
-	var silent []error
+	told = map[string]configuration{}
 	var group errgroup.Group
-	for _, plan := range n.administered() {
+	for _, plan := range peers {
 		group.Go(func() error {
 			config, err := n.configOf(ctx, plan)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				silent = append(silent, err)
+				silent = errors.Join(silent, err)
 				return nil
 			}
-			told = append(told, config)
+			told[plan.MSPID] = config
 			return nil
 		})
 	}
 	_ = group.Wait() // what went wrong is in silent
-	config := newest(told)
-	if config == nil {
-		return nil, fmt.Errorf("nobody tells who the channel's members are: %w", errors.Join(silent...))
-	}
-	return config, n.learn(config)
+	return told, silent
 }
 
 // configOf is channelConfig of a peer that may be down: a connection that was tried in vain is tried

@@ -78,6 +78,7 @@ type Network struct {
 
 	tlsRoots map[string]string // by MSP id, of the channel's members and only these (learn); nil until somebody has told
 	learnt   uint64            // sequence of the configuration that told
+	refused  map[string]tally  // by MSP id, of those that the orderers refuse (askOrderers)
 
 	enrolling  sync.Mutex
 	registrars map[string]caIdentity // by MSP id; those that have enrolled
@@ -356,6 +357,7 @@ func (n *Network) up(ctx context.Context) error {
 		if err := n.joinNodes(ctx); err != nil {
 			return err
 		}
+		n.askOrderers(ctx) // an organisation that has left waits in vain for the block that says so
 		if err := n.awaitLevel(ctx); err != nil {
 			return err
 		}
@@ -369,6 +371,9 @@ func (n *Network) up(ctx context.Context) error {
 		if slices.Equal(members, n.membersHere()) {
 			break
 		}
+	}
+	if err := n.allDeparted(); err != nil {
+		return err
 	}
 	n.logger.Info("network is up", "channel", n.channel, "orderers", len(n.plan.Orderers), "peers", len(n.plan.Peers), "took", time.Since(began).Round(time.Millisecond))
 	return nil

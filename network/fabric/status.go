@@ -76,6 +76,7 @@ func (n *Network) look(ctx context.Context) []NodeStatus {
 	go func() {
 		defer close(told)
 		_, _ = n.askMembers(ctx) // of a network that is down nobody tells
+		n.askOrderers(ctx)
 	}()
 	nodes := n.Nodes()
 	statuses := make([]NodeStatus, len(nodes))

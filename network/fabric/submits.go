@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/discovery"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer/lifecycle"
 	"golang.org/x/sync/errgroup"
@@ -44,31 +45,50 @@ func (n *Network) submitQuery(ctx context.Context, plan peerPlan, endorsers []st
 // that joined by Fabric's own tools is not in it, and counts.
 func (n *Network) awaitSubmitsAround(ctx context.Context, plan peerPlan) error {
 	tries := 0
+	var refused tally
+	var asked time.Time
 	return poll(ctx, pollEndorsers, func() (bool, error) {
 		config, err := n.channelConfig(ctx, plan)
 		if err != nil {
 			return false, err
 		}
-		seen, err := n.endorsers(ctx, plan, "")
-		if err != nil {
-			return false, err
-		}
-		members := applicationOf(config).GetGroups()
-		// For a while it sees those of an organisation that has left.
-		maps.DeleteFunc(seen, func(id string, _ *discovery.Peers) bool { return members[id] == nil })
-		most, err := mostMembers(plan.MSPID, slices.Sorted(maps.Keys(seen)), len(members), tries)
-		if err != nil {
-			return false, err
-		}
+		err = n.submitAround(ctx, plan, applicationOf(config).GetGroups(), tries)
 		tries++
-		trying, cancel := context.WithTimeout(ctx, oneTry)
-		defer cancel()
-		err = n.submitQuery(trying, plan, most)
-		if err != nil && trying.Err() == nil {
-			err = fatal(err)
+		if err == nil {
+			return true, nil
 		}
-		return err == nil, err
+		if time.Since(asked) > askAgain {
+			if t, err := n.refusals(ctx, plan, config); err == nil {
+				refused = t
+			}
+			asked = time.Now()
+		}
+		if refused.out() {
+			return false, fatal(noMember(plan, refused))
+		}
+		return false, refused.beside(err)
 	})
+}
+
+// submitAround is one try of awaitSubmitsAround.
+func (n *Network) submitAround(ctx context.Context, plan peerPlan, members map[string]*common.ConfigGroup, try int) error {
+	seen, err := n.endorsers(ctx, plan, "")
+	if err != nil {
+		return err
+	}
+	// For a while it sees those of an organisation that has left.
+	maps.DeleteFunc(seen, func(id string, _ *discovery.Peers) bool { return members[id] == nil })
+	most, err := mostMembers(plan.MSPID, slices.Sorted(maps.Keys(seen)), len(members), try)
+	if err != nil {
+		return err
+	}
+	trying, cancel := context.WithTimeout(ctx, oneTry)
+	defer cancel()
+	err = n.submitQuery(trying, plan, most)
+	if err != nil && trying.Err() == nil {
+		return fatal(err)
+	}
+	return err
 }
 
 // mostMembers are an organisation and as many of the others that its peer sees as make most of
