@@ -72,6 +72,7 @@ func TestNetwork(t *testing.T) {
 	t.Run("ReplacedTLSAuthority", func(t *testing.T) { testReplacedTLSAuthority(t, network) })
 	t.Run("Upgrade", func(t *testing.T) {
 		takeOut(t, network, "CarrierMSP") // its process stays with the old program
+		testRefused(t, network)
 		require.NoError(t, network.Deploy(ctx, Chaincode{
 			Name: "store", Version: "2", Binary: buildChaincode(t, "-s -w"), Policy: "OR('ProducerMSP.peer', 'LabMSP.peer')",
 		}))

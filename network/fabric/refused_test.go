@@ -226,6 +226,23 @@ func TestRefusedIsNoMember(t *testing.T) {
 	require.NoError(t, n.allDeparted(), "nobody's administrator is here")
 }
 
+// testRefused: real orderers refuse the carrier's organisation, which has left, in the words of one that has its own
+// keys only, and no member.
+func testRefused(t *testing.T, n *Network) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	carrier, err := n.plan.peer("CarrierMSP")
+	require.NoError(t, err)
+	require.ErrorContains(t, n.awaitSubmitsAround(ctx, carrier), "orderers refuse its administrator and its peer")
+	lab, err := n.plan.peer("LabMSP")
+	require.NoError(t, err)
+	config, err := n.channelConfig(ctx, lab)
+	require.NoError(t, err)
+	told, err := n.refusals(ctx, lab, config)
+	require.NoError(t, err)
+	require.Equal(t, tally{orderers: 4, who: "its administrator and its peer"}, told)
+}
+
 // labsKeys gives the laboratory's administrator and peer keys, good for a year or for so long.
 func labsKeys(t *testing.T, n *Network, ends map[string]time.Duration) *authority {
 	t.Helper()
