@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"traceledger/chaincode/trace"
+	"traceledger/network/fabric"
 )
 
 // TestSoakRenewal renews the certificates of a peer, of a Fabric CA and of an orderer by the
@@ -26,7 +28,7 @@ func TestSoakRenewal(t *testing.T) {
 	w.more(t, 20)
 	blocks := commandsUnder(t, "## Renewing certificates")
 	require.Len(t, blocks, 4, "a user's, a node's, a Fabric CA's, an orderer's")
-	tools := o.operationsTools()
+	tools := "export " + fabric.BinariesVariable + "=" + allPrograms(t) + "\n" + o.operationsTools()
 	again, _, found := strings.Cut(blocks[1], "\nX=")
 	require.True(t, found)
 	file := func(parts ...string) string { return filepath.Join(append([]string{o.dir, "nodes"}, parts...)...) }
@@ -58,6 +60,22 @@ func TestSoakRenewal(t *testing.T) {
 	o.settleAll(r, w, made, 0)
 	r.gateway.stop()
 	require.Contains(t, o.network("down"), "no process and no listener is left")
+}
+
+// allPrograms is a folder with Fabric's programs and its CA's, as on a host without a source tree.
+func allPrograms(t *testing.T) (folder string) {
+	t.Helper()
+	folder = t.TempDir()
+	for _, ensure := range []func(context.Context) (string, error){fabric.EnsureBinaries, fabric.EnsureCA} {
+		from, err := ensure(t.Context())
+		require.NoError(t, err)
+		programs, err := os.ReadDir(from)
+		require.NoError(t, err)
+		for _, program := range programs {
+			require.NoError(t, os.Symlink(filepath.Join(from, program.Name()), filepath.Join(folder, program.Name())))
+		}
+	}
+	return folder
 }
 
 // isNeeded waits until an orderer is level, and has the writers go on with it where another is away.
