@@ -165,7 +165,7 @@ func (w *storeWriters) requireFound(t *testing.T, network *Network) {
 			eventually(t, func() error { return c.has(msp, keys) }) // it may be a block behind
 		}
 	}
-	t.Logf("acknowledged %d, found on every peer %d, lost 0", len(w.acknowledged), len(w.acknowledged))
+	t.Logf("acknowledged %d, each found on every peer", len(w.acknowledged))
 }
 
 // has asks an organisation's own peer for keys, in one call.

@@ -22,9 +22,10 @@ import (
 	"traceledger/gateway/ingest"
 	"traceledger/gateway/ingest/ingesttest"
 	"traceledger/gateway/ingest/jt808"
+	"traceledger/gateway/leaktest"
 )
 
-func TestMain(m *testing.M) { ingesttest.Main(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 var quarterPast = time.Date(2026, 10, 20, 16, 15, 0, 0, time.FixedZone("GMT+8", 8*60*60))
 

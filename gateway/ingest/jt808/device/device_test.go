@@ -21,9 +21,10 @@ import (
 	"traceledger/gateway/ingest/ingesttest"
 	"traceledger/gateway/ingest/jt808"
 	"traceledger/gateway/ingest/jt808/device"
+	"traceledger/gateway/leaktest"
 )
 
-func TestMain(m *testing.M) { ingesttest.Main(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 var begin = time.Date(2026, 10, 20, 8, 0, 0, 0, time.UTC)
 

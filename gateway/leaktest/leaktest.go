@@ -1,4 +1,5 @@
-package ingesttest
+// Package leaktest finds the goroutines that a package's tests have left running.
+package leaktest
 
 import (
 	"fmt"
