@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -37,7 +38,7 @@ func networkRemove(ctx context.Context, c networkCall) error {
 		return err
 	}
 	began := time.Now()
-	if err = membershipEnded(asking, network, msp); err != nil {
+	if err = membershipEnded(asking, network, c.cfg.Timeout, msp); err != nil {
 		if left, unknown := network.HasLeft(asking, msp); unknown == nil && left {
 			fmt.Fprintf(c.out, "the channel has %s no more; note: %v\n", msp, err)
 			err = nil
@@ -64,14 +65,14 @@ func networkRemove(ctx context.Context, c networkCall) error {
 }
 
 // membershipEnded is nil if the chain says that an organisation's membership is over.
-func membershipEnded(ctx context.Context, network *fabric.Network, msp string) error {
-	contract, leave, err := asOperator(network)
+func membershipEnded(ctx context.Context, network *fabric.Network, patience time.Duration, msp string) (err error) {
+	operator, err := asOperator(network, patience)
 	if err != nil {
 		return err
 	}
-	defer leave()
+	defer func() { err = errors.Join(err, operator.close()) }()
 	var end trace.OrganisationEnd
-	found, err := readRecord(ctx, contract, chain.OrganisationEndKey(msp), &end)
+	found, err := operator.read(ctx, chain.OrganisationEndKey(msp), &end)
 	switch {
 	case err != nil:
 		return fmt.Errorf("ask the chain whether the membership of %s has ended: %w", msp, err)

@@ -121,6 +121,8 @@ func (o *operator) ill(words string) {
 func (o *operator) interruptedWhen(begun func() bool, args ...string) bool {
 	o.t.Helper()
 	cmd := exec.Command(o.binary, append([]string{"network", args[0], "-config", o.file}, args[1:]...)...)
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
 	require.NoError(o.t, cmd.Start())
 	defer cmd.Process.Kill()
 	ended := make(chan error, 1)
@@ -128,7 +130,7 @@ func (o *operator) interruptedWhen(begun func() bool, args ...string) bool {
 	for began := time.Now(); !begun(); {
 		select {
 		case err := <-ended:
-			require.NoError(o.t, err, "network %v", args)
+			require.NoError(o.t, err, "network %v: %s", args, &said)
 			o.t.Logf("network %v was done before it was seen to begin", args)
 			return false
 		case <-time.After(time.Millisecond):

@@ -263,7 +263,7 @@ func (w *responsibleWorld) next() int {
 	return w.serial
 }
 
-type responsibleMember struct{ contract *client.Contract }
+type responsibleMember struct{ network *client.Network }
 
 // member is a party with a certificate for a role, at its organisation's gateway.
 func (w *responsibleWorld) member(party trace.PartyID, role trace.Role) (*responsibleMember, error) {
@@ -299,14 +299,14 @@ func (w *responsibleWorld) member(party trace.PartyID, role trace.Role) (*respon
 		return nil, err
 	}
 	w.t.Cleanup(func() { require.NoError(w.t, gate.Close()) })
-	m := &responsibleMember{gate.GetNetwork(channelName).GetContract(chaincodeName)}
+	m := &responsibleMember{gate.GetNetwork(channelName)}
 	w.members[party] = m
 	return m, nil
 }
 
 // submit commits a request and returns its receipt and how it ended, anew after a
 // conflict and while endorsers are at different heights.
-func (m *responsibleMember) submit(ctx context.Context, transaction string, request any, transient map[string][]byte, endorsers ...string) (receipt trace.Receipt, code peer.TxValidationCode, err error) {
+func (m *responsibleMember) submit(ctx context.Context, name string, request any, transient map[string][]byte, endorsers ...string) (receipt trace.Receipt, code peer.TxValidationCode, err error) {
 	argument, err := keys.Encode(request)
 	if err != nil {
 		return receipt, -1, err
@@ -324,14 +324,14 @@ func (m *responsibleMember) submit(ctx context.Context, transaction string, requ
 	defer pause.Stop()
 	var refused time.Time
 	for {
-		answer, commit, err := m.contract.SubmitAsyncWithContext(ctx, transaction, options...)
+		transaction, err := m.endorse(ctx, name, options...)
 		if err == nil {
-			var ended *client.Status
-			if ended, err = commit.StatusWithContext(ctx); err != nil {
+			var code peer.TxValidationCode
+			if code, err = outcomeOf(ctx, m.network, transaction); err != nil {
 				return receipt, -1, err
 			}
-			if code := ended.Code; code != peer.TxValidationCode_MVCC_READ_CONFLICT && code != peer.TxValidationCode_PHANTOM_READ_CONFLICT {
-				return receipt, code, keys.Decode(answer, &receipt)
+			if code != peer.TxValidationCode_MVCC_READ_CONFLICT && code != peer.TxValidationCode_PHANTOM_READ_CONFLICT {
+				return receipt, code, keys.Decode(transaction.Result(), &receipt)
 			}
 		} else if !endorsesLater(err, &refused) {
 			return receipt, -1, errors.New(wholeText(err))
@@ -344,13 +344,20 @@ func (m *responsibleMember) submit(ctx context.Context, transaction string, requ
 	}
 }
 
+func (m *responsibleMember) endorse(ctx context.Context, name string, options ...client.ProposalOption) (*client.Transaction, error) {
+	proposal, err := m.network.GetContract(chaincodeName).NewProposal(name, options...)
+	if err != nil {
+		return nil, err
+	}
+	return proposal.EndorseWithContext(ctx)
+}
+
 // endorsersLag is how long a contract's refusal may come from a peer that has not seen
 // what another has.
 const endorsersLag = time.Minute
 
 // endorsesLater tells an endorsement that a healthy network may refuse for a moment;
-// refused is when a contract first did. A refused submit is not one: its transaction may
-// be on its way.
+// refused is when a contract first did.
 func endorsesLater(err error, refused *time.Time) bool {
 	var endorse *client.EndorseError
 	if !errors.As(err, &endorse) {

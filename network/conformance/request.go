@@ -97,8 +97,7 @@ func testOfflineSigning(t *testing.T, s *suite) {
 	require.NoError(t, err)
 	signedTransaction, err := keyless.NewSignedTransaction(raw, signature)
 	require.NoError(t, err)
-	commit, err := signedTransaction.Submit()
-	require.NoError(t, err, explain(err))
+	commit := m.send(t, signedTransaction)
 
 	raw, err = commit.Bytes()
 	require.NoError(t, err)

