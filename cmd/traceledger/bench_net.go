@@ -44,7 +44,7 @@ func netBenchmarks() []netBenchmark {
 		{names: []string{"net-segments"}, run: benchNetSegments},
 		{names: []string{"jt808-net", "jt808-net-cpu"}, run: benchNetJT808},
 		{names: []string{"speech-latency-net", "speech-latency-net-p50"}, run: benchNetSpeech},
-		{names: []string{"net-caliper", "net-caliper-javascript"}, run: benchNetCaliper},
+		{names: []string{"net-caliper-16", "net-caliper-javascript-16", "net-caliper-64", "net-caliper-javascript-64"}, run: benchNetCaliper},
 		{names: []string{"net-scan", "net-scan-p99", "net-scan-cpu"}, run: benchNetScan},
 		{names: []string{
 			"net-scanner-cpu", "net-disk-peer", "net-disk-orderer", "net-disk-gateway", "net-disk-scanner",

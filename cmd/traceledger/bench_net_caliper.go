@@ -31,12 +31,12 @@ func benchNetCaliper(ctx context.Context, n *benchNet, _ int) ([]figure, error) 
 		}
 	}
 	// A machine is not as fast one minute as the next: ours is measured before and after each.
-	var before, between, after, told, javaScript float64
-	ours := func(rate *float64) func() error {
-		return func() (err error) { *rate, err = n.registerMany(ctx, n.caliper.clients, n.caliper.lots); return err }
+	var before, between, after, told, javaScript []float64
+	ours := func(rates *[]float64) func() error {
+		return func() (err error) { *rates, err = n.registerRounds(ctx, n.caliper.rounds); return err }
 	}
-	theirs := func(rate *float64, options ...string) func() error {
-		return func() (err error) { *rate, err = n.caliper.measure(ctx, options...); return err }
+	theirs := func(rates *[]float64, options ...string) func() error {
+		return func() (err error) { *rates, err = n.caliper.measure(ctx, options...); return err }
 	}
 	for _, measure := range []func() error{
 		ours(&before),
@@ -49,10 +49,26 @@ func benchNetCaliper(ctx context.Context, n *benchNet, _ int) ([]figure, error) 
 			return nil, err
 		}
 	}
-	return []figure{
-		{"net-caliper", told, "tx/s", "ours", (before + between) / 2},
-		{"net-caliper-javascript", javaScript, "tx/s", "ours", (between + after) / 2},
-	}, nil
+	var figures []figure
+	for i, round := range n.caliper.rounds {
+		figures = append(figures,
+			figure{fmt.Sprintf("net-caliper-%d", round.clients), told[i], "tx/s", "ours", (before[i] + between[i]) / 2},
+			figure{fmt.Sprintf("net-caliper-javascript-%d", round.clients), javaScript[i], "tx/s", "ours", (between[i] + after[i]) / 2})
+	}
+	return figures, nil
+}
+
+// registerRounds registers what Caliper is to, and gives the lots a second of each round.
+func (n *benchNet) registerRounds(ctx context.Context, rounds []caliperRound) ([]float64, error) {
+	var rates []float64
+	for _, round := range rounds {
+		rate, err := n.registerMany(ctx, round.clients, round.lots)
+		if err != nil {
+			return nil, err
+		}
+		rates = append(rates, rate)
+	}
+	return rates, nil
 }
 
 // registerMany registers a number of lots from many clients and gives the lots a second.
@@ -84,8 +100,12 @@ const nativeSignatures = "native-signatures.js"
 
 // caliperWorkspace is a folder that Caliper runs in.
 type caliperWorkspace struct {
-	dir     string
-	label   string // of the round
+	dir    string
+	rounds []caliperRound // that count
+}
+
+type caliperRound struct {
+	label   string
 	clients int
 	lots    int64
 }
@@ -153,16 +173,18 @@ func (w *caliperWorkspace) read() error {
 	if err := yaml.Unmarshal(content, &file); err != nil {
 		return err
 	}
-	if len(file.Test.Rounds) != 2 {
-		return fmt.Errorf("benchmark.yaml has %d rounds, not one to warm up and one that counts", len(file.Test.Rounds))
+	if len(file.Test.Rounds) < 2 {
+		return fmt.Errorf("benchmark.yaml has %d rounds, not one to warm up and others that count", len(file.Test.Rounds))
 	}
-	round := file.Test.Rounds[1]
-	w.label, w.lots, w.clients = round.Label, round.TxNumber, round.RateControl.Opts.Clients
+	for _, round := range file.Test.Rounds[1:] {
+		w.rounds = append(w.rounds, caliperRound{round.Label, round.RateControl.Opts.Clients, round.TxNumber})
+	}
 	return nil
 }
 
-// measure runs Caliper, in a Node.js with these options, and gives the throughput it reports.
-func (w *caliperWorkspace) measure(ctx context.Context, options ...string) (float64, error) {
+// measure runs Caliper, in a Node.js with these options, and gives the throughput that it reports
+// of each round.
+func (w *caliperWorkspace) measure(ctx context.Context, options ...string) ([]float64, error) {
 	cmd := exec.CommandContext(ctx, "node", append(options, filepath.Join("node_modules", "@hyperledger", "caliper-cli", "caliper.js"), "launch", "manager",
 		"--caliper-workspace", ".", "--caliper-benchconfig", "benchmark.yaml", "--caliper-networkconfig", "network.yaml",
 		"--caliper-flow-only-test", "--caliper-report-path", "report.html")...)
@@ -170,13 +192,17 @@ func (w *caliperWorkspace) measure(ctx context.Context, options ...string) (floa
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return 0, fmt.Errorf("caliper: %w: %s", err, out)
+		return nil, fmt.Errorf("caliper: %w: %s", err, out)
 	}
-	rate, err := caliperThroughput(string(out), w.label, w.lots)
-	if err != nil {
-		return 0, fmt.Errorf("caliper: %w: %s", err, out)
+	var rates []float64
+	for _, round := range w.rounds {
+		rate, err := caliperThroughput(string(out), round.label, round.lots)
+		if err != nil {
+			return nil, fmt.Errorf("caliper: %w: %s", err, out)
+		}
+		rates = append(rates, rate)
 	}
-	return rate, nil
+	return rates, nil
 }
 
 // caliperThroughput reads the last row of a round in Caliper's table: name, succeeded,
