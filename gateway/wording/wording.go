@@ -1,6 +1,7 @@
 package wording
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -134,16 +135,45 @@ var path = regexp.MustCompile(`^[a-z][A-Za-z0-9.\[\]]*$`)
 
 // put puts values into a sentence in one pass: a value that looks like "{1}" stays.
 func (t *Table) put(chinese string, values []string) string {
-	return place.ReplaceAllStringFunc(chinese, func(at string) string {
+	one := func(at string) string {
 		n, err := strconv.Atoi(at[1 : len(at)-1])
 		if err != nil || n < 1 || n > len(values) {
 			return at
 		}
 		return t.value(values[n-1])
+	}
+	return measured.ReplaceAllStringFunc(chinese, func(at string) string {
+		number, unit, two := strings.Cut(at, " ")
+		if !two {
+			return one(at)
+		}
+		if strings.HasPrefix(unit, "{") {
+			unit = one(unit)
+		}
+		return amount(one(number), unit)
 	})
 }
 
-var place = regexp.MustCompile(`\{[0-9]+\}`)
+// place is where a value goes, measured one with the unit behind it.
+var (
+	place    = regexp.MustCompile(`\{[0-9]+\}`)
+	measured = regexp.MustCompile(`\{[0-9]+\}( (克|毫升|\{[0-9]+\}))?`)
+)
+
+// amount says grams and millilitres of the ledger in the units that people fill in: from
+// a thousand on in kilograms and litres. What is no number of such a unit stays.
+func amount(number, unit string) string {
+	larger := map[string]string{"克": "千克", "毫升": "升"}[unit]
+	n, err := strconv.ParseInt(number, 10, 64)
+	if larger == "" || err != nil || n < 1000 {
+		return number + " " + unit
+	}
+	said := strconv.FormatInt(n/1000, 10)
+	if rest := n % 1000; rest != 0 {
+		said += "." + strings.TrimRight(fmt.Sprintf("%03d", rest), "0")
+	}
+	return said + " " + larger
+}
 
 // value says a value as people write it: times in Beijing, known words in Chinese,
 // and what an author wrote as it is.

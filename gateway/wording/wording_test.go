@@ -117,13 +117,15 @@ func TestChinese(t *testing.T) {
 	table := New()
 	for message, want := range map[string]string{
 		"harvest on 2026-09-01: sprayed with PD20269901 on 2026-08-28, 4 days before, safe from 2026-09-12":               "2026-09-01 采收：2026-08-28 用过 PD20269901，只隔 4 天，2026-09-12 起才可采收",
-		"9600000 g: plot plot-08 of 5333 m² gives at most 8000000 g a season, 100 are left":                               "9600000 克：地块 plot-08（5333 平方米）一季最多产 8000000 克，还剩 100 克",
+		"9600000 g: plot plot-08 of 5333 m² gives at most 8000000 g a season, 100 are left":                               "9600 千克：地块 plot-08（5333 平方米）一季最多产 8000 千克，还剩 100 克",
+		"500 codes: lot 09520000100018/PJ has 120 items of 5000 g, 20 of them without a code":                             "500 个码：批次 09520000100018/PJ 有 120 件（每件 5 千克），其中 20 件还没有码",
+		"07-A: 10050 ml wanted, 900 of 23998500 left":                                                                     "07-A：要用 10.05 升，23998.5 升中只剩 900 毫升",
 		"licence L-1 is valid from 2020-01-01 to 2025-12-31, not on 2026-10-18":                                           "许可证 L-1 的有效期为 2020-01-01 至 2025-12-31，2026-10-18 不在其内",
 		"licence L-1 covers [fruit food], not cosmetics":                                                                  "许可证 L-1 的范围是 水果、食品，不含 化妆品",
 		"reportedAt 2026-10-18T03:00:00Z lies before sampledAt 2026-10-19T03:00:00Z":                                      "报告时间 2026-10-18 11:00:00 早于抽样时间 2026-10-19 11:00:00",
 		"device D-1 sequence 7 is on the chain with other content":                                                        "设备 D-1 的第 7 段已在账本上，且内容不同",
 		"party nobody-01 is not in the registry":                                                                          "主体 nobody-01 未登记，请先由监管部门登记",
-		"lot 09520000100018/PJ has 9600 piece: 9000 would carry codes and 700 be in other lots or released, 100 too many": "批次 09520000100018/PJ 共 9600 件：赋码 9000、已用于其他批次或放行 700，多出 100",
+		"lot 09520000100018/PJ has 9600 piece: 9000 would carry codes and 700 be in other lots or released, 100 too many": "批次 09520000100018/PJ 共 9600 件：赋码 9000 件、已用于其他批次或放行 700 件，多出 100 件",
 		"loads[0]: farm-01 did not consign items 1 to 200 of pack KF261018 under shipment sh-01":                          "货物第 1 项：farm-01 没有在运单 sh-01 下委托码包 KF261018 的第 1 至 200 件",
 		"items 1 to 9 of pack KF261018 are with carrier-01, not with farm-01":                                             "码包 KF261018 的第 1 至 9 件在 carrier-01 手中，不在 farm-01 手中",
 		"items[0].value: number \"x\" is not a decimal like \"0.05\" with at most six decimals":                           "项目第 1 项的数值：数 x 应写成小数，如 0.05，最多六位小数",
