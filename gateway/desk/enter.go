@@ -184,7 +184,7 @@ func (d *Desk) showRefusedForm(w http.ResponseWriter, r *http.Request, v visit, 
 	if problem.Code == trace.CodeMissing { // what is filled in is not what is missing
 		fields = slices.DeleteFunc(slices.Clone(fields), func(f field) bool { return f.Value() != "" })
 	}
-	if f, found := fieldOf(problem.Detail, fields); found {
+	if f, found := fieldOf(problem.Code, problem.Detail, fields); found {
 		problem.Field, problem.FieldName = f.Label, f.Name
 		body.Problems = []fieldProblem{{f.Name, f.Label, cmp.Or(problem.Said, problem.Text)}}
 	}

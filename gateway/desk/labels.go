@@ -219,7 +219,7 @@ func labelOfGoods(name string) (fieldLabel, bool) {
 	case "gramsPerHectare":
 		return label("最高单产", "Yield ceiling")
 	case "gtin":
-		return label("商品条码", "GTIN", "14 位数字，末位是校验码；13 位条码前面补 0", "14 digits, the last one a check digit; put 0 before a 13-digit one")
+		return label("商品条码", "GTIN", "包装上的 13 位条码，或 14 位", "the 13 digits of the bar code, or 14")
 	case "brand":
 		return label("品牌", "Brand")
 	case "netContent":

@@ -178,6 +178,19 @@ func transaction(p *person) string {
 	return id
 }
 
+func TestAFileThatIsNoSheetIsSaidInEachLanguage(t *testing.T) {
+	h := open(t)
+	h.load(t, "regulator/registry.xlsx")
+	p := h.signedIn(t, "farm-pujiang-01", trace.RoleFarm)
+	for lang, want := range map[string][2]string{"zh": {"这是 PDF，请上传 .xlsx 或 CSV 表格", "– 这是"}, "en": {"the file is a PDF, not a spreadsheet", "这是"}} {
+		p.get("/desk/farm/upload/batch-record?lang=" + lang)
+		p.send("/desk/farm/upload/batch-record", url.Values{"csrf": {p.field("csrf")}, "do": {"check"}}, fixture(t, "file:sheet", "bad/report.pdf"))
+		require.Equal(t, http.StatusUnprocessableEntity, p.status)
+		require.Contains(t, p.page, want[0])
+		require.NotContains(t, p.page, want[1])
+	}
+}
+
 func TestAFormsErrorsNameTheirField(t *testing.T) {
 	h := open(t)
 	h.load(t, "regulator/registry.xlsx")
