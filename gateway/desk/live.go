@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -81,7 +82,9 @@ func (d *Desk) stream(w http.ResponseWriter, r *http.Request, v visit) {
 	for _, l := range s.Ladders {
 		body.Ladders = append(body.Ladders, d.ladderView(v, s, l))
 	}
-	for _, verdict := range s.Verdicts {
+	verdicts := slices.Clone(s.Verdicts)
+	slices.SortStableFunc(verdicts, func(a, b index.Verdict) int { return cmp.Compare(a.Record.Observed, b.Record.Observed) })
+	for _, verdict := range verdicts {
 		n := verdictLine{Level: chosen(v.lang, verdict.Record.Level), Mark: levelMark(verdict.Record.Level), Text: verdict.Record.Text}
 		if v.lang == English && verdict.Record.TextEnglish != "" {
 			n.Text = verdict.Record.TextEnglish

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -112,6 +113,7 @@ func TestSecondTrackOnTheDesk(t *testing.T) {
 	require.Contains(t, colleague.page, "STATE", "somebody works on it")
 	act(colleague, "overturned", "我来")
 	require.Contains(t, colleague.page, "STATE")
+	require.Contains(t, colleague.page, ">我来</textarea>", "what was typed stays")
 	act(reviewer, "overturned", "")
 	require.Contains(t, reviewer.page, "MISSING", "overturning needs a reason")
 	act(reviewer, "overturned", "是否定句")
@@ -124,6 +126,11 @@ func TestSecondTrackOnTheDesk(t *testing.T) {
 	require.Contains(t, operator.page, "提示")
 	require.Contains(t, operator.page, "降级")
 	require.Contains(t, operator.page, "没有处置", "no step holds any more")
+	var at []int
+	for _, second := range []trace.Time{2, 4, 6} {
+		at = append(at, strings.Index(operator.page, "<b>"+beijing(live.Began+second*1_000)+"</b>"))
+	}
+	require.True(t, at[0] > 0 && slices.IsSorted(at), "verdicts stand in the order in which the words were said: %v", at)
 	reviewer.get("/desk/reviewer/audit")
 	require.Contains(t, reviewer.page, "100.0 %", "one reviewed, one overturned")
 
@@ -131,4 +138,9 @@ func TestSecondTrackOnTheDesk(t *testing.T) {
 	merchant.get("/desk/merchant/self-check")
 	merchant.post("/desk/merchant/self-check", url.Values{"csrf": {merchant.field("csrf")}, "text": {"<b>全网最低价"}})
 	require.Contains(t, merchant.page, "&lt;b&gt;<mark>全网最低价</mark>")
+}
+
+// beijing writes a time as pages do.
+func beijing(at trace.Time) string {
+	return time.UnixMilli(int64(at)).In(time.FixedZone("+08:00", 8*3600)).Format("2006-01-02 15:04:05")
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -300,6 +301,22 @@ func TestAVerdictIsReviewedFromTheList(t *testing.T) {
 	again.Set("do", "confirm")
 	p.send("/desk/reviewer/new/verdict-reviews", again)
 	require.Contains(t, p.page, "已在账本上", p.page)
+}
+
+// A reviewer sees what a verdict rests on: the records and files that it names.
+func TestAVerdictIsShownWithItsEvidence(t *testing.T) {
+	h := open(t)
+	h.load(t, "monitor/verdicts.xlsx")
+	p := h.signedIn(t, "reviewer-demo-01", trace.RoleReviewer)
+	p.get("/desk/reviewer/verdicts")
+	link := regexp.MustCompile(`href="(/desk/reviewer/queue/item\?verdict=fact%2Flot[^"]*)"`).FindStringSubmatch(p.page)
+	require.NotNil(t, link, p.page)
+	p.get(unescape(link[1]))
+	require.Contains(t, p.page, "判定所依据的")
+	require.Contains(t, p.page, `href="/desk/record/product/09520000200015"`)
+	require.Contains(t, p.page, `href="/desk/file/`)
+	p.get("/desk/reviewer")
+	require.Regexp(t, `待复核的判定 <span class="tag warn">[1-9]`, p.page)
 }
 
 func TestARecordIsCorrectedFromItsPage(t *testing.T) {
