@@ -117,9 +117,9 @@ func (l teller) value(m member, v reflect.Value) string {
 			return c.words.in(l.Language)
 		}
 	}
-	if m.widget() == widgetNumber && v.CanInt() {
+	if number := reflect.Indirect(v); m.widget() == widgetNumber && number.CanInt() {
 		s := m.scale()
-		text = unscaled(v.Int(), s.units)
+		text = unscaled(number.Int(), s.units)
 		if s.name.zh != "" {
 			text += " " + s.name.in(l.Language)
 		}

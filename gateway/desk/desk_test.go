@@ -23,6 +23,7 @@ import (
 	"traceledger/fixtures"
 	"traceledger/gateway/api/apitest"
 	"traceledger/gateway/desk"
+	"traceledger/gateway/index"
 )
 
 // house is the running desk with everybody of the demonstration able to sign in.
@@ -218,4 +219,17 @@ func TestTheDemonstrationGoesThroughTheDesks(t *testing.T) {
 	farm := h.signedIn(t, "farm-pujiang-01", trace.RoleFarm)
 	require.Contains(t, farm.page, "登记批次")
 	require.Contains(t, farm.page, "PJ261018-A")
+
+	shown := 0 // every record has a page of its own, that of a segment with a breach too
+	for cursor, next := "", "-"; next != ""; cursor = next {
+		records, more, err := h.Index.List(index.ListQuery{Cursor: cursor})
+		require.NoError(t, err)
+		for _, rec := range records {
+			farm.get((&url.URL{Path: "/desk/record/" + string(rec.Key)}).EscapedPath())
+			require.Equal(t, http.StatusOK, farm.status, rec.Key)
+			shown++
+		}
+		next = more
+	}
+	require.Greater(t, shown, 100)
 }

@@ -92,7 +92,12 @@ func (m member) widget() widget {
 		return widgetCheck
 	case reflect.Int, reflect.Int32, reflect.Int64:
 		return widgetNumber
-	case reflect.Struct, reflect.Pointer:
+	case reflect.Pointer:
+		if m.typ.Elem().Kind() != reflect.Struct { // a number that may be absent
+			return widgetNumber
+		}
+		return widgetGroup
+	case reflect.Struct:
 		return widgetGroup
 	case reflect.Slice:
 		if m.typ.Elem().Kind() == reflect.Struct {
