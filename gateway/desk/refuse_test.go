@@ -116,6 +116,18 @@ func TestABadSheetShowsItsRows(t *testing.T) {
 	require.Equal(t, before, h.Index.Height())
 }
 
+func TestASheetThatIsAllOnTheLedgerIsNotOfferedAgain(t *testing.T) {
+	h := open(t)
+	h.load(t, "kiwifruit/batch-record.xlsx")
+	p := h.signedIn(t, "farm-pujiang-01", trace.RoleFarm)
+	p.upload(fixtures.Upload{File: "kiwifruit/batch-record.xlsx", Kind: "batch-record"})
+	require.Contains(t, p.page, "不必再记")
+	require.NotContains(t, p.page, `value="confirm"`)
+	p.upload(fixtures.Upload{File: "bad/too-many-codes.csv", Kind: "batch-record"})
+	require.Contains(t, p.page, "（每件 5 千克），其中 0 件还没有码", "the row of codes is judged before it is confirmed")
+	require.NotContains(t, p.page, `value="confirm"`)
+}
+
 // load uploads the demonstration up to and with a file.
 func (h *house) load(t *testing.T, last string) {
 	t.Helper()
