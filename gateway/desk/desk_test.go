@@ -220,7 +220,9 @@ func TestTheDemonstrationGoesThroughTheDesks(t *testing.T) {
 	require.Contains(t, farm.page, "登记批次")
 	require.Contains(t, farm.page, "PJ261018-A")
 
-	shown := 0 // every record has a page of its own, that of a segment with a breach too
+	// Every record has a page of its own, that of a segment with a breach too, and what it
+	// offers to open is there.
+	shown, files := 0, map[string]bool{}
 	for cursor, next := "", "-"; next != ""; cursor = next {
 		records, more, err := h.Index.List(index.ListQuery{Cursor: cursor})
 		require.NoError(t, err)
@@ -228,8 +230,16 @@ func TestTheDemonstrationGoesThroughTheDesks(t *testing.T) {
 			farm.get((&url.URL{Path: "/desk/record/" + string(rec.Key)}).EscapedPath())
 			require.Equal(t, http.StatusOK, farm.status, rec.Key)
 			shown++
+			for _, link := range regexp.MustCompile(`href="(/desk/file/[^"]*)"`).FindAllStringSubmatch(farm.page, -1) {
+				files[link[1]] = true
+			}
 		}
 		next = more
 	}
 	require.Greater(t, shown, 100)
+	require.Greater(t, len(files), 5)
+	for address := range files {
+		farm.get(address)
+		require.Equal(t, http.StatusOK, farm.status, address)
+	}
 }

@@ -270,7 +270,7 @@ func (d *Desk) record(w http.ResponseWriter, r *http.Request, v visit) {
 		body.Late = unscaled(int64(late)/int64(time.Hour/time.Millisecond), 24)
 		body.Late, _, _ = strings.Cut(body.Late, ".")
 	}
-	err = body.read(v, d.teller(v.lang), rec)
+	err = body.read(v, d.teller(v), rec)
 	if err == nil {
 		body.Next, err = d.nextSteps(v, rec)
 	}

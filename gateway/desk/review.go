@@ -196,9 +196,7 @@ func (d *Desk) restsOn(v visit, b *itemBody, verdict trace.Verdict) error {
 		}
 	}
 	for _, file := range verdict.Files {
-		if kept, found, err := d.Store.Files().Stat(store.Hash(file)); err != nil {
-			return err
-		} else if found && api.MayRead(v.caller, kept) == nil {
+		if d.kept(v, file) {
 			b.Files = append(b.Files, link{file.String(), "/desk/file/" + file.String()})
 		}
 	}
