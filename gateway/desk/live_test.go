@@ -97,6 +97,10 @@ func TestSecondTrackOnTheDesk(t *testing.T) {
 			key = v.Provenance.Key
 		}
 	}
+	watching := as(tokens[trace.RolePlatformOperator], trace.RolePlatformOperator)
+	watching.get("/desk/platform-operator/streams")
+	require.Regexp(t, `live-01 · [^<]*：提示整改`, watching.page, "the list says where each host stands")
+
 	reviewer.get("/desk/reviewer/queue")
 	require.Contains(t, reviewer.page, "绝对化用语")
 	address := "/desk/reviewer/queue/item?" + url.Values{"verdict": {string(key)}}.Encode()
@@ -121,7 +125,7 @@ func TestSecondTrackOnTheDesk(t *testing.T) {
 
 	operator := as(tokens[trace.RolePlatformOperator], trace.RolePlatformOperator)
 	operator.get("/desk/platform-operator/streams")
-	require.Contains(t, operator.page, "live-01")
+	require.Regexp(t, `live-01 · [^<]*进行中`, operator.page)
 	operator.get("/desk/platform-operator/streams/live-01")
 	require.Contains(t, operator.page, "提示")
 	require.Contains(t, operator.page, "降级")
