@@ -129,6 +129,9 @@ func (l teller) value(m member, v reflect.Value) string {
 		return words{"否", "no"}.in(l.Language)
 	}
 	text := plain(reflect.Indirect(v))
+	if m.name == "probe" || m.name == "probes" {
+		return probeName(l.Language, text)
+	}
 	for _, c := range choicesOf(m) {
 		if c.value == text {
 			return c.words.in(l.Language)

@@ -60,8 +60,12 @@ func particularLabel(name string) (fieldLabel, bool) {
 		return label("首条读数时间", "First reading")
 	case "AnchorSegmentRequest.to":
 		return label("末条读数时间", "Last reading")
-	case "AnchorSegmentRequest.count":
+	case "AnchorSegmentRequest.count", "Segment.count", "ProbeSummary.count", "MoistureSummary.count", "LightSummary.count", "TemperatureSummary.count":
 		return label("读数条数", "Readings")
+	case "ProbeSummary.minimum", "HumiditySummary.minimum", "MoistureSummary.minimum", "LightSummary.minimum", "TemperatureSummary.minimum":
+		return label("最低", "Lowest")
+	case "ProbeSummary.maximum", "HumiditySummary.maximum", "MoistureSummary.maximum", "LightSummary.maximum", "TemperatureSummary.maximum":
+		return label("最高", "Highest")
 	case "IssuePackRequest.count":
 		return label("码数", "Codes")
 	case "ChangePackRequest.to":

@@ -148,7 +148,7 @@ func (m member) scale() scale {
 	switch m.name {
 	case "gramsPerHectare":
 		return scale{1_000_000, words{"吨/公顷", "t/ha"}}
-	case "defrostSeconds", "gapSeconds", "excursionSeconds":
+	case "defrostSeconds", "gapSeconds", "excursionSeconds", "windowSeconds", "resetSeconds":
 		return scale{60, words{"分钟", "min"}}
 	case "preHarvestDays", "intervalDays", "shelfLifeDays":
 		return scale{1, words{"天", "days"}}
