@@ -62,6 +62,8 @@ func particularLabel(name string) (fieldLabel, bool) {
 		return label("末条读数时间", "Last reading")
 	case "AnchorSegmentRequest.count", "Segment.count", "ProbeSummary.count", "MoistureSummary.count", "LightSummary.count", "TemperatureSummary.count":
 		return label("读数条数", "Readings")
+	case "InspectionItem.substance":
+		return label("项目", "Item", "标准库中的项目代码，如 spinosad", "its code in the standards table, like spinosad")
 	case "ProbeSummary.minimum", "HumiditySummary.minimum", "MoistureSummary.minimum", "LightSummary.minimum", "TemperatureSummary.minimum":
 		return label("最低", "Lowest")
 	case "ProbeSummary.maximum", "HumiditySummary.maximum", "MoistureSummary.maximum", "LightSummary.maximum", "TemperatureSummary.maximum":

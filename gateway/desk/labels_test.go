@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"net/url"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"traceledger/chaincode/state"
 	"traceledger/chaincode/trace"
+	"traceledger/gateway/floor"
 )
 
 // eachMember visits the fields of a type and of everything within it.
@@ -103,6 +105,11 @@ func TestTheFieldOfARefusal(t *testing.T) {
 	f, found := fieldOf(trace.CodeYield, "30000000 g: plot plot-08 of 5333 m² gives at most 8000000 g a season, 100 are left", form.all)
 	require.True(t, found)
 	require.Equal(t, "quantity", f.Name, "not the plot, whose name comes first")
+
+	form = buildForm(Chinese, trace.RoleCarrier, &trace.DispatchRequest{}, url.Values{}, nil)
+	f, found = fieldOf(trace.CodeOutOfRange, "target.point: latitude 120300000, longitude 30400000; latitude must be within ±90°", form.all)
+	require.True(t, found)
+	require.Equal(t, "target.point.latitude", f.Name, "not the place it starts from, whose fields come first")
 }
 
 func TestWhatIsTypedAsPeopleDo(t *testing.T) {
@@ -119,4 +126,23 @@ func TestWhatIsTypedAsPeopleDo(t *testing.T) {
 		"point.longitude": "应为数字，小数位不要太多；这里有字母（O 或 l），请改成数字 0 或 1",
 		"quantity":        "应为数字，如 9600；不写逗号，小数点写“.”",
 	}, said)
+}
+
+// Terms may overlap, as those of two rules do: all that is found is marked, once.
+func TestMarked(t *testing.T) {
+	text := "孕妇也能用，三天治好激素脸。"
+	at := func(words string) floor.Term {
+		begin := strings.Index(text, words)
+		return floor.Term{Begin: begin, End: begin + len(words)}
+	}
+	said := ""
+	for _, p := range marked(text, []floor.Term{at("用，三天治好激素脸"), at("孕妇也能用"), at("治好"), {Begin: 3, End: 1000}}) {
+		if p.Marked {
+			said += "[" + p.Text + "]"
+		} else {
+			said += p.Text
+		}
+	}
+	require.Equal(t, "[孕妇也能用][，三天治好激素脸]。", said)
+	require.Equal(t, []piece{{"x", false}}, marked("x", nil))
 }

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"traceledger/chaincode/trace"
@@ -106,6 +107,14 @@ func fieldOf(code trace.Code, message string, fields []field) (field, bool) {
 			if f.leaf == "quantity" {
 				return f, true
 			}
+		}
+	}
+	// A message about something within the request begins with where it is: "target.point: …".
+	if path, _, found := strings.Cut(message, ": "); found && !strings.Contains(path, " ") {
+		path = strings.NewReplacer("[", ".", "]", "").Replace(path)
+		within := slices.DeleteFunc(slices.Clone(fields), func(f field) bool { return f.Name != path && !strings.HasPrefix(f.Name, path+".") })
+		if len(within) > 0 {
+			fields = within
 		}
 	}
 	lower := strings.ToLower(message)

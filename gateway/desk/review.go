@@ -256,10 +256,14 @@ func marked(text string, terms []floor.Term) []piece {
 	var out []piece
 	done := 0
 	for _, t := range terms {
-		if t.Begin < done || t.End <= t.Begin || t.End > len(text) {
+		begin := max(t.Begin, done) // terms may overlap
+		if t.Begin < 0 || t.End <= begin || t.End > len(text) {
 			continue
 		}
-		out = append(out, piece{text[done:t.Begin], false}, piece{text[t.Begin:t.End], true})
+		if begin > done || len(out) == 0 {
+			out = append(out, piece{text[done:begin], false})
+		}
+		out = append(out, piece{text[begin:t.End], true})
 		done = t.End
 	}
 	return append(out, piece{text[done:], false})

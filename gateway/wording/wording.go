@@ -1,7 +1,6 @@
 package wording
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -157,22 +156,45 @@ func (t *Table) put(chinese string, values []string) string {
 // place is where a value goes, measured one with the unit behind it.
 var (
 	place    = regexp.MustCompile(`\{[0-9]+\}`)
-	measured = regexp.MustCompile(`\{[0-9]+\}( (克|毫升|\{[0-9]+\}))?`)
+	measured = regexp.MustCompile(`\{[0-9]+\}( (克|毫升|微度|手中|\{[0-9]+\}))?`)
 )
 
-// amount says grams and millilitres of the ledger in the units that people fill in: from
-// a thousand on in kilograms and litres. What is no number of such a unit stays.
+// amount says amounts of the ledger in the units that people fill in: grams and
+// millilitres from a thousand on in kilograms and litres, millionths of a degree in
+// degrees; and of hands whose they are. What is no number of such a unit stays.
 func amount(number, unit string) string {
-	larger := map[string]string{"克": "千克", "毫升": "升"}[unit]
 	n, err := strconv.ParseInt(number, 10, 64)
-	if larger == "" || err != nil || n < 1000 {
-		return number + " " + unit
+	switch {
+	case unit == "手中":
+		return holder.Replace(number) + " 手中"
+	case err != nil:
+	case unit == "微度":
+		return decimal(n, 6) + "°"
+	case unit == "克" && n >= 1000:
+		return decimal(n, 3) + " 千克"
+	case unit == "毫升" && n >= 1000:
+		return decimal(n, 3) + " 升"
 	}
-	said := strconv.FormatInt(n/1000, 10)
-	if rest := n % 1000; rest != 0 {
-		said += "." + strings.TrimRight(fmt.Sprintf("%03d", rest), "0")
+	return number + " " + unit
+}
+
+// holder says in whose hands goods are, as rules.HolderName names them.
+var holder = strings.NewReplacer("party ", "", "shipment ", "运单 ", "logistic unit ", "物流单元 ", "nobody", "无人")
+
+// decimal writes n divided by a power of ten.
+func decimal(n int64, places int) string {
+	sign, digits := "", strconv.FormatInt(n, 10)
+	if n < 0 {
+		sign, digits = "-", digits[1:]
 	}
-	return said + " " + larger
+	if len(digits) <= places {
+		digits = strings.Repeat("0", places+1-len(digits)) + digits
+	}
+	whole, rest := digits[:len(digits)-places], strings.TrimRight(digits[len(digits)-places:], "0")
+	if rest != "" {
+		rest = "." + rest
+	}
+	return sign + whole + rest
 }
 
 // value says a value as people write it: times in Beijing, known words in Chinese,
