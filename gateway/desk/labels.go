@@ -116,6 +116,8 @@ func particularLabel(name string) (fieldLabel, bool) {
 		return label("规则版本", "Rule version")
 	case "StandardSource.source":
 		return label("数值出处", "Where it was read")
+	case "AddLogEntryRequest.plot":
+		return label("地块编号", "Plot", "地里的农事填地块和季，采收后的加工填批次", "work in the field: plot and season; after the harvest: the lot")
 	case "RegisterBatchRequest.place":
 		return label("产地或生产地", "Place", "消费者会看到", "shoppers see it")
 	case "HandoverRequest.place", "ArriveRequest.place":
@@ -123,7 +125,7 @@ func particularLabel(name string) (fieldLabel, bool) {
 	case "RegisterPlotRequest.place":
 		return label("村或基地", "Village or base", "消费者会看到", "shoppers see it")
 	case "LotID.gtin":
-		return label("商品条码", "GTIN", "14 位数字", "14 digits")
+		return label("商品条码", "GTIN", "13 或 14 位数字", "13 or 14 digits")
 	case "TakeActionRequest.lot", "AddLogEntryRequest.lot", "ReportInspectionRequest.lot":
 		return label("批次", "Lot")
 	case "TakeActionRequest.codes":
