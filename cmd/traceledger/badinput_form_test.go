@@ -89,6 +89,7 @@ func (b *badHouse) refusedByChain(t *testing.T, sign string, query url.Values, c
 		require.Equal(t, code, plan.Rows[shown].Code, plan.Rows[shown].Detail)
 		requireHelpful(t, plan.Rows[shown].Detail, nil)
 	} else {
+		require.Greater(t, len(plan.Rows), 1, "there is no earlier row: %+v", plan.Rows)
 		require.True(t, slices.ContainsFunc(plan.Rows, func(row api.PlannedRow) bool { return row.Check == api.CheckLater }), "the dry run promises what the chain refuses: %+v", plan.Rows)
 	}
 	status, _, answer = b.send(t, http.MethodPost, "/v1/sheets/"+plan.Hash+"/confirmation?"+query.Encode(), sign, nil, nil)

@@ -63,11 +63,7 @@ func (a *API) orderCodes(c *gin.Context) (answer, error) {
 // is named, activates it. Repeating an order, also one that broke off half way, ends
 // in the same pack.
 func (a *API) Order(ctx context.Context, who Caller, key string, order CodeOrder) (CodesMade, error) {
-	pack := order.Pack
-	if pack == "" {
-		pack = codes.PackOf(who.Identity.MSPID, trace.PartyID(who.Identity.Party), key)
-	}
-	pack, err := rules.ParsePackID(string(pack))
+	pack, err := packOf(who, key, order)
 	if err != nil {
 		return CodesMade{}, err
 	}
@@ -102,6 +98,16 @@ func (a *API) Order(ctx context.Context, who Caller, key string, order CodeOrder
 	}
 	out.Activated = &activated
 	return out, nil
+}
+
+// packOf is the id of an order's pack: the one it names, or one made of who orders it
+// under which key.
+func packOf(who Caller, key string, order CodeOrder) (trace.PackID, error) {
+	pack := order.Pack
+	if pack == "" {
+		pack = codes.PackOf(who.Identity.MSPID, trace.PartyID(who.Identity.Party), key)
+	}
+	return rules.ParsePackID(string(pack))
 }
 
 // mayIssue refuses whoever the chain would refuse by role, before up to 32 MB are

@@ -214,9 +214,7 @@ func (a *API) DryRun(ctx context.Context, who Caller, up SheetUpload) (SheetPlan
 	waiting := false // a row before this one is not recorded yet
 	for _, p := range plan.Requests {
 		row := PlannedRow{Sheet: p.Row.Sheet, Row: p.Row.Row, Transaction: p.Transaction, Title: p.Title, TitleEnglish: p.TitleEnglish, About: p.About}
-		if p.Order != nil {
-			row.Check = CheckLater
-		} else if err := a.check(ctx, who, p, &row, waiting); err != nil {
+		if err := a.check(ctx, who, p, &row, waiting); err != nil {
 			return SheetPlan{}, err
 		}
 		waiting = waiting || row.Check != CheckRecorded
@@ -232,8 +230,24 @@ func (a *API) DryRun(ctx context.Context, who Caller, up SheetUpload) (SheetPlan
 	return out, nil
 }
 
-// check simulates one row.
+// check simulates one row. The chain cannot simulate an order of codes, whose pack does
+// not exist yet: the contract's own rule is asked instead.
 func (a *API) check(ctx context.Context, who Caller, p sheet.Planned, row *PlannedRow, waiting bool) error {
+	if p.Order != nil {
+		order := orderOf(p.Order)
+		pack, err := packOf(who, p.Order.IdempotencyKey, order)
+		if err == nil {
+			err = a.MayBind(who, pack, order)
+		}
+		if err != nil {
+			return a.note(err, row, waiting)
+		}
+		known, found, err := a.Index.Pack(pack)
+		if err == nil && found && known.Status.Lot != nil {
+			err = trace.Errorf(trace.CodeAlreadyRecorded, "pack %s is bound to lot %s", pack, *known.Status.Lot)
+		}
+		return a.note(err, row, waiting)
+	}
 	arguments, err := json.Marshal(p.Request)
 	if err != nil {
 		return err
@@ -281,6 +295,11 @@ func (a *API) checkReadings(ctx context.Context, who Caller, plan *sheet.Plan, o
 // judge lets the chain simulate a call and notes in the row what it says.
 func (a *API) judge(ctx context.Context, who Caller, call ledger.Call, row *PlannedRow, waiting bool) error {
 	_, err := a.Ledger.Evaluate(ctx, who.Identity, call)
+	return a.note(err, row, waiting)
+}
+
+// note writes down in a row how its simulation ended.
+func (a *API) note(err error, row *PlannedRow, waiting bool) error {
 	var coded *trace.Error
 	switch {
 	case err == nil:
@@ -367,7 +386,7 @@ func (a *API) settle(out *SheetResult, row RowOutcome, work func(*RowOutcome) er
 
 func (a *API) record(ctx context.Context, who Caller, p sheet.Planned, row *RowOutcome) error {
 	if p.Order != nil {
-		made, err := a.Order(ctx, who, p.Order.IdempotencyKey, CodeOrder{Lot: &p.Order.Lot, Count: p.Order.Count, Claimed: p.Order.Claimed, Pack: p.Order.Pack})
+		made, err := a.Order(ctx, who, p.Order.IdempotencyKey, orderOf(p.Order))
 		if err != nil {
 			return err
 		}
@@ -392,6 +411,10 @@ func (a *API) record(ctx context.Context, who Caller, p sheet.Planned, row *RowO
 	}
 	row.Written = &written
 	return nil
+}
+
+func orderOf(o *sheet.CodeOrder) CodeOrder {
+	return CodeOrder{Lot: &o.Lot, Count: o.Count, Claimed: o.Claimed, Pack: o.Pack}
 }
 
 // anchor hands a segment to the segmenter, which numbers it: a device may be sending

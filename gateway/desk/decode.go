@@ -97,6 +97,8 @@ func (d *decoder) scalar(v reflect.Value, name, text string) {
 			d.wrong(name, words{"应为文件或 64 位十六进制散列值", "Must be a file or a hash of 64 hexadecimal digits"})
 		}
 		*to = digest
+	case *trace.GTIN:
+		*to = gtin(text)
 	case *trace.Decimal:
 		*to = d.decimal(name, text)
 	case **trace.Decimal:
@@ -113,6 +115,16 @@ func (d *decoder) scalar(v reflect.Value, name, text string) {
 		}
 		v.SetString(text)
 	}
+}
+
+// gtin reads a bar code as it is printed: 8, 12 and 13 digits are a GTIN with zeros left
+// out before it (GS1 General Specifications, 3.2), as in sheets.
+func gtin(text string) trace.GTIN {
+	text = strings.ReplaceAll(text, " ", "")
+	if n := len(text); n == 8 || n == 12 || n == 13 {
+		text = strings.Repeat("0", 14-n) + text
+	}
+	return trace.GTIN(text)
 }
 
 func (d *decoder) decimal(name, text string) trace.Decimal {
@@ -143,9 +155,9 @@ func (d *decoder) number(v reflect.Value, m member, name, text string) {
 	n, ok := scaled(text, m.scale().units)
 	if !ok || v.OverflowInt(n) {
 		if m.scale().units == 1 {
-			d.wrong(name, words{"应为整数", "Must be a whole number"})
+			d.wrong(name, notNumber(text, words{"应为整数", "Must be a whole number"}))
 		} else {
-			d.wrong(name, words{"应为数字，小数位不要太多", "Must be a number without too many decimals"})
+			d.wrong(name, notNumber(text, words{"应为数字，小数位不要太多", "Must be a number without too many decimals"}))
 		}
 		return
 	}
@@ -153,6 +165,17 @@ func (d *decoder) number(v reflect.Value, m member, name, text string) {
 		n = coarse(n)
 	}
 	v.SetInt(n)
+}
+
+// notNumber goes on with what about a number is commonly typed wrongly.
+func notNumber(text string, wrong words) words {
+	switch {
+	case strings.ContainsAny(text, "Ol"):
+		return words{wrong.zh + "；这里有字母（O 或 l），请改成数字 0 或 1", wrong.en + "; it holds a letter O or l, write 0 or 1"}
+	case strings.ContainsAny(text, ",，"):
+		return words{wrong.zh + "；不写逗号，小数点写“.”", wrong.en + "; without commas, the decimal point is '.'"}
+	}
+	return wrong
 }
 
 // coarse rounds a coordinate to 0.01°, about a kilometre, as the ledger keeps positions.
@@ -190,7 +213,7 @@ func (d *decoder) quantity(v reflect.Value, m member, name string) {
 		}
 		n, ok := scaled(amount, u.units)
 		if !ok {
-			d.wrong(name, words{"数量应为数字，如 9600", "A quantity is a number like 9600"})
+			d.wrong(name, notNumber(amount, words{"应为数字，如 9600", "Must be a number like 9600"}))
 		}
 		v.Set(reflect.ValueOf(trace.Quantity{Amount: n, Unit: u.unit}))
 		return

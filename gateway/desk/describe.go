@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"traceledger/chaincode/trace"
+	"traceledger/gateway/api"
+	"traceledger/gateway/store"
 )
 
 // shown is one line of what a request or record says.
@@ -25,10 +27,25 @@ type table struct{ Items []shown }
 type teller struct {
 	Language
 	party func(trace.PartyID) string // a party's registered name, its id where there is none
+	kept  func(trace.Digest) bool    // whether the file of a hash is here, and for this person to read
 }
 
-func (d *Desk) teller(l Language) teller {
-	return teller{l, func(id trace.PartyID) string { return d.partyName(l, id) }}
+func (d *Desk) teller(v visit) teller {
+	return teller{
+		Language: v.lang,
+		party:    func(id trace.PartyID) string { return d.partyName(v.lang, id) },
+		kept:     func(hash trace.Digest) bool { return d.kept(v, hash) },
+	}
+}
+
+// kept tells whether a file can be opened: hashes of what a monitor looked at are of no
+// file, others are kept by other organisations, and some are not for everybody.
+func (d *Desk) kept(v visit, hash trace.Digest) bool {
+	file, found, err := d.Store.Files().Stat(store.Hash(hash))
+	if err != nil {
+		d.Logger.Error("no look at a file", "hash", hash, "error", err)
+	}
+	return err == nil && found && api.MayRead(v.caller, file) == nil
 }
 
 // describe writes out a request or record, absent parts left out. Heads are left to
@@ -84,10 +101,10 @@ func (l teller) member(m member, v reflect.Value) shown {
 		}
 		out.Value = strings.Join(items, l.comma())
 		if v.Len() == 1 {
-			out.Link = linkOf(m, v.Index(0))
+			out.Link = l.linkOf(m, v.Index(0))
 		}
 	default:
-		out.Value, out.Link = l.value(m, v), linkOf(m, v)
+		out.Value, out.Link = l.value(m, v), l.linkOf(m, v)
 	}
 	return out
 }
@@ -112,14 +129,17 @@ func (l teller) value(m member, v reflect.Value) string {
 		return words{"否", "no"}.in(l.Language)
 	}
 	text := plain(reflect.Indirect(v))
+	if m.name == "probe" || m.name == "probes" {
+		return probeName(l.Language, text)
+	}
 	for _, c := range choicesOf(m) {
 		if c.value == text {
 			return c.words.in(l.Language)
 		}
 	}
-	if m.widget() == widgetNumber && v.CanInt() {
+	if number := reflect.Indirect(v); m.widget() == widgetNumber && number.CanInt() {
 		s := m.scale()
-		text = unscaled(v.Int(), s.units)
+		text = unscaled(number.Int(), s.units)
 		if s.name.zh != "" {
 			text += " " + s.name.in(l.Language)
 		}
@@ -137,12 +157,12 @@ func describeQuantity(l Language, q trace.Quantity) string {
 }
 
 // linkOf leads from a record's key to its page and from a file's hash to the file.
-func linkOf(m member, v reflect.Value) string {
+func (l teller) linkOf(m member, v reflect.Value) string {
 	switch x := v.Interface().(type) {
 	case trace.Key:
 		return recordPath(x)
 	case trace.Digest:
-		if !x.IsZero() && (m.widget() == widgetFile || m.widget() == widgetFiles) {
+		if (m.widget() == widgetFile || m.widget() == widgetFiles) && l.kept(x) {
 			return "/desk/file/" + x.String()
 		}
 	}

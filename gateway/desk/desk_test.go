@@ -23,6 +23,7 @@ import (
 	"traceledger/fixtures"
 	"traceledger/gateway/api/apitest"
 	"traceledger/gateway/desk"
+	"traceledger/gateway/index"
 )
 
 // house is the running desk with everybody of the demonstration able to sign in.
@@ -218,4 +219,27 @@ func TestTheDemonstrationGoesThroughTheDesks(t *testing.T) {
 	farm := h.signedIn(t, "farm-pujiang-01", trace.RoleFarm)
 	require.Contains(t, farm.page, "登记批次")
 	require.Contains(t, farm.page, "PJ261018-A")
+
+	// Every record has a page of its own, that of a segment with a breach too, and what it
+	// offers to open is there.
+	shown, files := 0, map[string]bool{}
+	for cursor, next := "", "-"; next != ""; cursor = next {
+		records, more, err := h.Index.List(index.ListQuery{Cursor: cursor})
+		require.NoError(t, err)
+		for _, rec := range records {
+			farm.get((&url.URL{Path: "/desk/record/" + string(rec.Key)}).EscapedPath())
+			require.Equal(t, http.StatusOK, farm.status, rec.Key)
+			shown++
+			for _, link := range regexp.MustCompile(`href="(/desk/file/[^"]*)"`).FindAllStringSubmatch(farm.page, -1) {
+				files[link[1]] = true
+			}
+		}
+		next = more
+	}
+	require.Greater(t, shown, 100)
+	require.Greater(t, len(files), 5)
+	for address := range files {
+		farm.get(address)
+		require.Equal(t, http.StatusOK, farm.status, address)
+	}
 }

@@ -296,5 +296,5 @@ func methodOf(transaction string) trace.Method {
 
 // describeRequest shows a request as it will stand on the ledger.
 func (d *Desk) describeRequest(v visit, request any) []shown {
-	return d.teller(v.lang).describe(reflect.ValueOf(request))
+	return d.teller(v).describe(reflect.ValueOf(request))
 }

@@ -132,7 +132,7 @@ func (d *Desk) dryRunOrConfirm(w http.ResponseWriter, r *http.Request, v visit, 
 		if written, err = d.API.Write(r.Context(), v.caller, m, key, arguments); err == nil {
 			got := d.receiptOf(v.lang, written)
 			body.Receipt, body.Key = &got, key
-			body.Plan = d.teller(v.lang).describe(reflect.ValueOf(request))
+			body.Plan = d.teller(v).describe(reflect.ValueOf(request))
 			body.Next = d.stepsAfter(v, written.Record)
 			d.showForm(w, r, http.StatusOK, v, m, values, body, nil)
 			return
@@ -149,7 +149,7 @@ func (d *Desk) dryRunOrConfirm(w http.ResponseWriter, r *http.Request, v visit, 
 	}
 	body.Key = key
 	if err == nil {
-		body.Plan = d.teller(v.lang).describe(reflect.ValueOf(request))
+		body.Plan = d.teller(v).describe(reflect.ValueOf(request))
 		d.showForm(w, r, http.StatusOK, v, m, values, body, nil)
 		return
 	}
@@ -175,7 +175,7 @@ func (d *Desk) stepsAfter(v visit, key trace.Key) []link {
 func (d *Desk) showRefusedForm(w http.ResponseWriter, r *http.Request, v visit, m trace.Method, values url.Values, request any, body formBody, err error) {
 	problem := d.refusal(v.lang, err)
 	if problem.Retry {
-		body.Plan = d.teller(v.lang).describe(reflect.ValueOf(request))
+		body.Plan = d.teller(v).describe(reflect.ValueOf(request))
 		d.showForm(w, r, http.StatusOK, v, m, values, body, problem)
 		return
 	}
@@ -184,7 +184,7 @@ func (d *Desk) showRefusedForm(w http.ResponseWriter, r *http.Request, v visit, 
 	if problem.Code == trace.CodeMissing { // what is filled in is not what is missing
 		fields = slices.DeleteFunc(slices.Clone(fields), func(f field) bool { return f.Value() != "" })
 	}
-	if f, found := fieldOf(problem.Detail, fields); found {
+	if f, found := fieldOf(problem.Code, problem.Detail, fields); found {
 		problem.Field, problem.FieldName = f.Label, f.Name
 		body.Problems = []fieldProblem{{f.Name, f.Label, cmp.Or(problem.Said, problem.Text)}}
 	}

@@ -60,8 +60,14 @@ func particularLabel(name string) (fieldLabel, bool) {
 		return label("首条读数时间", "First reading")
 	case "AnchorSegmentRequest.to":
 		return label("末条读数时间", "Last reading")
-	case "AnchorSegmentRequest.count":
+	case "AnchorSegmentRequest.count", "Segment.count", "ProbeSummary.count", "MoistureSummary.count", "LightSummary.count", "TemperatureSummary.count":
 		return label("读数条数", "Readings")
+	case "InspectionItem.substance":
+		return label("项目", "Item", "标准库中的项目代码，如 spinosad", "its code in the standards table, like spinosad")
+	case "ProbeSummary.minimum", "HumiditySummary.minimum", "MoistureSummary.minimum", "LightSummary.minimum", "TemperatureSummary.minimum":
+		return label("最低", "Lowest")
+	case "ProbeSummary.maximum", "HumiditySummary.maximum", "MoistureSummary.maximum", "LightSummary.maximum", "TemperatureSummary.maximum":
+		return label("最高", "Highest")
 	case "IssuePackRequest.count":
 		return label("码数", "Codes")
 	case "ChangePackRequest.to":
@@ -110,6 +116,8 @@ func particularLabel(name string) (fieldLabel, bool) {
 		return label("规则版本", "Rule version")
 	case "StandardSource.source":
 		return label("数值出处", "Where it was read")
+	case "AddLogEntryRequest.plot":
+		return label("地块编号", "Plot", "地里的农事填地块和季，采收后的加工填批次", "work in the field: plot and season; after the harvest: the lot")
 	case "RegisterBatchRequest.place":
 		return label("产地或生产地", "Place", "消费者会看到", "shoppers see it")
 	case "HandoverRequest.place", "ArriveRequest.place":
@@ -117,7 +125,7 @@ func particularLabel(name string) (fieldLabel, bool) {
 	case "RegisterPlotRequest.place":
 		return label("村或基地", "Village or base", "消费者会看到", "shoppers see it")
 	case "LotID.gtin":
-		return label("商品条码", "GTIN", "14 位数字", "14 digits")
+		return label("商品条码", "GTIN", "13 或 14 位数字", "13 or 14 digits")
 	case "TakeActionRequest.lot", "AddLogEntryRequest.lot", "ReportInspectionRequest.lot":
 		return label("批次", "Lot")
 	case "TakeActionRequest.codes":
@@ -219,7 +227,7 @@ func labelOfGoods(name string) (fieldLabel, bool) {
 	case "gramsPerHectare":
 		return label("最高单产", "Yield ceiling")
 	case "gtin":
-		return label("商品条码", "GTIN", "14 位数字，末位是校验码；13 位条码前面补 0", "14 digits, the last one a check digit; put 0 before a 13-digit one")
+		return label("商品条码", "GTIN", "包装上的 13 位条码，或 14 位", "the 13 digits of the bar code, or 14")
 	case "brand":
 		return label("品牌", "Brand")
 	case "netContent":

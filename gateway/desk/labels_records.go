@@ -58,15 +58,15 @@ func labelOfRecords(name string) (fieldLabel, bool) {
 	case "shock":
 		return label("最大冲击（毫 g）", "Largest shock, milli-g")
 	case "breaches":
-		return label("超限", "Out of range")
+		return label("超出范围（含除霜）", "Out of range, defrosts included")
 	case "peak":
 		return label("极值", "Peak")
 	case "below":
 		return label("低于下限", "Below the minimum")
 	case "pulpMinimum":
-		return label("果心最低", "Pulp minimum")
+		return label("品温最低", "Pulp minimum")
 	case "pulpMaximum":
-		return label("果心最高", "Pulp maximum")
+		return label("品温最高", "Pulp maximum")
 	case "atStart":
 		return label("始于首条", "Touches the start")
 	case "atEnd":

@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"net/url"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"traceledger/chaincode/state"
 	"traceledger/chaincode/trace"
+	"traceledger/gateway/floor"
 )
 
 // eachMember visits the fields of a type and of everything within it.
@@ -92,10 +94,55 @@ func TestTheFieldOfARefusal(t *testing.T) {
 		`plot "X" must be lower-case letters`: "plot", "area 0 must be positive": "area", "point: latitude 1": "point.latitude",
 		"claimed 2030-01-01T00:00:00Z lies after now": "claimed",
 	} {
-		f, found := fieldOf(message, form.all)
+		f, found := fieldOf(trace.CodeInvalid, message, form.all)
 		require.True(t, found, message)
 		require.Equal(t, name, f.Name)
 	}
-	_, found := fieldOf("nothing of the form", form.all)
+	_, found := fieldOf(trace.CodeInvalid, "nothing of the form", form.all)
 	require.False(t, found)
+
+	form = buildForm(Chinese, trace.RoleFarm, &trace.RegisterBatchRequest{}, url.Values{}, nil)
+	f, found := fieldOf(trace.CodeYield, "30000000 g: plot plot-08 of 5333 m² gives at most 8000000 g a season, 100 are left", form.all)
+	require.True(t, found)
+	require.Equal(t, "quantity", f.Name, "not the plot, whose name comes first")
+
+	form = buildForm(Chinese, trace.RoleCarrier, &trace.DispatchRequest{}, url.Values{}, nil)
+	f, found = fieldOf(trace.CodeOutOfRange, "target.point: latitude 120300000, longitude 30400000; latitude must be within ±90°", form.all)
+	require.True(t, found)
+	require.Equal(t, "target.point.latitude", f.Name, "not the place it starts from, whose fields come first")
+}
+
+func TestWhatIsTypedAsPeopleDo(t *testing.T) {
+	d := decoder{values: url.Values{"claimed": {"2026-10-18T16:00"}, "gtin": {"952000010 0018"}, "lot": {"PJ1"}, "place": {"蒲江"}, "point.latitude": {"30,205"}, "point.longitude": {"1O3.5"}, "quantity.amount": {"9,600"}, "quantity.unit": {"kg"}}}
+	q := &trace.RegisterBatchRequest{}
+	d.request(reflect.ValueOf(q).Elem(), "")
+	require.Equal(t, trace.GTIN("09520000100018"), q.GTIN, "the 13 digits that are printed")
+	said := map[string]string{}
+	for _, e := range d.errors {
+		said[e.name] = e.text.zh
+	}
+	require.Equal(t, map[string]string{
+		"point.latitude":  "应为数字，小数位不要太多；不写逗号，小数点写“.”",
+		"point.longitude": "应为数字，小数位不要太多；这里有字母（O 或 l），请改成数字 0 或 1",
+		"quantity":        "应为数字，如 9600；不写逗号，小数点写“.”",
+	}, said)
+}
+
+// Terms may overlap, as those of two rules do: all that is found is marked, once.
+func TestMarked(t *testing.T) {
+	text := "孕妇也能用，三天治好激素脸。"
+	at := func(words string) floor.Term {
+		begin := strings.Index(text, words)
+		return floor.Term{Begin: begin, End: begin + len(words)}
+	}
+	said := ""
+	for _, p := range marked(text, []floor.Term{at("用，三天治好激素脸"), at("孕妇也能用"), at("治好"), {Begin: 3, End: 1000}}) {
+		if p.Marked {
+			said += "[" + p.Text + "]"
+		} else {
+			said += p.Text
+		}
+	}
+	require.Equal(t, "[孕妇也能用][，三天治好激素脸]。", said)
+	require.Equal(t, []piece{{"x", false}}, marked("x", nil))
 }

@@ -1,10 +1,12 @@
 package desk
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"traceledger/chaincode/state"
 	"traceledger/chaincode/trace"
@@ -21,12 +23,35 @@ func (d *Desk) streams(w http.ResponseWriter, r *http.Request, v visit) {
 	}
 	body := recordsBody{Records: d.lines(v.lang, records), First: cursor == ""}
 	for i, rec := range records {
-		body.Records[i].Path = "/desk/" + string(v.role) + "/streams/" + url.PathEscape(state.LastPart(rec.Key))
+		id := state.LastPart(rec.Key)
+		body.Records[i].Path = "/desk/" + string(v.role) + "/streams/" + url.PathEscape(id)
+		s, found, err := d.Index.Stream(trace.StreamID(id))
+		if err != nil {
+			d.refuse(w, r, v, err)
+			return
+		}
+		if found {
+			body.Records[i].About += " · " + d.standing(v, s)
+		}
 	}
 	if next != "" {
 		body.Next = "?" + url.Values{"cursor": {next}}.Encode()
 	}
 	d.show(w, r, http.StatusOK, v, "records", page{Title: words{"直播", "Streams"}, Body: body})
+}
+
+// standing says of a stream whose it is, whether it runs, and which steps hold for whom.
+func (d *Desk) standing(v visit, s *index.Stream) string {
+	said := d.partyName(v.lang, s.Record.Merchant) + " · " + words{"进行中", "running"}.in(v.lang)
+	if s.Closed != nil {
+		said = d.partyName(v.lang, s.Record.Merchant) + " · " + words{"已结束", "ended"}.in(v.lang)
+	}
+	for _, l := range s.Ladders {
+		if steps := d.ladderView(v, s, l).Steps; len(steps) > 0 {
+			said += " · " + d.partyName(v.lang, l.Host) + words{"：", ": "}.in(v.lang) + strings.Join(steps, v.lang.comma())
+		}
+	}
+	return said
 }
 
 type streamBody struct {
@@ -81,7 +106,9 @@ func (d *Desk) stream(w http.ResponseWriter, r *http.Request, v visit) {
 	for _, l := range s.Ladders {
 		body.Ladders = append(body.Ladders, d.ladderView(v, s, l))
 	}
-	for _, verdict := range s.Verdicts {
+	verdicts := slices.Clone(s.Verdicts)
+	slices.SortStableFunc(verdicts, func(a, b index.Verdict) int { return cmp.Compare(a.Record.Observed, b.Record.Observed) })
+	for _, verdict := range verdicts {
 		n := verdictLine{Level: chosen(v.lang, verdict.Record.Level), Mark: levelMark(verdict.Record.Level), Text: verdict.Record.Text}
 		if v.lang == English && verdict.Record.TextEnglish != "" {
 			n.Text = verdict.Record.TextEnglish

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +97,10 @@ func TestSecondTrackOnTheDesk(t *testing.T) {
 			key = v.Provenance.Key
 		}
 	}
+	watching := as(tokens[trace.RolePlatformOperator], trace.RolePlatformOperator)
+	watching.get("/desk/platform-operator/streams")
+	require.Regexp(t, `live-01 · [^<]*：提示整改`, watching.page, "the list says where each host stands")
+
 	reviewer.get("/desk/reviewer/queue")
 	require.Contains(t, reviewer.page, "绝对化用语")
 	address := "/desk/reviewer/queue/item?" + url.Values{"verdict": {string(key)}}.Encode()
@@ -112,6 +117,7 @@ func TestSecondTrackOnTheDesk(t *testing.T) {
 	require.Contains(t, colleague.page, "STATE", "somebody works on it")
 	act(colleague, "overturned", "我来")
 	require.Contains(t, colleague.page, "STATE")
+	require.Contains(t, colleague.page, ">我来</textarea>", "what was typed stays")
 	act(reviewer, "overturned", "")
 	require.Contains(t, reviewer.page, "MISSING", "overturning needs a reason")
 	act(reviewer, "overturned", "是否定句")
@@ -119,11 +125,16 @@ func TestSecondTrackOnTheDesk(t *testing.T) {
 
 	operator := as(tokens[trace.RolePlatformOperator], trace.RolePlatformOperator)
 	operator.get("/desk/platform-operator/streams")
-	require.Contains(t, operator.page, "live-01")
+	require.Regexp(t, `live-01 · [^<]*进行中`, operator.page)
 	operator.get("/desk/platform-operator/streams/live-01")
 	require.Contains(t, operator.page, "提示")
 	require.Contains(t, operator.page, "降级")
 	require.Contains(t, operator.page, "没有处置", "no step holds any more")
+	var at []int
+	for _, second := range []trace.Time{2, 4, 6} {
+		at = append(at, strings.Index(operator.page, "<b>"+beijing(live.Began+second*1_000)+"</b>"))
+	}
+	require.True(t, at[0] > 0 && slices.IsSorted(at), "verdicts stand in the order in which the words were said: %v", at)
 	reviewer.get("/desk/reviewer/audit")
 	require.Contains(t, reviewer.page, "100.0 %", "one reviewed, one overturned")
 
@@ -131,4 +142,9 @@ func TestSecondTrackOnTheDesk(t *testing.T) {
 	merchant.get("/desk/merchant/self-check")
 	merchant.post("/desk/merchant/self-check", url.Values{"csrf": {merchant.field("csrf")}, "text": {"<b>全网最低价"}})
 	require.Contains(t, merchant.page, "&lt;b&gt;<mark>全网最低价</mark>")
+}
+
+// beijing writes a time as pages do.
+func beijing(at trace.Time) string {
+	return time.UnixMilli(int64(at)).In(time.FixedZone("+08:00", 8*3600)).Format("2006-01-02 15:04:05")
 }

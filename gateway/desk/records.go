@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -39,12 +40,13 @@ type homeBody struct {
 	More    string
 	Forms   []link
 	Sheets  []link
-	Pending int // verdicts without a review
+	Pending string // number of verdicts without a review, "" if there is none
 	Waiting []appointment
 }
 
 type homeJob struct {
 	Name, About, Upload, Form, Page string
+	FormName                        string // what the form does, where the job has a page too
 }
 
 type link struct{ Name, Path string }
@@ -59,6 +61,9 @@ func (d *Desk) home(w http.ResponseWriter, r *http.Request, v visit) {
 		}
 		if j.method != "" {
 			job.Form = root + "/new/" + formByTransaction(j.method)
+			if m := methodOf(j.method); j.page != "" {
+				job.FormName = words{m.Title, m.TitleEnglish}.in(v.lang)
+			}
 		}
 		if j.page != "" {
 			job.Page = root + "/" + j.page
@@ -83,12 +88,17 @@ func (d *Desk) home(w http.ResponseWriter, r *http.Request, v visit) {
 		body.More = root + "/records"
 	}
 	if v.role == trace.RoleReviewer {
-		pending, err := d.verdictLines(v, true)
+		open, next, err := d.Index.OpenVerdicts("", index.MaxList)
 		if err != nil {
 			d.refuse(w, r, v, err)
 			return
 		}
-		body.Pending = len(pending)
+		if len(open) > 0 {
+			body.Pending = strconv.Itoa(len(open))
+		}
+		if next != "" {
+			body.Pending += "+"
+		}
 	}
 	if v.role == trace.RoleCarrier {
 		if body.Waiting, err = d.appointments(v); err != nil {
@@ -260,7 +270,7 @@ func (d *Desk) record(w http.ResponseWriter, r *http.Request, v visit) {
 		body.Late = unscaled(int64(late)/int64(time.Hour/time.Millisecond), 24)
 		body.Late, _, _ = strings.Cut(body.Late, ".")
 	}
-	err = body.read(v, d.teller(v.lang), rec)
+	err = body.read(v, d.teller(v), rec)
 	if err == nil {
 		body.Next, err = d.nextSteps(v, rec)
 	}
@@ -385,16 +395,25 @@ type verdictLine struct {
 
 type verdictsBody struct {
 	Pending, Done []verdictLine
+	Newest        int // how many there are of these, 0 if these are all
 }
 
 func (d *Desk) verdicts(w http.ResponseWriter, r *http.Request, v visit) {
-	all, err := d.verdictLines(v, false)
+	records, next, err := d.Index.List(index.ListQuery{Kind: state.FactVerdict})
 	if err != nil {
 		d.refuse(w, r, v, err)
 		return
 	}
 	body := verdictsBody{}
-	for _, n := range all {
+	if next != "" {
+		body.Newest = len(records)
+	}
+	for _, rec := range records {
+		n, err := d.verdictLine(v, rec)
+		if err != nil {
+			d.refuse(w, r, v, err)
+			return
+		}
 		if n.Reviewed == "" {
 			body.Pending = append(body.Pending, n)
 		} else {
@@ -404,50 +423,45 @@ func (d *Desk) verdicts(w http.ResponseWriter, r *http.Request, v visit) {
 	d.show(w, r, http.StatusOK, v, "verdicts", page{Title: words{"判定", "Verdicts"}, Body: body})
 }
 
-// verdictLines lists the newest verdicts with their reviews, or those without only.
-func (d *Desk) verdictLines(v visit, pendingOnly bool) ([]verdictLine, error) {
-	reviews, _, err := d.Index.List(index.ListQuery{Kind: state.FactVerdictReview})
+// verdictLine is a verdict with its review; a reviewer opens it with its evidence.
+func (d *Desk) verdictLine(v visit, rec index.Record) (verdictLine, error) {
+	var verdict trace.Verdict
+	if err := json.Unmarshal(rec.Value, &verdict); err != nil {
+		return verdictLine{}, err
+	}
+	n := verdictLine{line: d.lines(v.lang, []index.Record{rec})[0], Text: verdict.Text, Mark: levelMark(verdict.Level)}
+	if v.lang == English && verdict.TextEnglish != "" {
+		n.Text = verdict.TextEnglish
+	}
+	n.About, n.By = about(rec.Key), d.partyName(v.lang, rec.Party) // its words stand below
+	n.Level = chosen(v.lang, verdict.Level)
+	review, found, err := d.reviewOf(rec.Key)
 	if err != nil {
-		return nil, err
+		return n, err
 	}
-	outcome := map[trace.Key]trace.ReviewOutcome{}
-	for _, rec := range reviews {
-		var review trace.VerdictReview
-		if err := json.Unmarshal(rec.Value, &review); err != nil {
-			return nil, err
-		}
-		if _, newer := outcome[review.Verdict]; !newer {
-			outcome[review.Verdict] = review.Outcome
-		}
+	if found {
+		n.Reviewed = chosen(v.lang, review.Outcome)
 	}
-	records, _, err := d.Index.List(index.ListQuery{Kind: state.FactVerdict})
-	if err != nil {
-		return nil, err
-	}
-	var out []verdictLine
-	for i, rec := range records {
-		var verdict trace.Verdict
-		if err := json.Unmarshal(rec.Value, &verdict); err != nil {
-			return nil, err
-		}
-		found := outcome[rec.Key]
-		if pendingOnly && found != "" {
-			continue
-		}
-		n := verdictLine{line: d.lines(v.lang, records[i:i+1])[0], Text: verdict.Text, Mark: levelMark(verdict.Level)}
-		if v.lang == English && verdict.TextEnglish != "" {
-			n.Text = verdict.TextEnglish
-		}
-		n.About, n.By = about(rec.Key), d.partyName(v.lang, rec.Party) // its words stand below
-		n.Level = chosen(v.lang, verdict.Level)
-		if found != "" {
-			n.Reviewed = chosen(v.lang, found)
-		} else if v.role == trace.RoleReviewer {
+	if v.role == trace.RoleReviewer {
+		n.Path = itemPath(v.role, rec.Key)
+		if !found {
 			n.Review = "/desk/" + string(v.role) + "/new/verdict-reviews?" + url.Values{"verdict": {string(rec.Key)}}.Encode()
 		}
-		out = append(out, n)
 	}
-	return out, nil
+	return n, nil
+}
+
+// reviewOf reads what a reviewer said of a verdict.
+func (d *Desk) reviewOf(verdict trace.Key) (review trace.VerdictReview, found bool, err error) {
+	fact, ok := state.ParseFactKey(verdict)
+	if !ok {
+		return review, false, nil
+	}
+	rec, found, err := d.Index.Record(state.FactKey(fact.Subject, fact.Freeze, state.FactVerdictReview, fact.ID))
+	if err == nil && found {
+		err = json.Unmarshal(rec.Value, &review)
+	}
+	return review, found, err
 }
 
 func levelMark(level trace.VerdictLevel) string {

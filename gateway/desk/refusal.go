@@ -2,6 +2,7 @@ package desk
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"traceledger/chaincode/trace"
@@ -85,9 +86,9 @@ func meaningOfGateway(code trace.Code) words {
 	case api.CodeRowErrors:
 		return words{"表格中有错误行，请改正后重新上传", "The sheet has row errors; mend it and upload it again"}
 	case sheet.CodeFile:
-		return words{"文件不是可读的 XLSX 或 CSV", "The file is not a readable XLSX or CSV"}
+		return words{"文件不是可读的 XLSX 或 CSV，请另存为其中一种再上传", "The file is not a readable XLSX or CSV; save it as one of them and upload it again"}
 	case sheet.CodeEncoding:
-		return words{"文件编码既不是 UTF-8 也不是 GBK", "The file is neither UTF-8 nor GBK"}
+		return words{"文件编码既不是 UTF-8 也不是 GBK，请另存为“CSV UTF-8”或 XLSX 再上传", "The file is neither UTF-8 nor GBK; save it as CSV UTF-8 or XLSX and upload it again"}
 	case sheet.CodeFormula:
 		return words{"单元格里有公式，请改为数值", "A cell holds a formula; write its value"}
 	case sheet.CodeUnknownSheet, sheet.CodeUnknownHeader, sheet.CodeMissingHeader, sheet.CodeDuplicateHeader, sheet.CodeDuplicateSheet, sheet.CodeEmpty:
@@ -99,8 +100,23 @@ func meaningOfGateway(code trace.Code) words {
 }
 
 // fieldOf finds the field a refusal speaks of: the one whose name its message
-// mentions first.
-func fieldOf(message string, fields []field) (field, bool) {
+// mentions first, or of a quantity that is too large that one.
+func fieldOf(code trace.Code, message string, fields []field) (field, bool) {
+	if code == trace.CodeYield || code == trace.CodeInputs {
+		for _, f := range fields {
+			if f.leaf == "quantity" {
+				return f, true
+			}
+		}
+	}
+	// A message about something within the request begins with where it is: "target.point: …".
+	if path, _, found := strings.Cut(message, ": "); found && !strings.Contains(path, " ") {
+		path = strings.NewReplacer("[", ".", "]", "").Replace(path)
+		within := slices.DeleteFunc(slices.Clone(fields), func(f field) bool { return f.Name != path && !strings.HasPrefix(f.Name, path+".") })
+		if len(within) > 0 {
+			fields = within
+		}
+	}
 	lower := strings.ToLower(message)
 	best, at := field{}, len(lower)
 	for _, f := range fields {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -115,6 +116,18 @@ func TestABadSheetShowsItsRows(t *testing.T) {
 	require.Equal(t, before, h.Index.Height())
 }
 
+func TestASheetThatIsAllOnTheLedgerIsNotOfferedAgain(t *testing.T) {
+	h := open(t)
+	h.load(t, "kiwifruit/batch-record.xlsx")
+	p := h.signedIn(t, "farm-pujiang-01", trace.RoleFarm)
+	p.upload(fixtures.Upload{File: "kiwifruit/batch-record.xlsx", Kind: "batch-record"})
+	require.Contains(t, p.page, "不必再记")
+	require.NotContains(t, p.page, `value="confirm"`)
+	p.upload(fixtures.Upload{File: "bad/too-many-codes.csv", Kind: "batch-record"})
+	require.Contains(t, p.page, "（每件 5 千克），其中 0 件还没有码", "the row of codes is judged before it is confirmed")
+	require.NotContains(t, p.page, `value="confirm"`)
+}
+
 // load uploads the demonstration up to and with a file.
 func (h *house) load(t *testing.T, last string) {
 	t.Helper()
@@ -176,6 +189,19 @@ func transaction(p *person) string {
 	id, _, _ := strings.Cut(rest, "</code>")
 	require.Len(p.t, id, 64)
 	return id
+}
+
+func TestAFileThatIsNoSheetIsSaidInEachLanguage(t *testing.T) {
+	h := open(t)
+	h.load(t, "regulator/registry.xlsx")
+	p := h.signedIn(t, "farm-pujiang-01", trace.RoleFarm)
+	for lang, want := range map[string][2]string{"zh": {"这是 PDF，请上传 .xlsx 或 CSV 表格", "– 这是"}, "en": {"the file is a PDF, not a spreadsheet", "这是"}} {
+		p.get("/desk/farm/upload/batch-record?lang=" + lang)
+		p.send("/desk/farm/upload/batch-record", url.Values{"csrf": {p.field("csrf")}, "do": {"check"}}, fixture(t, "file:sheet", "bad/report.pdf"))
+		require.Equal(t, http.StatusUnprocessableEntity, p.status)
+		require.Contains(t, p.page, want[0])
+		require.NotContains(t, p.page, want[1])
+	}
 }
 
 func TestAFormsErrorsNameTheirField(t *testing.T) {
@@ -287,6 +313,22 @@ func TestAVerdictIsReviewedFromTheList(t *testing.T) {
 	again.Set("do", "confirm")
 	p.send("/desk/reviewer/new/verdict-reviews", again)
 	require.Contains(t, p.page, "已在账本上", p.page)
+}
+
+// A reviewer sees what a verdict rests on: the records and files that it names.
+func TestAVerdictIsShownWithItsEvidence(t *testing.T) {
+	h := open(t)
+	h.load(t, "monitor/verdicts.xlsx")
+	p := h.signedIn(t, "reviewer-demo-01", trace.RoleReviewer)
+	p.get("/desk/reviewer/verdicts")
+	link := regexp.MustCompile(`href="(/desk/reviewer/queue/item\?verdict=fact%2Flot[^"]*)"`).FindStringSubmatch(p.page)
+	require.NotNil(t, link, p.page)
+	p.get(unescape(link[1]))
+	require.Contains(t, p.page, "判定所依据的")
+	require.Contains(t, p.page, `href="/desk/record/product/09520000200015"`)
+	require.Contains(t, p.page, `href="/desk/file/`)
+	p.get("/desk/reviewer")
+	require.Regexp(t, `待复核的判定 <span class="tag warn">[1-9]`, p.page)
 }
 
 func TestARecordIsCorrectedFromItsPage(t *testing.T) {

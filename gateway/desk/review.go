@@ -76,7 +76,7 @@ func (d *Desk) queue(w http.ResponseWriter, r *http.Request, v visit) {
 func (d *Desk) item(v visit, t *index.Typed[trace.Verdict]) (item, error) {
 	key, verdict := t.Provenance.Key, t.Record
 	n := item{
-		Path: "/desk/" + string(v.role) + "/queue/item?" + url.Values{"verdict": {string(key)}}.Encode(), About: about(key),
+		Path: itemPath(v.role, key), About: about(key),
 		Level: chosen(v.lang, verdict.Level), Mark: levelMark(verdict.Level), Text: verdict.Text, By: d.partyName(v.lang, t.Provenance.Party),
 		Rule: verdict.Monitor + " " + verdict.Version, Spoken: clock(verdict.Observed), Recorded: clock(t.Provenance.Recorded),
 	}
@@ -93,6 +93,11 @@ func (d *Desk) item(v visit, t *index.Typed[trace.Verdict]) (item, error) {
 	return n, err
 }
 
+// itemPath is the page on which a verdict is reviewed.
+func itemPath(role trace.Role, verdict trace.Key) string {
+	return "/desk/" + string(role) + "/queue/item?" + url.Values{"verdict": {string(verdict)}}.Encode()
+}
+
 // piece is a part of what was said; Marked where the finding lies.
 type piece struct {
 	Text   string
@@ -107,7 +112,11 @@ type itemBody struct {
 	Before, After   []string
 	Said            []piece
 	Articles        []string
+	Evidence        []line   // the records it names
+	Files           []link   // the files it names, by hash, of those kept here
+	Probes          []string // heads of the columns of Readings
 	Readings        []measured
+	Reason          string // as typed, when it was refused
 	Run, RunPath    string // the anchored run that holds the words, "" where it was not found
 	Place, Of       int    // of the words within it, from 1
 	RunMissing      string // why there is none
@@ -132,6 +141,7 @@ func (d *Desk) showItem(w http.ResponseWriter, r *http.Request, v visit, status 
 		d.refuse(w, r, v, err)
 		return
 	}
+	body.Reason = r.PostForm.Get("reason")
 	d.show(w, r, status, v, "queue-item", page{Title: words{"复核判定", "Review a verdict"}, Body: body, Refusal: problem, Here: "/desk/" + string(v.role) + "/queue/item"})
 }
 
@@ -154,17 +164,15 @@ func (d *Desk) itemBody(v visit, key trace.Key) (b itemBody, err error) {
 	if t.Record.Host != "" {
 		b.Host = d.partyName(v.lang, t.Record.Host)
 	}
-	fact, _ := state.ParseFactKey(key)
-	review, found, err := d.Index.Record(state.FactKey(fact.Subject, fact.Freeze, state.FactVerdictReview, fact.ID))
+	review, found, err := d.reviewOf(key)
 	if err != nil {
 		return b, err
 	}
 	if found {
-		var said trace.VerdictReview
-		if err := json.Unmarshal(review.Value, &said); err != nil {
-			return b, err
-		}
-		b.Done = chosen(v.lang, said.Outcome) + " " + said.Reason
+		b.Done = chosen(v.lang, review.Outcome) + " " + review.Reason
+	}
+	if err := d.restsOn(v, &b, t.Record); err != nil {
+		return b, err
 	}
 	if err := d.spoken(&b, t.Record.Input); err != nil {
 		return b, err
@@ -172,8 +180,27 @@ func (d *Desk) itemBody(v visit, key trace.Key) (b itemBody, err error) {
 	if err := d.anchoredIn(v, &b, t.Record.Subject, key); err != nil {
 		return b, err
 	}
-	b.Readings, err = d.measuredAround(t.Record)
+	err = d.measuredAround(v.lang, &b, t.Record)
 	return b, err
+}
+
+// restsOn lists what a verdict names as its evidence.
+func (d *Desk) restsOn(v visit, b *itemBody, verdict trace.Verdict) error {
+	for _, key := range verdict.Evidence {
+		rec, found, err := d.Index.Record(key)
+		if err != nil {
+			return err
+		}
+		if found {
+			b.Evidence = append(b.Evidence, d.lines(v.lang, []index.Record{rec})...)
+		}
+	}
+	for _, file := range verdict.Files {
+		if d.kept(v, file) {
+			b.Files = append(b.Files, link{file.String(), "/desk/file/" + file.String()})
+		}
+	}
+	return nil
 }
 
 // anchoredIn says in which anchored run the words of a verdict stand; the proof was checked.
@@ -229,10 +256,14 @@ func marked(text string, terms []floor.Term) []piece {
 	var out []piece
 	done := 0
 	for _, t := range terms {
-		if t.Begin < done || t.End <= t.Begin || t.End > len(text) {
+		begin := max(t.Begin, done) // terms may overlap
+		if t.Begin < 0 || t.End <= begin || t.End > len(text) {
 			continue
 		}
-		out = append(out, piece{text[done:t.Begin], false}, piece{text[t.Begin:t.End], true})
+		if begin > done || len(out) == 0 {
+			out = append(out, piece{text[done:begin], false})
+		}
+		out = append(out, piece{text[begin:t.End], true})
 		done = t.End
 	}
 	return append(out, piece{text[done:], false})
@@ -243,21 +274,26 @@ const measuredAround = 8
 
 // measuredAround reads the temperatures around a breach from the segments that are the
 // verdict's evidence: around when it was observed, or the highest where it does not say.
-func (d *Desk) measuredAround(v trace.Verdict) ([]measured, error) {
+func (d *Desk) measuredAround(l Language, b *itemBody, v trace.Verdict) error {
 	var all []trace.Reading
 	for _, key := range v.Evidence {
 		rec, found, err := d.Index.Record(key)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if !found || rec.Kind != state.KindSegment {
 			continue
 		}
-		readings, err := d.readings(rec)
+		segment, readings, err := d.readings(rec)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		all = append(all, readings...)
+		if len(b.Probes) == 0 {
+			for _, p := range segment.Probes {
+				b.Probes = append(b.Probes, probeName(l, p.Probe))
+			}
+		}
 	}
 	slices.SortStableFunc(all, func(a, b trace.Reading) int { return int(min(1, max(-1, a.At-b.At))) })
 	centre := -1
@@ -273,9 +309,8 @@ func (d *Desk) measuredAround(v trace.Verdict) ([]measured, error) {
 		}
 	}
 	if centre < 0 {
-		return nil, nil
+		return nil
 	}
-	var out []measured
 	for i := max(0, centre-measuredAround); i < len(all) && i <= centre+measuredAround; i++ {
 		row := measured{At: clock(all[i].At), Breach: i == centre}
 		for _, t := range all[i].Temperatures {
@@ -285,30 +320,42 @@ func (d *Desk) measuredAround(v trace.Verdict) ([]measured, error) {
 			}
 			row.Values = append(row.Values, said)
 		}
-		out = append(out, row)
+		b.Readings = append(b.Readings, row)
 	}
-	return out, nil
+	return nil
 }
 
-func (d *Desk) readings(rec index.Record) (out []trace.Reading, err error) {
-	var segment trace.Segment
+// probeName says which temperature a probe takes.
+func probeName(l Language, probe string) string {
+	switch probe {
+	case trace.ProbeReturnAir:
+		return words{"回风", "Return air"}.in(l)
+	case trace.ProbeSupplyAir:
+		return words{"送风", "Supply air"}.in(l)
+	case trace.ProbePulp:
+		return words{"品温", "Pulp"}.in(l)
+	}
+	return probe
+}
+
+func (d *Desk) readings(rec index.Record) (segment trace.Segment, out []trace.Reading, err error) {
 	if err := json.Unmarshal(rec.Value, &segment); err != nil {
-		return nil, err
+		return segment, nil, err
 	}
 	content, err := d.Store.Files().Open(store.Hash(segment.Payload))
 	if trace.CodeOf(err) == store.CodeFileUnknown || err == nil && content.Size > trace.MaxPayloadBytes {
-		return nil, nil
+		return segment, nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return segment, nil, err
 	}
 	defer func() { err = errors.Join(err, content.Close()) }()
 	payload, err := io.ReadAll(content)
 	if err != nil {
-		return nil, err
+		return segment, nil, err
 	}
 	_, out, err = trace.DecodeReadings(payload)
-	return out, err
+	return segment, out, err
 }
 
 // decide claims a verdict, gives it back, or reviews it. A review is the verdict's for

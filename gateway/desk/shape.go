@@ -92,7 +92,12 @@ func (m member) widget() widget {
 		return widgetCheck
 	case reflect.Int, reflect.Int32, reflect.Int64:
 		return widgetNumber
-	case reflect.Struct, reflect.Pointer:
+	case reflect.Pointer:
+		if m.typ.Elem().Kind() != reflect.Struct { // a number that may be absent
+			return widgetNumber
+		}
+		return widgetGroup
+	case reflect.Struct:
 		return widgetGroup
 	case reflect.Slice:
 		if m.typ.Elem().Kind() == reflect.Struct {
@@ -143,7 +148,7 @@ func (m member) scale() scale {
 	switch m.name {
 	case "gramsPerHectare":
 		return scale{1_000_000, words{"吨/公顷", "t/ha"}}
-	case "defrostSeconds", "gapSeconds", "excursionSeconds":
+	case "defrostSeconds", "gapSeconds", "excursionSeconds", "windowSeconds", "resetSeconds":
 		return scale{60, words{"分钟", "min"}}
 	case "preHarvestDays", "intervalDays", "shelfLifeDays":
 		return scale{1, words{"天", "days"}}

@@ -88,7 +88,7 @@ func ladderLabel(name string) (fieldLabel, bool) {
 	case "provisions":
 		return label("参数出处", "Where parameters come from", "每个参数写明是法律还是政策建议", "law or proposal, for each parameter")
 	case "parameters":
-		return label("参数", "Parameters", "每行一个：row、windowSeconds、further、resetSeconds、steps、levels", "one a line: row, windowSeconds, further, resetSeconds, steps, levels")
+		return label("参数", "Parameters", "每行一个：row 连续次数、windowSeconds 时段、further 再升、resetSeconds 清零、steps 各级处置、levels 级别（写英文词）", "one a line: row, windowSeconds, further, resetSeconds, steps, levels")
 	case "rules":
 		return label("依据的处置规则版本", "Rulebook version")
 	case "step":

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 
 	"traceledger/chaincode/trace"
@@ -25,6 +26,7 @@ type uploadBody struct {
 	From, To string
 	Low, Top string
 	Ready    bool
+	Known    bool // all of it is on the ledger already
 	Result   *api.SheetResult
 	Receipts []receiptRow
 	Fixed    int // rows that can be confirmed
@@ -188,6 +190,8 @@ func (d *Desk) runSheet(r *http.Request, v visit, confirm bool, values url.Value
 // plan writes a dry run out.
 func (b *uploadBody) plan(l Language, plan api.SheetPlan) {
 	b.Plan, b.Ready = &plan, plan.Ready
+	b.Known = len(plan.Rows) > 0 && plan.Readings == nil &&
+		!slices.ContainsFunc(plan.Rows, func(row api.PlannedRow) bool { return row.Check != api.CheckRecorded })
 	for _, e := range plan.RowErrors {
 		row := rowProblem{RowError: e, First: e.Text, Second: e.TextEnglish}
 		if l == English {

@@ -28,6 +28,15 @@ func TestNoCodesWhereWordsAreMeant(t *testing.T) {
 	require.Contains(t, reviewer.page, "<dd>5 千克 kg</dd>")
 	require.Contains(t, reviewer.page, "farm-pujiang-01 蒲江示范猕猴桃专业合作社")
 
+	reviewer.get(page("seg/tl-0718/000000000001"))
+	require.Contains(t, reviewer.page, "<dd>回风</dd>")
+	require.NotContains(t, reviewer.page, "<dd>return-air</dd>")
+	require.Regexp(t, `<dt>最高</dt><dd>11\.8 °C</dd>`, reviewer.page)
+	require.Regexp(t, `<dt>品温最高</dt><dd>4\.1 °C</dd>`, reviewer.page)
+	regulator := h.signedIn(t, "regulator-demo-01", trace.RoleRegulator)
+	regulator.get("/desk/regulator/new/rulebooks")
+	require.Regexp(t, `连续违规的时段\s*<i>\(分钟\)</i>`, regulator.page, "a length of time is asked for with its unit")
+
 	farm := h.signedIn(t, "farm-pujiang-01", trace.RoleFarm)
 	farm.get("/desk/farm/new/products")
 	require.Contains(t, farm.page, "贵方登记的厂商识别代码：952000010。")

@@ -134,16 +134,68 @@ var path = regexp.MustCompile(`^[a-z][A-Za-z0-9.\[\]]*$`)
 
 // put puts values into a sentence in one pass: a value that looks like "{1}" stays.
 func (t *Table) put(chinese string, values []string) string {
-	return place.ReplaceAllStringFunc(chinese, func(at string) string {
+	one := func(at string) string {
 		n, err := strconv.Atoi(at[1 : len(at)-1])
 		if err != nil || n < 1 || n > len(values) {
 			return at
 		}
 		return t.value(values[n-1])
+	}
+	return measured.ReplaceAllStringFunc(chinese, func(at string) string {
+		number, unit, two := strings.Cut(at, " ")
+		if !two {
+			return one(at)
+		}
+		if strings.HasPrefix(unit, "{") {
+			unit = one(unit)
+		}
+		return amount(one(number), unit)
 	})
 }
 
-var place = regexp.MustCompile(`\{[0-9]+\}`)
+// place is where a value goes, measured one with the unit behind it.
+var (
+	place    = regexp.MustCompile(`\{[0-9]+\}`)
+	measured = regexp.MustCompile(`\{[0-9]+\}( (克|毫升|微度|手中|\{[0-9]+\}))?`)
+)
+
+// amount says amounts of the ledger in the units that people fill in: grams and
+// millilitres from a thousand on in kilograms and litres, millionths of a degree in
+// degrees; and of hands whose they are. What is no number of such a unit stays.
+func amount(number, unit string) string {
+	n, err := strconv.ParseInt(number, 10, 64)
+	switch {
+	case unit == "手中":
+		return holder.Replace(number) + " 手中"
+	case err != nil:
+	case unit == "微度":
+		return decimal(n, 6) + "°"
+	case unit == "克" && n >= 1000:
+		return decimal(n, 3) + " 千克"
+	case unit == "毫升" && n >= 1000:
+		return decimal(n, 3) + " 升"
+	}
+	return number + " " + unit
+}
+
+// holder says in whose hands goods are, as rules.HolderName names them.
+var holder = strings.NewReplacer("party ", "", "shipment ", "运单 ", "logistic unit ", "物流单元 ", "nobody", "无人")
+
+// decimal writes n divided by a power of ten.
+func decimal(n int64, places int) string {
+	sign, digits := "", strconv.FormatInt(n, 10)
+	if n < 0 {
+		sign, digits = "-", digits[1:]
+	}
+	if len(digits) <= places {
+		digits = strings.Repeat("0", places+1-len(digits)) + digits
+	}
+	whole, rest := digits[:len(digits)-places], strings.TrimRight(digits[len(digits)-places:], "0")
+	if rest != "" {
+		rest = "." + rest
+	}
+	return sign + whole + rest
+}
 
 // value says a value as people write it: times in Beijing, known words in Chinese,
 // and what an author wrote as it is.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"traceledger/chaincode/rules"
 	"traceledger/chaincode/state"
@@ -101,6 +103,10 @@ func (b *builder) because() {
 			b.v.Line.Text = strings.Replace(b.v.Line.Text, words, named, 1)
 		}
 	}
+	for i, reason := range b.v.Line.Reasons { // they are parts of a sentence, here in a list
+		first, size := utf8.DecodeRuneInString(reason)
+		b.v.Line.Reasons[i] = string(unicode.ToUpper(first)) + reason[size:]
+	}
 }
 
 // Advice says what a shopper should do about a line; "" where the line says it all.
@@ -169,7 +175,9 @@ func (b *builder) label() {
 	add(&b.v.Storage, "贮存温度", "Storage", b.temperatures(r.Storage))
 	add(&b.v.Storage, "运输温度", "Transport", b.temperatures(r.Transport))
 	if r.Transport != nil {
-		add(&b.v.Storage, "允许除霜", "Defrost allowed", b.duration(r.DefrostSeconds))
+		if r.DefrostSeconds > 0 { // goods that are not cooled have none
+			add(&b.v.Storage, "允许除霜", "Defrost allowed", b.duration(r.DefrostSeconds))
+		}
 		add(&b.v.Storage, "允许读数中断", "Gap allowed", b.duration(r.GapSeconds))
 	}
 }

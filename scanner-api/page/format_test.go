@@ -108,6 +108,12 @@ func TestTheLineSaysWhyALotWasRecalledAndWhatFailed(t *testing.T) {
 	b.v.Line = lineView(English, s.Line)
 	b.because()
 	require.Equal(t, "Warning: an inspection failed: clobetasol-propionate detected", b.v.Line.Text)
+
+	s.Line.Text.En = "Recalled"
+	b = &builder{Language: English, s: s}
+	b.v.Line = lineView(English, s.Line)
+	b.because()
+	require.Equal(t, []string{"An inspection failed: clobetasol-propionate detected"}, b.v.Line.Reasons)
 }
 
 // One thing is said in the singular, and a shipment on its way has no length yet.

@@ -77,7 +77,7 @@ func readGrids(f File) ([]grid, error) {
 	case bytes.HasPrefix(f.Data, []byte("\xd0\xcf\x11\xe0")):
 		return nil, trace.Errorf(CodeFile, "the file is an old .xls or is locked with a password – 请另存为不加密的 .xlsx 或 CSV")
 	case bytes.HasPrefix(f.Data, []byte("%PDF")):
-		return nil, trace.Errorf(CodeFile, "the file is a PDF, not a spreadsheet – 这是 PDF,请上传 .xlsx 或 CSV 表格")
+		return nil, trace.Errorf(CodeFile, "the file is a PDF, not a spreadsheet – 这是 PDF，请上传 .xlsx 或 CSV 表格")
 	default:
 		grids, err = readCSV(f.Name, f.Data)
 	}

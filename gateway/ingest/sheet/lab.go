@@ -2,6 +2,7 @@ package sheet
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"traceledger/chaincode/state"
@@ -155,7 +156,9 @@ func readItems(p *parser, rows []*row) {
 func (p *parser) planReports() {
 	for _, rep := range p.report.reports {
 		q := rep.request
-		if n := len(q.Items); n < 1 || n > 200 {
+		if n := len(q.Items); n == 0 && slices.Contains(p.unread, "item") {
+			rep.row.failed = true // the items are there, their headers are what is wrong
+		} else if n < 1 || n > 200 {
 			rep.row.fail("number", bad(trace.CodeMissing, fmt.Sprintf("the report has %d items, must have 1 to 200", n), "每份报告应有 1 到 200 个检验项目"))
 		}
 		about := q.CertificateNumber

@@ -26,6 +26,7 @@ type parser struct {
 	report    reportContext
 	series    series
 	shipments []*pendingShipment
+	unread    []string // tables whose headers are wrong, so that their rows are not known
 }
 
 // orderedRequest carries the step of the file's kind at which it is sent.
@@ -285,6 +286,7 @@ func (p *parser) readRows(t *table, g grid) []*row {
 		}
 	}
 	if !ok {
+		p.unread = append(p.unread, t.key)
 		return nil
 	}
 	return p.dataRows(t, g, at, columns, heads, units, index, above)

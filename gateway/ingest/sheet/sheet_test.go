@@ -158,6 +158,24 @@ func TestHeaders(t *testing.T) {
 	require.Equal(t, sheet.CodeMissingHeader, p.Errors[0].Code)
 }
 
+// Whoever has one wrong column among the items is told of that, not that there are none.
+func TestItemsUnderAWrongHeader(t *testing.T) {
+	const report = "[检验报告]\n报告编号,样品类型,商品条码,批号,抽样时间,报告时间,报告文件\n" +
+		"R-1,批次抽样,09520000100018,PJ261018-A,2026-10-19 10:00,2026-10-20 11:00,report.pdf\n" +
+		"[检验项目]\n项目代码,检测方法,结果,单位"
+	options := sheet.Options{Files: map[string]trace.Digest{"report.pdf": trace.DigestOf([]byte("report"))}}
+	p, err := sheet.Parse("检验.csv", []byte(report+",限量值\nspinosad,GB 23200.121-2021,0.9,mg/kg,1.0\n"), options)
+	require.NoError(t, err)
+	require.Len(t, p.Errors, 1, "%v", p.Errors)
+	require.Equal(t, sheet.CodeUnknownHeader, p.Errors[0].Code)
+	require.Empty(t, p.Requests)
+
+	p, err = sheet.Parse("检验.csv", []byte(report+"\n"), options)
+	require.NoError(t, err)
+	require.Len(t, p.Errors, 1, "%v", p.Errors)
+	require.Equal(t, trace.CodeMissing, p.Errors[0].Code, "without items a report is none")
+}
+
 func TestWholeFileRefused(t *testing.T) {
 	latin := append([]byte("GTIN,Lot\n"), 0xe9, 0x20, 0xff, 0x0a)
 	for _, c := range []struct {

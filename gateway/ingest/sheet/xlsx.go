@@ -29,7 +29,7 @@ const (
 func readXLSX(data []byte) ([]grid, error) {
 	archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
-		return nil, trace.Errorf(CodeFile, "the workbook cannot be unpacked (%v) – 文件损坏或不是 .xlsx,请重新另存为 Excel 工作簿", err)
+		return nil, trace.Errorf(CodeFile, "the workbook cannot be unpacked (%v) – 文件损坏或不是 .xlsx，请重新另存为 Excel 工作簿", err)
 	}
 	if len(archive.File) > maxEntries {
 		return nil, trace.Errorf(trace.CodeTooLarge, "the workbook has %d parts, at most %d – 工作簿内部文件过多", len(archive.File), maxEntries)

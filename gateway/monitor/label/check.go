@@ -111,7 +111,7 @@ func (r *Rules) additivesOnLabel(c Case) []monitor.Finding {
 func (r *Rules) additivesFound(c Case) []monitor.Finding {
 	var out []monitor.Finding
 	for _, inspection := range c.Inspections {
-		var found []string
+		var found, english []string
 		for _, item := range inspection.Record.Items {
 			present := item.Result == trace.ResultDetected || item.Result == trace.ResultNumber && item.Value != nil && *item.Value > 0
 			if !present || !slices.Contains(r.substances(c.Claim.Record.Text), item.Substance) {
@@ -121,12 +121,16 @@ func (r *Rules) additivesFound(c Case) []monitor.Finding {
 			if item.Result == trace.ResultNumber {
 				amount = " " + item.Value.String() + " " + item.Unit
 			}
-			found = append(found, item.Substance+amount)
+			name := item.Substance
+			if item.Limit != nil && item.Limit.Name != "" {
+				name = item.Limit.Name // as the standards table calls it
+			}
+			found, english = append(found, name+amount), append(english, item.Substance+amount)
 		}
 		if len(found) > 0 {
 			out = append(out, c.finding(AdditiveFound, trace.LevelViolation, inspection.Key,
 				fmt.Sprintf("宣称不含%s，检验报告 %s 检出 %s", c.Claim.Record.Text, inspection.Record.CertificateNumber, shorten(found)),
-				fmt.Sprintf("claimed free of %s, report %s found %s", c.Claim.Record.Text, inspection.Record.CertificateNumber, shorten(found))))
+				fmt.Sprintf("claimed free of %s, report %s found %s", c.Claim.Record.Text, inspection.Record.CertificateNumber, shorten(english))))
 		}
 	}
 	return out

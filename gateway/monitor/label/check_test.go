@@ -114,6 +114,16 @@ func TestWrittenClaims(t *testing.T) {
 	require.Empty(t, judge().Host)
 }
 
+// A finding calls a substance as the standards table does in Chinese, and by its code in English.
+func TestSubstanceFoundByName(t *testing.T) {
+	found := measured("phenoxyethanol", trace.ResultNumber, 600_000)
+	found.Record.Items[0].Limit = &trace.AppliedLimit{Name: "苯氧乙醇"}
+	got := Check(rulesOf(t), Case{Claim: monitor.Claim{Key: "claim", Record: spoken(trace.ClaimFreeOf, "防腐剂")}, Product: &trace.Product{}, ProductKey: "product", Inspections: []Inspection{found}})
+	require.Len(t, got, 1)
+	require.Equal(t, "宣称不含防腐剂，检验报告 DEMO-1 检出 苯氧乙醇 0.6 %", got[0].Text)
+	require.Equal(t, "claimed free of 防腐剂, report DEMO-1 found phenoxyethanol 0.6 %", got[0].TextEnglish)
+}
+
 func TestQuantity(t *testing.T) {
 	for printed, want := range map[string]trace.Quantity{
 		"50 g": {Amount: 50, Unit: trace.Gram}, "1.5kg": {Amount: 1500, Unit: trace.Gram}, "500毫升": {Amount: 500, Unit: trace.Millilitre}, "0.25 L": {Amount: 250, Unit: trace.Millilitre},

@@ -49,6 +49,21 @@ func TestFindingPointsIntoTheUtterance(t *testing.T) {
 	}
 }
 
+// What is said as it is written in the lexicon stands for nothing else, though it was
+// found in disguise, such as with a digit read as a word or a comma between parts of a rule.
+func TestExplainNamesATermOnlyForItsVariants(t *testing.T) {
+	c := embedded(t)
+	for said, variant := range map[string]bool{"治好激素脸，100%有效": false, "全网蕞低价": true, "今天全网最低价": false} {
+		findings := check(t, c, Utterance{Text: said})
+		require.NotEmpty(t, findings, said)
+		for _, f := range findings {
+			chinese, english := f.Explain()
+			require.Equal(t, variant, strings.Contains(chinese, "的变形"), chinese)
+			require.Equal(t, variant, strings.Contains(english, "stands for"), english)
+		}
+	}
+}
+
 // 无添加 alone is for the label to judge; with a promise of safety it is a claim.
 func TestAdditiveFreeAgainstTheLabel(t *testing.T) {
 	c := embedded(t)

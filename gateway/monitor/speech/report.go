@@ -148,7 +148,8 @@ func (f Finding) Explain() (chinese, english string) {
 	m := meanings[f.Finding]
 	chinese = fmt.Sprintf("“%s”涉嫌%s，见%s", f.Text, m[0], f.Article)
 	english = fmt.Sprintf("%q may be %s, see %s", f.Text, m[1], f.Article)
-	if names := f.Evasion.Names(); len(names) > 0 && f.Canonical != "" {
+	// A rule's words may stand apart: the term itself is then said as it is.
+	if names := f.Evasion.Names(); len(names) > 0 && f.Canonical != "" && !strings.Contains(f.Text, f.Canonical) {
 		chinese += fmt.Sprintf("；即“%s”的变形", f.Canonical)
 		english += fmt.Sprintf("; stands for %q (%s)", f.Canonical, strings.Join(names, ", "))
 	}
