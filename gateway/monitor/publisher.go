@@ -75,7 +75,8 @@ func (p *Publisher) Give(ctx context.Context, rule Rule, f Finding) (Outcome, er
 	outcome := Given
 	switch code := trace.CodeOf(err); {
 	case err == nil:
-	case code == trace.CodeAlreadyRecorded:
+	case code == trace.CodeAlreadyRecorded,
+		code == trace.CodeAlreadyExists, code == ledger.CodeKeyReused: // in the words of an earlier program
 		outcome, err = Known, nil
 	case !passing(code):
 		p.logger().Error("verdict refused", "monitor", rule.Monitor, "subject", f.Subject.ID, "finding", f.Finding, "error", err)

@@ -277,11 +277,19 @@ func TestRuleVersionIsOneContent(t *testing.T) {
 	stranger := &monitor.Publisher{Ledger: monitortest.Submitter{Client: tr.Admit(trace.RoleMonitor, "monitor-02")}}
 	err := stranger.Publish(t.Context(), rule)
 	require.Equal(t, trace.CodeAlreadyExists, trace.CodeOf(err), "of another party")
-	given, err := stranger.Give(t.Context(), rule, monitor.Finding{
-		Subject: state.ShipmentSubject(tr.shipment), Finding: "x", Level: trace.LevelNotice, Text: "试", At: tr.at, Input: trace.DigestOf([]byte("x")),
-	})
+	finding := monitor.Finding{
+		Subject: state.ShipmentSubject(tr.shipment), Finding: "found", Level: trace.LevelNotice, Text: "找到", At: tr.at, Input: trace.DigestOf([]byte("x")),
+		Evidence: []trace.Key{state.ShipmentKey(tr.shipment)},
+	}
+	given, err := stranger.Give(t.Context(), rule, finding)
 	require.NoError(t, err)
 	require.Equal(t, monitor.Refused, given)
+	for i, text := range []string{"找到", "找到", "已找到"} { // the last by a program that says it otherwise
+		finding.Text = text
+		given, err := p.Give(t.Context(), rule, finding)
+		require.NoError(t, err)
+		require.Equal(t, map[bool]monitor.Outcome{true: monitor.Given, false: monitor.Known}[i == 0], given)
+	}
 }
 
 // gone is a ledger that cannot be reached.
