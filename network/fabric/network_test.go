@@ -215,6 +215,31 @@ func TestFreePorts(t *testing.T) {
 	require.Len(t, many, 150)
 }
 
+// TestPortsAreClaimed: networks that are made at the same time, by other programs too, have
+// chosen their ports before any node listens there.
+func TestPortsAreClaimed(t *testing.T) {
+	runs := map[int]bool{}
+	for range 60 { // of 170: without claims two of them would have met
+		n := newNetwork(Config{})
+		defer n.Detach()
+		require.NoError(t, n.planPorts())
+		first := portOf(n.plan.Orderers[0].Address())
+		require.False(t, runs[first/portRun], first)
+		runs[first/portRun] = true
+		require.True(t, n.claims.claim(first), "its own")
+		other := portClaims{}
+		require.False(t, other.claim(first+1))
+		other.release()
+	}
+	n := newNetwork(Config{})
+	require.NoError(t, n.planPorts())
+	first := portOf(n.plan.Orderers[0].Address())
+	n.Detach()
+	other := portClaims{}
+	defer other.release()
+	require.Eventually(t, func() bool { return other.claim(first) }, time.Minute, time.Millisecond, "given up")
+}
+
 // buildChaincode builds the conformance chaincode; different linker flags make
 // a different program of it.
 func buildChaincode(t *testing.T, linkerFlags string) string {
