@@ -67,6 +67,7 @@ func TestNetwork(t *testing.T) {
 		_, err := Start(ctx, config)
 		require.ErrorContains(t, err, "another process runs the network in")
 	})
+	t.Run("APeerIsAskedOnceItHasWhatOthersHave", func(t *testing.T) { testAwaitPeer(t, network) })
 	t.Run("AnOrdererOneBlockBehind", func(t *testing.T) { testOneBlockBehind(t, network) })
 	t.Run("AnOrdererThatStandsStill", func(t *testing.T) { testStandsStill(t, network) })
 	t.Run("ReplacedTLSAuthority", func(t *testing.T) { testReplacedTLSAuthority(t, network) })
