@@ -243,13 +243,6 @@ func (i *importer) close(ctx context.Context) error {
 // not seen.
 const importLag = time.Minute
 
-// passing tells errors that a ledger gets over by itself: a command waits, as nobody else
-// asks again for it.
-func passing(err error) bool {
-	code := trace.CodeOf(err)
-	return unreachable(err) || code == ledger.CodeBusy || code == ledger.CodeConflict
-}
-
 // again waits before something is tried again because of an error, if it is one.
 func (i *importer) again(ctx context.Context, because error) error {
 	if because != nil {
