@@ -374,8 +374,11 @@ func endorsesLater(err error, refused *time.Time) bool {
 		return true
 	}
 	// A peer's gateway closes its connection to an endorser that takes longer than
-	// endorsementTimeout, with all that others have under way there.
-	for _, sign := range []string{"ProposalResponsePayloads do not match", "code = Unavailable", "code = Canceled", "code = DeadlineExceeded", "connection error"} {
+	// endorsementTimeout, with all that others have under way there; and a peer may be kept
+	// waiting by its chaincode process.
+	for _, sign := range []string{
+		"ProposalResponsePayloads do not match", "code = Unavailable", "code = Canceled", "code = DeadlineExceeded", "connection error", "failed to execute transaction",
+	} {
 		if strings.Contains(text, sign) {
 			return true
 		}

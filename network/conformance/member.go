@@ -146,9 +146,9 @@ func passing(err error) bool {
 
 // cutOff tells an error of a gateway's connection to an endorser. It closes that when one
 // call has taken longer than the peer's endorsementTimeout, with all that others have under way
-// there; the next call has a new one.
+// there; the next call has a new one. A peer may be kept waiting by its chaincode process, too.
 func cutOff(err error) bool {
-	return saidOf(err, "code = Unavailable", "code = Canceled", "code = DeadlineExceeded", "connection error")
+	return saidOf(err, "code = Unavailable", "code = Canceled", "code = DeadlineExceeded", "connection error", "failed to execute transaction")
 }
 
 // saidOf tells whether one of the nodes behind a gateway's error said one of these.
