@@ -148,7 +148,7 @@ func (o *operator) refusedSoon(args ...string) string {
 	config, err := os.ReadFile(file)
 	require.NoError(o.t, err)
 	o.file = filepath.Join(o.t.TempDir(), "soon.yaml")
-	require.NoError(o.t, os.WriteFile(o.file, append(config, "timeout: 90s\n"...), 0o600))
+	require.NoError(o.t, os.WriteFile(o.file, append(config, "timeout: 3m\n"...), 0o600))
 	return o.refused(args...)
 }
 
