@@ -54,6 +54,14 @@ func testUnknownOutcome(t *testing.T, s *suite) {
 			require.Equal(t, was.block, again.block)
 		}
 	})
+	t.Run("StatusAfterARefusedRepetition", func(t *testing.T) {
+		transaction := m.endorse(t, increment(s.prefix()+"count"))
+		first := s.commit(t, m, transaction)
+		state, err := m.send(t, transaction).Status() // what send takes for ordered is
+		require.NoError(t, err)
+		require.Equal(t, first.code, state.Code)
+		require.Equal(t, first.block, state.BlockNumber)
+	})
 	t.Run("SameBytesAtOnce", func(t *testing.T) {
 		key := s.prefix() + "count"
 		transaction := m.endorse(t, increment(key))
