@@ -58,19 +58,11 @@ func (b *badHouse) atOnce(t *testing.T, attempts []attempt) ([]api.Written, []*a
 	return written, refused
 }
 
-// settled takes the height as known once it no longer moves: writers that lost a race
-// leave blocks of invalid transactions behind.
+// settled takes the height as known once it is that of a record behind all: writers that
+// lost a race leave blocks of invalid transactions, which the house may tell of later.
 func (b *badHouse) settled(t *testing.T) {
 	t.Helper()
-	last, still := b.height(t), 0
-	require.Eventually(t, func() bool {
-		now := b.height(t)
-		if still++; now != last {
-			last, still = now, 0
-		}
-		return still > 10
-	}, time.Minute, 20*time.Millisecond)
-	b.known = last
+	b.plotOf(t, trace.PlotID(fmt.Sprintf("plot-behind-%d", b.serial)), 100)
 }
 
 // oneOf demands that exactly one of the requests made its record and that the others

@@ -50,18 +50,18 @@ func loadDemo(ctx context.Context, n *node, base string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	visitor := &uploader{base: base, files: fixtures.Files(), tokens: signIns, client: &http.Client{Timeout: 2 * time.Minute}}
+	visitor := &uploader{base: base, files: fixtures.Files(), tokens: signIns, client: &http.Client{Timeout: 2 * time.Minute}, patience: demoPatience(n.engine), logger: n.logger}
 	for _, u := range demo.Uploads {
 		if u.AwaitMonitors {
-			if err := n.monitors.level(ctx, n.index.Height()); err != nil {
+			if err := n.watched(ctx); err != nil {
 				return err
 			}
 		}
-		if err := visitor.upload(ctx, u); err != nil {
+		if err := visitor.persist(ctx, func() error { return visitor.upload(ctx, u) }); err != nil {
 			return fmt.Errorf("%s by %s: %w", u.File, u.Party, err)
 		}
 	}
-	if err := n.monitors.level(ctx, n.index.Height()); err != nil {
+	if err := n.watched(ctx); err != nil {
 		return err
 	}
 	if err := visitor.play(ctx, demo.Live); err != nil {
@@ -72,10 +72,10 @@ func loadDemo(ctx context.Context, n *node, base string, out io.Writer) error {
 			return fmt.Errorf("claim %d: %w", i+1, err)
 		}
 	}
-	if err := n.caughtUp(ctx); err != nil {
+	if err := n.watched(ctx); err != nil {
 		return err
 	}
-	if err := n.monitors.level(ctx, n.index.Height()); err != nil {
+	if err := n.caughtUp(ctx); err != nil { // with what the monitors have said
 		return err
 	}
 	if err := visitor.judged(ctx, demo); err != nil {
@@ -94,6 +94,24 @@ func loadDemo(ctx context.Context, n *node, base string, out io.Writer) error {
 	}
 	fmt.Fprintf(out, "api %s/v1/openapi.json\n", base)
 	return nil
+}
+
+// watched waits until the monitors have judged everything that is on the chain.
+func (n *node) watched(ctx context.Context) error {
+	if err := n.caughtUp(ctx); err != nil {
+		return err
+	}
+	return n.monitors.level(ctx, n.index.Height())
+}
+
+// demoPatience is how long what was refused is tried again. Loading adds only what is missing,
+// so a refusal that was a slow machine's, whose pages show a record later or whose peers lie behind
+// each other, is got over; what the files do wrong is told a little later for it.
+func demoPatience(on engine) time.Duration {
+	if on.OneProcess() {
+		return 10 * time.Second
+	}
+	return 2 * time.Minute
 }
 
 // demoMonitors are the monitors of the demonstration: all, as the monitoring centre that
@@ -146,6 +164,30 @@ type uploader struct {
 	files  fs.FS
 	tokens map[who]string
 	client *http.Client
+
+	patience time.Duration
+	logger   *slog.Logger
+}
+
+// errForGood is a refusal that stays.
+var errForGood = errors.New("an empty directory is needed: make run DATA=dir")
+
+// persist tries again what failed, for as long as the uploader has patience.
+func (u *uploader) persist(ctx context.Context, do func() error) error {
+	var failed time.Time // first
+	for {
+		err := do()
+		if failed.IsZero() {
+			failed = time.Now()
+		}
+		if err == nil || errors.Is(err, errForGood) || time.Since(failed) >= u.patience {
+			return err
+		}
+		u.logger.Warn("trying again", "error", err)
+		if pause(ctx, 500*time.Millisecond) != nil {
+			return err
+		}
+	}
 }
 
 // upload sends the attachments, lets the sheet be read, and confirms it.
@@ -172,7 +214,7 @@ func (u *uploader) upload(ctx context.Context, up fixtures.Upload) error {
 	}
 	for _, row := range result.Rows {
 		if row.Refused != nil && row.Refused.Code == trace.CodeAlreadyExists {
-			return fmt.Errorf("%s row %d: the chain holds this record with other content (%s); records are never edited, so a changed file needs an empty directory: make run DATA=dir", row.Sheet, row.Row, row.Refused.Detail)
+			return fmt.Errorf("%s row %d: the chain holds this record with other content (%s); records are never edited, so for a changed file %w", row.Sheet, row.Row, row.Refused.Detail, errForGood)
 		}
 		if row.Refused != nil {
 			return fmt.Errorf("%s row %d: %s: %s", row.Sheet, row.Row, row.Refused.Code, row.Refused.Detail)

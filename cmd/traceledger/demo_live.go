@@ -39,7 +39,11 @@ func (u *uploader) play(ctx context.Context, live fixtures.Live) error {
 			alarm = from
 		}
 	}
-	if _, err := u.request(ctx, who{live.Monitor, trace.RoleMonitor}, http.MethodPost, "/v1/streams/"+string(live.Stream)+"/utterances", "", batch); err != nil {
+	err = u.persist(ctx, func() error {
+		_, err := u.request(ctx, who{live.Monitor, trace.RoleMonitor}, http.MethodPost, "/v1/streams/"+string(live.Stream)+"/utterances", "", batch)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	if err := u.acted(ctx, live, len(live.Steps)-1); err != nil {
@@ -223,8 +227,10 @@ func (u *uploader) send(ctx context.Context, as who, route, key string, request 
 		return err
 	}
 	delete(fields, "idempotencyKey")
-	_, err := u.request(ctx, as, http.MethodPost, route, key, fields)
-	return err
+	return u.persist(ctx, func() error {
+		_, err := u.request(ctx, as, http.MethodPost, route, key, fields)
+		return err
+	})
 }
 
 func (u *uploader) request(ctx context.Context, as who, method, route, key string, body any) ([]byte, error) {

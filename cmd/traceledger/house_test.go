@@ -138,7 +138,13 @@ func (h *house) tryStart(address, command string, args ...string) (string, error
 		end = cmd.Wait()
 		close(ended)
 	}()
-	h.t.Cleanup(h.kill)
+	said := h.errors
+	h.t.Cleanup(func() {
+		if h.t.Failed() && h.errors == said { // the last one on these data
+			h.t.Logf("%s on %s said:\n%s", command, h.data, endOf(said.String()))
+		}
+		h.kill()
+	})
 	deadline := time.After(4 * time.Minute)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -161,6 +167,9 @@ func (h *house) tryStart(address, command string, args ...string) (string, error
 		}
 	}
 }
+
+// endOf is the end of what a process has said, for a failed test.
+func endOf(said string) string { return said[max(0, len(said)-3000):] }
 
 // kill ends the process at once, as a power cut would end it.
 func (h *house) kill() {
@@ -239,6 +248,15 @@ func (h *house) settled(ctx context.Context, role trace.Role, path, key string, 
 		if err != nil || refusal == nil || !refusal.Retriable || time.Since(began) > 2*time.Minute {
 			return written, refusal, err
 		}
+	}
+}
+
+// record reads what was just written: the read model of a busy house may show it a moment
+// later.
+func (h *house) record(role trace.Role, key trace.Key, into any) {
+	h.t.Helper()
+	for began := time.Now(); h.get(role, "/v1/records/"+string(key), into) != http.StatusOK; <-time.After(20 * time.Millisecond) {
+		require.Less(h.t, time.Since(began), 2*time.Minute, "record %s is not there", key)
 	}
 }
 

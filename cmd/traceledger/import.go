@@ -197,7 +197,10 @@ func (i *importer) open(ctx context.Context) (done bool, err error) {
 		}
 		write := trace.Write{IdempotencyKey: "import-open", Claimed: trace.TimeOf(time.Now())}
 		_, err = i.submit(ctx, operator, "OpenImport", trace.OpenImportRequest{Write: write, SourceLedger: i.archive.Source()})
-		if code := trace.CodeOf(err); err != nil && code != trace.CodeAlreadyExists && !unreachable(err) {
+		if code := trace.CodeOf(err); err != nil && code != trace.CodeAlreadyExists && !passing(err) {
+			return false, err
+		}
+		if err := i.again(ctx, err); err != nil {
 			return false, err
 		}
 	}
@@ -205,7 +208,7 @@ func (i *importer) open(ctx context.Context) (done bool, err error) {
 
 // close ends the import; where this wallet holds no operator, it waits for who does.
 func (i *importer) close(ctx context.Context) error {
-	for first := true; ; first = false {
+	for first, began := true, time.Now(); ; first = false {
 		e, err := i.epoch(ctx, i.reader)
 		if err == nil && e.Import != nil && !e.Import.Open {
 			return nil
@@ -225,10 +228,27 @@ func (i *importer) close(ctx context.Context) error {
 		}
 		write := trace.Write{IdempotencyKey: "import-close", Claimed: trace.TimeOf(time.Now())}
 		_, err = i.submit(ctx, operator, "CloseImport", trace.CloseImportRequest{Write: write, Genesis: i.genesis()})
-		if code := trace.CodeOf(err); err != nil && code != trace.CodeAlreadyExists && !unreachable(err) {
+		code := trace.CodeOf(err)
+		lags := code == trace.CodeImport && time.Since(began) < importLag // an endorser has not seen the last records
+		if err != nil && code != trace.CodeAlreadyExists && !passing(err) && !lags {
+			return err
+		}
+		if err := i.again(ctx, err); err != nil {
 			return err
 		}
 	}
+}
+
+// importLag is how long what a peer says of the import is put down to blocks that it has
+// not seen.
+const importLag = time.Minute
+
+// again waits before something is tried again because of an error, if it is one.
+func (i *importer) again(ctx context.Context, because error) error {
+	if because != nil {
+		i.logger.Warn("trying again", "error", because)
+	}
+	return pause(ctx, 200*time.Millisecond)
 }
 
 func (i *importer) submit(ctx context.Context, as ledger.Identity, method string, request any) (ledger.Receipt, error) {
@@ -271,8 +291,9 @@ var errElsewhere = errors.New("the import is at another transaction")
 
 // records imports what is not imported yet, in order, and counts it.
 func (i *importer) records(ctx context.Context) (imported int64, err error) {
-	told, tries, stuckAt := time.Now(), 0, int64(-1)
-	beyond := int64(0) // all that this run has recorded: a peer that is behind has it done again
+	told, first, stuckAt := time.Now(), true, int64(-1)
+	since := time.Now() // it has moved last
+	beyond := int64(0)  // all that this run has recorded: a peer that is behind has it done again
 	for {
 		next, err := i.progress(ctx)
 		if err != nil {
@@ -282,7 +303,7 @@ func (i *importer) records(ctx context.Context) (imported int64, err error) {
 			return imported, nil
 		}
 		if next != stuckAt {
-			stuckAt, tries = next, 0
+			stuckAt, since, first = next, time.Now(), true
 		}
 		var last error
 		at, before := next, beyond
@@ -294,7 +315,7 @@ func (i *importer) records(ctx context.Context) (imported int64, err error) {
 			if at < beyond {
 				return nil
 			}
-			imported, beyond = imported+1, at+1
+			imported, beyond, since = imported+1, at+1, time.Now()
 			if now := time.Now(); imported%50 == 0 || now.Sub(told) > 5*time.Second {
 				told = now
 				fmt.Fprintf(i.out, "imported %d of %d\n", t.Evidence.Index+1, i.archive.Manifest.Count)
@@ -304,27 +325,24 @@ func (i *importer) records(ctx context.Context) (imported int64, err error) {
 		if err != nil && !errors.Is(err, errElsewhere) {
 			return imported, err
 		}
+		err = nil // that it ended early, last tells
+		lags := time.Since(since) < importLag
 		switch code := trace.CodeOf(last); {
 		case last == nil && beyond > before:
-		case last == nil && tries < 20: // the peer that told the progress is behind
-			tries++
-			if err := pause(ctx, 200*time.Millisecond); err != nil {
-				return imported, err
-			}
+		case last == nil && lags: // the peer that told the progress is behind
+			err = i.again(ctx, nil)
 		case last == nil:
-			return imported, fmt.Errorf("this gateway was answered for all of the archive, the channel has %d transactions of it: the gateway's data are of another channel", next)
+			err = fmt.Errorf("this gateway was answered for all of the archive, the channel has %d transactions of it: the gateway's data are of another channel", next)
 		case code == wallet.CodeUnknownIdentity:
-			if err := i.others(ctx, tries == 0, "who holds the identity: "+last.Error(), last); err != nil {
-				return imported, err
-			}
-			tries++
-		case (code == trace.CodeImport || unreachable(last) || code == ledger.CodeBusy) && tries < 20:
-			tries++
-			if err := pause(ctx, 200*time.Millisecond); err != nil {
-				return imported, err
-			}
+			err = i.others(ctx, first, "who holds the identity: "+last.Error(), last)
+			first = false
+		case passing(last) || code == trace.CodeImport && lags:
+			err = i.again(ctx, last)
 		default:
-			return imported, fmt.Errorf("transaction %d of the archive: %w", at, last)
+			err = fmt.Errorf("transaction %d of the archive: %w", at, last)
+		}
+		if err != nil {
+			return imported, err
 		}
 	}
 }
@@ -385,7 +403,11 @@ func (i *importer) progress(ctx context.Context) (int64, error) {
 
 // compare reads the target's chain and holds what was imported to the archive.
 func (i *importer) compare(ctx context.Context, imported int64) error {
-	height, err := i.ledger.Height(ctx, i.reader)
+	var height uint64
+	err := reach(ctx, i.logger, func() (err error) {
+		height, err = i.ledger.Height(ctx, i.reader)
+		return err
+	})
 	if err != nil {
 		return err
 	}

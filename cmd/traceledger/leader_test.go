@@ -30,7 +30,7 @@ func (o *operator) leader() string {
 			}
 		}
 		return leader != ""
-	}, time.Minute, 200*time.Millisecond, "three of four orderers name the same leader")
+	}, 3*time.Minute, 200*time.Millisecond, "three of four orderers name the same leader")
 	return leader
 }
 

@@ -62,9 +62,9 @@ func (h *house) killedImport(said string, args ...string) bool {
 	h.t.Helper()
 	path, err := binary()
 	require.NoError(h.t, err)
-	var printed lineBuffer
+	var printed, failed lineBuffer
 	cmd := exec.Command(path, append([]string{"import", "-data", h.data}, args...)...)
-	cmd.Stdout = &printed
+	cmd.Stdout, cmd.Stderr = &printed, &failed
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	require.NoError(h.t, cmd.Start())
 	exited := make(chan error, 1)
@@ -75,10 +75,10 @@ func (h *house) killedImport(said string, args ...string) bool {
 	for {
 		select {
 		case err := <-exited:
-			require.NoError(h.t, err)
+			require.NoError(h.t, err, "%s%s", printed.String(), failed.String())
 			return false
 		case <-deadline:
-			require.FailNow(h.t, "the import does not get on", printed.String())
+			require.FailNow(h.t, "the import does not get on", "%s%s", printed.String(), failed.String())
 		case <-tick.C:
 			if strings.Contains(printed.String(), said) {
 				require.NoError(h.t, cmd.Process.Kill())
@@ -255,8 +255,9 @@ func TestMoveByTwoOrganisations(t *testing.T) {
 		}()
 	}
 	for range 2 {
-		counts := compared.FindStringSubmatch(<-ends)
-		require.NotNil(t, counts)
+		end := <-ends
+		counts := compared.FindStringSubmatch(end)
+		require.NotNil(t, counts, end)
 		require.Equal(t, "7", counts[1])
 	}
 }

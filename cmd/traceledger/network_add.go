@@ -36,7 +36,7 @@ func networkAdd(ctx context.Context, c networkCall) error {
 		return err
 	}
 	if !trace.Founding(msp) { // nothing about a founder is on the chain
-		if err := admitOrganisation(ctx, network, c.cfg.Timeout, msp, kind); err != nil {
+		if err := c.admitOrganisation(ctx, network, msp, kind); err != nil {
 			return fmt.Errorf("admit %s: %w", msp, err)
 		}
 	}
@@ -60,8 +60,8 @@ func networkAdd(ctx context.Context, c networkCall) error {
 
 // admitOrganisation has the regulator's operator, whose identity up has laid out, admit an
 // organisation and install its guard, as far as that is not on the chain.
-func admitOrganisation(ctx context.Context, network *fabric.Network, patience time.Duration, msp, kind string) (err error) {
-	operator, err := asOperator(network, patience)
+func (c *networkCall) admitOrganisation(ctx context.Context, network *fabric.Network, msp, kind string) (err error) {
+	operator, err := c.asOperator(network)
 	if err != nil {
 		return err
 	}

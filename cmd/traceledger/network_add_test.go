@@ -166,7 +166,7 @@ func (h *house) anchorsReadings(made trace.Time, endorsers ...string) {
 	var record struct {
 		Endorsers []string `json:"endorsers"`
 	}
-	require.Equal(h.t, http.StatusOK, h.get(trace.RoleFactory, "/v1/records/"+string(written.Record), &record))
+	h.record(trace.RoleFactory, written.Record, &record)
 	require.ElementsMatch(h.t, endorsers, record.Endorsers)
 }
 

@@ -38,11 +38,13 @@ func networkRemove(ctx context.Context, c networkCall) error {
 		return err
 	}
 	began := time.Now()
-	if err = membershipEnded(asking, network, c.cfg.Timeout, msp); err != nil {
-		if left, unknown := network.HasLeft(asking, msp); unknown == nil && left {
+	if err = c.membershipEnded(asking, network, msp); err != nil {
+		telling, cancel := context.WithTimeout(asking, operatorPatience)
+		if left, unknown := network.HasLeft(telling, msp); unknown == nil && left {
 			fmt.Fprintf(c.out, "the channel has %s no more; note: %v\n", msp, err)
 			err = nil
 		}
+		cancel()
 	}
 	if err == nil {
 		err = network.RemoveOrganisation(msp)
@@ -64,9 +66,16 @@ func networkRemove(ctx context.Context, c networkCall) error {
 	return nil
 }
 
-// membershipEnded is nil if the chain says that an organisation's membership is over.
-func membershipEnded(ctx context.Context, network *fabric.Network, patience time.Duration, msp string) (err error) {
-	operator, err := asOperator(network, patience)
+// membershipEnded is nil if the chain says that an organisation's membership is over. The
+// operator's own peer is asked once it has what others have: the end may have been recorded a
+// moment ago through another one.
+func (c *networkCall) membershipEnded(ctx context.Context, network *fabric.Network, msp string) (err error) {
+	level, cancel := context.WithTimeout(ctx, operatorPatience)
+	defer cancel()
+	if err := network.AwaitPeer(level, trace.RegulatorMSP); err != nil {
+		c.logger.Warn("the chain is asked at whoever answers", "because", err)
+	}
+	operator, err := c.asOperator(network)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"path/filepath"
 	"time"
 
@@ -18,9 +19,13 @@ import (
 	"traceledger/network/fabric"
 )
 
-// operatorLag is how far endorsers may be behind what the operator has just written. A
-// command can wait longer than a request.
-const operatorLag = 10 * time.Second
+// A command can wait longer than a request: operatorLag is how far endorsers may be behind
+// what the operator has just written, operatorPatience how long the ledger is tried again that
+// is not to be reached.
+const (
+	operatorLag      = 30 * time.Second
+	operatorPatience = time.Minute
+)
 
 // chainOperator is the regulator's operator, whose identity up has laid out, at the gateway
 // of its own organisation's peer and, while that is away, at those of the others.
@@ -28,12 +33,13 @@ type chainOperator struct {
 	id     ledger.Identity
 	outbox *store.Store
 	ledger *ledger.Client
+	logger *slog.Logger
 }
 
 // asOperator connects the operator. What it has sent and not seen committed is not kept
 // when the command is killed: its records have natural keys, and the next call reads the
 // chain first.
-func asOperator(network *fabric.Network, patience time.Duration) (_ *chainOperator, err error) {
+func (c *networkCall) asOperator(network *fabric.Network) (_ *chainOperator, err error) {
 	folder, err := network.ClientFolder(trace.RegulatorMSP)
 	if err != nil {
 		return nil, err
@@ -42,7 +48,7 @@ func asOperator(network *fabric.Network, patience time.Duration) (_ *chainOperat
 	if err != nil {
 		return nil, err
 	}
-	o := &chainOperator{}
+	o := &chainOperator{logger: c.logger}
 	if o.id, err = identities.Identity(operatorName); err != nil {
 		return nil, err
 	}
@@ -64,7 +70,7 @@ func asOperator(network *fabric.Network, patience time.Duration) (_ *chainOperat
 	}
 	o.ledger, err = ledger.New(ledger.Config{
 		Conns: conns, Channel: network.Channel(), Chaincode: chaincodeName, Outbox: o.outbox.Outbox(),
-		Lag: operatorLag, AnswerTimeout: patience,
+		Lag: operatorLag, AnswerTimeout: c.cfg.Timeout, Logger: c.logger,
 	})
 	if err != nil {
 		return nil, errors.Join(err, o.outbox.Close())
@@ -82,7 +88,11 @@ func (o *chainOperator) read(ctx context.Context, key trace.Key, into any) (foun
 	if err != nil {
 		return false, err
 	}
-	answer, err := o.ledger.Evaluate(ctx, o.id, ledger.Call{Contract: "registry", Method: "Get", Arguments: argument})
+	var answer []byte
+	err = o.persist(ctx, func() (err error) {
+		answer, err = o.ledger.Evaluate(ctx, o.id, ledger.Call{Contract: "registry", Method: "Get", Arguments: argument})
+		return err
+	})
 	if trace.CodeOf(err) == trace.CodeNotFound {
 		return false, nil
 	}
@@ -98,9 +108,26 @@ func (o *chainOperator) submit(ctx context.Context, method, key string, request 
 	if err != nil {
 		return err
 	}
-	_, err = o.ledger.Submit(ctx, o.id, ledger.Call{Contract: "registry", Method: method, Arguments: argument, IdempotencyKey: key})
+	err = o.persist(ctx, func() error {
+		_, err := o.ledger.Submit(ctx, o.id, ledger.Call{Contract: "registry", Method: method, Arguments: argument, IdempotencyKey: key})
+		return err
+	})
 	if trace.CodeOf(err) == trace.CodeAlreadyRecorded { // by a command that was killed
 		return nil
 	}
 	return err
+}
+
+// persist tries again what the ledger gets over by itself.
+func (o *chainOperator) persist(ctx context.Context, do func() error) error {
+	for began := time.Now(); ; {
+		err := do()
+		if !passing(err) || time.Since(began) > operatorPatience {
+			return err
+		}
+		o.logger.Warn("trying again", "error", err)
+		if pause(ctx, 500*time.Millisecond) != nil {
+			return err
+		}
+	}
 }

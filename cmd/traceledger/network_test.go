@@ -45,6 +45,13 @@ func newOperator(t *testing.T) *operator {
 	content := fmt.Sprintf("dir: %s\nbasePort: 0\nhosts: {orderer4: localhost}\nbatchInterval: %s\nlogLevel: error\nchaincode: %s\n", o.dir, batchInterval, o.tracecc("one", ""))
 	require.NoError(t, os.WriteFile(o.file, []byte(content), 0o600))
 	o.downAtTheEnd(o.dir)
+	t.Cleanup(func() {
+		if t.Failed() { // the logs go with the folder
+			status, _ := o.try("status")
+			logs, _ := o.try("logs", "-n", "15")
+			t.Logf("%s\n%s", status, logs)
+		}
+	})
 	return o
 }
 
@@ -88,10 +95,6 @@ func (o *operator) network(args ...string) string {
 	for began := time.Now(); err != nil && args[0] == "status" && time.Since(began) < 2*time.Minute; {
 		out, err = o.try(args...)
 	}
-	if err != nil && args[0] == "up" {
-		logs, _ := o.try("logs", "-n", "25") // they go with the folder
-		o.t.Log(logs)
-	}
 	require.NoError(o.t, err, "network %v: %s", args, out)
 	return out
 }
@@ -121,7 +124,7 @@ func (o *operator) ill(words string) {
 func (o *operator) interruptedWhen(begun func() bool, args ...string) bool {
 	o.t.Helper()
 	cmd := exec.Command(o.binary, append([]string{"network", args[0], "-config", o.file}, args[1:]...)...)
-	var said bytes.Buffer
+	var said lineBuffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	require.NoError(o.t, cmd.Start())
 	defer cmd.Process.Kill()
@@ -130,18 +133,20 @@ func (o *operator) interruptedWhen(begun func() bool, args ...string) bool {
 	for began := time.Now(); !begun(); {
 		select {
 		case err := <-ended:
-			require.NoError(o.t, err, "network %v: %s", args, &said)
+			require.NoError(o.t, err, "network %v: %s", args, said.String())
 			o.t.Logf("network %v was done before it was seen to begin", args)
 			return false
 		case <-time.After(time.Millisecond):
-			require.Less(o.t, time.Since(began), 5*time.Minute, "network %v", args)
+			require.Less(o.t, time.Since(began), 10*time.Minute, "network %v: %s", args, said.String())
 		}
 	}
 	_ = cmd.Process.Kill() // it may be done
-	if <-ended == nil {
+	err := <-ended
+	if err == nil {
 		o.t.Logf("network %v was done before it was interrupted", args)
 		return false
 	}
+	require.Equal(o.t, -1, cmd.ProcessState.ExitCode(), "network %v failed by itself: %v: %s", args, err, said.String())
 	return true
 }
 
@@ -166,7 +171,7 @@ func (o *operator) nodes() []fabric.NodeStatus {
 func TestDemoOnFabric(t *testing.T) {
 	o := newOperator(t)
 	var printed lineBuffer
-	var failed bytes.Buffer
+	var failed lineBuffer
 	gateway, scanner := freeAddress(t), freeAddress(t)
 	cmd := exec.Command(o.binary, "network", "demo", "-config", o.file, "-addr", gateway, "-scanner-addr", scanner)
 	cmd.Stdout, cmd.Stderr = &printed, &failed
@@ -174,13 +179,13 @@ func TestDemoOnFabric(t *testing.T) {
 	require.NoError(t, cmd.Start())
 	exited := make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()
-	deadline := time.After(10 * time.Minute)
+	deadline := time.After(20 * time.Minute)
 	for !strings.Contains(printed.String(), "ready http://"+gateway) {
 		select {
 		case err := <-exited:
 			require.FailNow(t, "the command ended", "%v: %s", err, failed.String())
 		case <-deadline:
-			require.FailNow(t, "the demonstration is not loaded", printed.String())
+			require.FailNow(t, "the demonstration is not loaded", "%s%s", printed.String(), failed.String())
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

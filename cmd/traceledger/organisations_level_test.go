@@ -32,16 +32,18 @@ func isPeerNode(name string) bool { return strings.HasSuffix(name, "/peer") }
 func (s *organisations) levelOrderers() {
 	s.t.Helper()
 	_, height := s.behind(0, isOrderer)
-	for deadline := time.Now().Add(20 * time.Second); ; {
+	patience := 20 * time.Second
+	for since := time.Now(); ; {
 		names, _ := s.behind(height, isOrderer)
 		if len(names) == 0 {
 			return
 		}
-		if time.Now().After(deadline) {
+		if time.Since(since) > patience {
+			require.Less(s.t, patience, 10*time.Minute, "%v stays behind block %d", names, height)
 			s.t.Logf("started anew because it stays behind block %d: %v", height, names)
 			s.network("stop", names[0])
 			s.network("start", names[0])
-			deadline = time.Now().Add(20 * time.Second)
+			since, patience = time.Now(), 2*patience // what is only slow has it by then
 		}
 		<-time.After(200 * time.Millisecond)
 	}

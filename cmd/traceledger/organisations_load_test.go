@@ -198,8 +198,7 @@ func (w *organisationWriters) moreOf(facts int64, msps ...string) {
 			continue
 		}
 		for msp, facts := range goal {
-			said := w.s.gateways[msp].said()
-			w.s.t.Logf("%s: %d facts of %d; its gateway: %s", msp, w.done[msp].Load(), facts, said[max(0, len(said)-3000):])
+			w.s.t.Logf("%s: %d facts of %d", msp, w.done[msp].Load(), facts)
 		}
 		require.FailNow(w.s.t, "the writers do not go on")
 	}
@@ -293,21 +292,29 @@ func (s *organisations) contested(packs int) {
 	}
 }
 
-// lostAnswers loses the answer of the first submit of each request on its way back.
+// lostAnswers loses the answer of the first submit of each request on its way back. The
+// gateway finds out what became of it; its caller asks again only where that took longer than
+// an answer may.
 func (s *organisations) lostAnswers(requests int) {
 	turn := turns.Add(1)
 	s.drops.lose.Store(int64(requests))
 	var group sync.WaitGroup
 	for i := range requests {
 		group.Go(func() {
-			written, refusal, _, err := s.post(job{s.second, trace.ProducerMSP, fmt.Sprintf("lost-%d-%d", turn, i)})
-			if err != nil || refusal != nil {
+			j := job{s.second, trace.ProducerMSP, fmt.Sprintf("lost-%d-%d", turn, i)}
+			began := time.Now()
+			written, refusal, _, err := s.post(j)
+			switch {
+			case err == nil && refusal == nil:
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.note(written)
+			case err == nil && refusal.Retriable && (refusal.Code != ledger.CodeOutcomeUnknown || time.Since(began) > 30*time.Second):
+				s.t.Logf("%s: %s after %s", j.name, refusal.Code, time.Since(began))
+				s.repeat(j)
+			default:
 				s.t.Errorf("request whose answer was lost: %+v, %v", refusal, err)
-				return
 			}
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.note(written)
 		})
 	}
 	group.Wait()

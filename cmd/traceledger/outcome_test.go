@@ -12,22 +12,23 @@ import (
 )
 
 // outcomeOf hands a transaction to the orderers and tells how it ended. A SubmitError leaves
-// that open: a network that is slow says "request already processed" of what it has ordered.
-// The peer is asked then, and who has not heard of the transaction is sent it again.
+// that open: a network that is slow says "request already processed" of what it has ordered; and
+// so does a CommitStatusError. The peer is asked then, and who has not heard of the transaction is
+// sent it again.
 func outcomeOf(ctx context.Context, network *client.Network, transaction *client.Transaction) (peer.TxValidationCode, error) {
 	pause := time.NewTicker(100 * time.Millisecond)
 	defer pause.Stop()
 	for {
 		commit, err := transaction.SubmitWithContext(ctx)
 		if err == nil {
-			ended, err := commit.StatusWithContext(ctx)
-			if err != nil {
-				return -1, err
+			var ended *client.Status
+			if ended, err = commit.StatusWithContext(ctx); err == nil {
+				return ended.Code, nil
 			}
-			return ended.Code, nil
 		}
-		var open *client.SubmitError
-		if !errors.As(err, &open) {
+		var submit *client.SubmitError
+		var status *client.CommitStatusError
+		if !errors.As(err, &submit) && !errors.As(err, &status) {
 			return -1, err
 		}
 		found, unknown := network.GetContract("qscc").EvaluateWithContext(ctx, "GetTransactionByID",

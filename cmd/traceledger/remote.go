@@ -116,14 +116,14 @@ func openEngine(cfg Config, logger *slog.Logger) (engine, error) {
 	return openEmbedded(cfg.Data, logger)
 }
 
-// reach repeats what failed only because the ledger was not to be reached, until it
-// succeeds, fails otherwise, or ctx ends.
+// reach repeats what the ledger gets over by itself, such as that it was not to be reached,
+// until it succeeds, fails otherwise, or ctx ends.
 func reach(ctx context.Context, logger *slog.Logger, do func() error) error {
 	ticker := time.NewTicker(500 * time.Millisecond)
 	defer ticker.Stop()
 	for {
 		err := do()
-		if !unreachable(err) {
+		if !passing(err) {
 			return err
 		}
 		logger.Warn("the ledger is not to be reached; trying again", "error", err)
@@ -133,6 +133,13 @@ func reach(ctx context.Context, logger *slog.Logger, do func() error) error {
 		case <-ticker.C:
 		}
 	}
+}
+
+// passing tells errors that a ledger gets over by itself. Who starts, or runs a command,
+// waits: nobody asks again for it.
+func passing(err error) bool {
+	code := trace.CodeOf(err)
+	return unreachable(err) || code == ledger.CodeBusy || code == ledger.CodeConflict
 }
 
 func unreachable(err error) bool {

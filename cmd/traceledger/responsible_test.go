@@ -216,7 +216,7 @@ func (w *responsibleWorld) tryAll(attempts []guardedCall) {
 	var mu sync.Mutex
 	wrong := map[string]string{}
 	var group errgroup.Group
-	group.SetLimit(64)
+	group.SetLimit(16) // of more, a slow machine's peers would endorse none within their eight seconds
 	for _, a := range attempts {
 		group.Go(func() error {
 			got, err := w.try(a)
@@ -370,7 +370,20 @@ func endorsesLater(err error, refused *time.Time) bool {
 		}
 		return time.Since(*refused) < endorsersLag
 	}
-	return status.Code(err) == codes.Unavailable || strings.Contains(text, "ProposalResponsePayloads do not match")
+	if code := status.Code(err); code == codes.Unavailable || code == codes.DeadlineExceeded {
+		return true
+	}
+	// A peer's gateway closes its connection to an endorser that takes longer than
+	// endorsementTimeout, with all that others have under way there; and a peer may be kept
+	// waiting by its chaincode process.
+	for _, sign := range []string{
+		"ProposalResponsePayloads do not match", "code = Unavailable", "code = Canceled", "code = DeadlineExceeded", "connection error", "failed to execute transaction",
+	} {
+		if strings.Contains(text, sign) {
+			return true
+		}
+	}
+	return false
 }
 
 // wholeText is an error with what the single nodes behind it said.

@@ -51,7 +51,7 @@ func TestOutsideMonitor(t *testing.T) {
 		Value trace.Verdict `json:"value"`
 	}
 	h.tokens[trace.RoleMonitor] = token
-	h.get(trace.RoleMonitor, "/v1/records/"+key, &record)
+	h.record(trace.RoleMonitor, trace.Key(key), &record)
 	require.Equal(t, trace.LevelWarning, record.Value.Level)
 	require.Equal(t, trace.DigestOf(bruised), record.Value.Input)
 	require.EqualValues(t, 10_000, record.Value.ConfidenceBP)

@@ -168,7 +168,7 @@ func (f *fleet) enrol(i int, address string) error {
 		return fmt.Errorf("device %s: status %d", f.id(i), status)
 	}
 	if i < f.plan.sending {
-		_, refusal, err := f.post(f.t.Context(), trace.RoleFactory, "/device-bindings", string(f.id(i)), map[string]any{
+		_, refusal, err := f.settled(f.t.Context(), trace.RoleFactory, "/device-bindings", string(f.id(i)), map[string]any{
 			"claimed": f.from, "device": f.id(i), "store": fmt.Sprintf("cold-%05d", i), "probes": []string{trace.ProbeReturnAir, trace.ProbePulp}, "from": f.from,
 		})
 		if err != nil || refusal != nil {

@@ -154,9 +154,13 @@ func (a *API) recorded(ctx context.Context, refusal error) (Written, error) {
 	}, nil
 }
 
+// recordedWait is how many times as long as for a page a repeat waits for the block of its
+// record: others have it, and without it the answer would be a refusal of what is done.
+const recordedWait = 10
+
 // awaitRecord looks a record up that is on the chain: its block may be on its way here.
 func (a *API) awaitRecord(ctx context.Context, key trace.Key) (index.Record, bool, error) {
-	wait, cancel := context.WithTimeout(ctx, a.Limits.IndexWait)
+	wait, cancel := context.WithTimeout(ctx, recordedWait*a.Limits.IndexWait)
 	defer cancel()
 	for {
 		height := a.Index.Height()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -84,10 +85,14 @@ func (m *member) propose(t *testing.T, steps []chaincode.Step, options ...client
 	return proposal
 }
 
-// tryEndorse endorses a transaction once and returns what comes of it.
-func (m *member) tryEndorse(t *testing.T, steps []chaincode.Step, options ...client.ProposalOption) (*client.Transaction, error) {
+// tryEndorse endorses a transaction and returns what comes of it, a refusal perhaps.
+func (m *member) tryEndorse(t *testing.T, steps []chaincode.Step, options ...client.ProposalOption) (transaction *client.Transaction, err error) {
 	t.Helper()
-	return m.propose(t, steps, options...).Endorse()
+	retry(t, func() bool {
+		transaction, err = m.propose(t, steps, options...).Endorse()
+		return !cutOff(err)
+	})
+	return transaction, err
 }
 
 // endorse endorses a transaction. What a healthy network may refuse – peers at
@@ -131,16 +136,26 @@ func retry(t *testing.T, try func() bool) {
 // passing tells the refusals that go away by themselves.
 func passing(err error) bool {
 	switch status.Code(err) {
-	case codes.Unavailable:
+	case codes.Unavailable, codes.DeadlineExceeded:
 		return true
 	case codes.Aborted:
-		for _, detail := range details(err) {
-			if strings.Contains(detail.GetMessage(), "ProposalResponsePayloads do not match") {
-				return true
-			}
-		}
+		return cutOff(err) || saidOf(err, "ProposalResponsePayloads do not match")
 	}
 	return false
+}
+
+// cutOff tells an error of a gateway's connection to an endorser. It closes that when one
+// call has taken longer than the peer's endorsementTimeout, with all that others have under way
+// there; the next call has a new one. A peer may be kept waiting by its chaincode process, too.
+func cutOff(err error) bool {
+	return saidOf(err, "code = Unavailable", "code = Canceled", "code = DeadlineExceeded", "connection error", "failed to execute transaction")
+}
+
+// saidOf tells whether one of the nodes behind a gateway's error said one of these.
+func saidOf(err error, words ...string) bool {
+	return slices.ContainsFunc(details(err), func(detail *gateway.ErrorDetail) bool {
+		return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(detail.GetMessage(), word) })
+	})
 }
 
 // details are what the single nodes behind a gateway's error said.
@@ -166,21 +181,43 @@ func explain(err error) string {
 	return text
 }
 
-// send hands a transaction to the orderers. A SubmitError leaves it open
-// whether they have it, so the same bytes go again.
+// send hands a transaction to the orderers. A SubmitError leaves it open whether they have
+// it, so the same bytes go again, until one of them says that it has ordered them: with
+// orderers that are not equally quick that is what the first sending may be told already.
 func (m *member) send(t *testing.T, transaction *client.Transaction) *client.Commit {
 	t.Helper()
 	var commit *client.Commit
 	var err error
 	retry(t, func() bool {
 		commit, err = transaction.Submit()
-		if err == nil || status.Code(err) != codes.Unavailable {
+		if err == nil || !submitsLater(err) {
 			return true
 		}
-		t.Logf("submitting again after: %v", err)
+		t.Logf("submitting again after: %s", explain(err))
 		return false
 	})
+	if ordered(err) {
+		return m.commit(t, transaction.TransactionID())
+	}
 	require.NoError(t, err, "%s", explain(err))
+	return commit
+}
+
+// submitsLater tells a refused submit after which the same bytes go again.
+func submitsLater(err error) bool {
+	code := status.Code(err)
+	return (code == codes.Unavailable || code == codes.DeadlineExceeded) && !ordered(err)
+}
+
+// ordered tells a refused submit of what an orderer has put into a block already.
+func ordered(err error) bool { return saidOf(err, "request already processed") }
+
+// commit is what Submit gives, of a transaction that is on its way.
+func (m *member) commit(t *testing.T, transactionID string) *client.Commit {
+	t.Helper()
+	request := marshal(t, &gateway.CommitStatusRequest{TransactionId: transactionID, ChannelId: Channel, Identity: m.serialized(t)})
+	commit, err := m.gateway.NewCommit(marshal(t, &gateway.SignedCommitStatusRequest{Request: request}))
+	require.NoError(t, err)
 	return commit
 }
 
@@ -193,7 +230,7 @@ func sendAtOnce(t *testing.T, transactions []*client.Transaction) {
 	for _, transaction := range transactions {
 		group.Go(func() (err error) {
 			for range 5 {
-				if _, err = transaction.Submit(); status.Code(err) != codes.Unavailable {
+				if _, err = transaction.Submit(); err == nil || !submitsLater(err) {
 					break
 				}
 			}
@@ -201,22 +238,30 @@ func sendAtOnce(t *testing.T, transactions []*client.Transaction) {
 		})
 	}
 	if err := group.Wait(); err != nil {
-		require.Equal(t, codes.Unavailable, status.Code(err), explain(err))
+		require.True(t, submitsLater(err) || ordered(err), explain(err))
 	}
 }
 
 // evaluate runs the steps without writing anything and returns their results.
 func (m *member) evaluate(t *testing.T, steps []chaincode.Step, options ...client.ProposalOption) []chaincode.Result {
 	t.Helper()
-	raw, err := m.propose(t, steps, options...).Evaluate()
+	var raw []byte
+	var err error
+	retry(t, func() bool {
+		raw, err = m.propose(t, steps, options...).Evaluate()
+		return err == nil || !passing(err)
+	})
 	require.NoError(t, err, "%s", explain(err))
 	return results(t, raw)
 }
 
 // tryEvaluate returns the error of an evaluation that is to fail.
-func (m *member) tryEvaluate(t *testing.T, steps []chaincode.Step, options ...client.ProposalOption) error {
+func (m *member) tryEvaluate(t *testing.T, steps []chaincode.Step, options ...client.ProposalOption) (err error) {
 	t.Helper()
-	_, err := m.propose(t, steps, options...).Evaluate()
+	retry(t, func() bool {
+		_, err = m.propose(t, steps, options...).Evaluate()
+		return !cutOff(err)
+	})
 	return err
 }
 

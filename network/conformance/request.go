@@ -88,7 +88,11 @@ func testOfflineSigning(t *testing.T, s *suite) {
 	require.NoError(t, err)
 	signedProposal, err := keyless.NewSignedProposal(raw, signature)
 	require.NoError(t, err)
-	transaction, err := signedProposal.Endorse()
+	var transaction *client.Transaction
+	retry(t, func() bool {
+		transaction, err = signedProposal.Endorse()
+		return !passing(err)
+	})
 	require.NoError(t, err, explain(err))
 
 	raw, err = transaction.Bytes()

@@ -118,8 +118,7 @@ func testTampered(t *testing.T, s *suite) {
 			event := chaincode.Step{Op: "event", Key: "e", Value: "1"}
 			p := parseTransaction(t, m.endorse(t, steps(put(key, "1"), event), orgs(c.orgs...)))
 			c.do(t, p)
-			err := m.submitEnvelope(t, p.id, p.envelope(t, m))
-			require.NoError(t, err, explain(err))
+			m.hand(t, p.id, p.envelope(t, m))
 			requireCode(t, c.want, s.outcomeOf(t, p.id))
 			require.Equal(t, c.want == peer.TxValidationCode_VALID, m.get(t, key).Found)
 		})
@@ -132,7 +131,7 @@ func testTampered(t *testing.T, s *suite) {
 	})
 	t.Run("WithoutEndorsedAction", func(t *testing.T) {
 		envelope, id := m.unendorsed(t)
-		require.NoError(t, m.submitEnvelope(t, id, envelope))
+		m.hand(t, id, envelope)
 		requireCode(t, peer.TxValidationCode_INVALID_ENDORSER_TRANSACTION, s.outcomeOf(t, id))
 	})
 	t.Run("RefusedByOrderers", func(t *testing.T) {

@@ -100,6 +100,22 @@ func (m *member) submitEnvelope(t *testing.T, transactionID string, envelope *co
 	return err
 }
 
+// hand is submitEnvelope for what the orderers are to take, as send does it.
+func (m *member) hand(t *testing.T, transactionID string, envelope *common.Envelope) {
+	t.Helper()
+	var err error
+	retry(t, func() bool {
+		if err = m.submitEnvelope(t, transactionID, envelope); err == nil || !submitsLater(err) {
+			return true
+		}
+		t.Logf("submitting again after: %s", explain(err))
+		return false
+	})
+	if !ordered(err) {
+		require.NoError(t, err, explain(err))
+	}
+}
+
 // transactionParts is an endorsed transaction taken apart, to be changed.
 type transactionParts struct {
 	id              string

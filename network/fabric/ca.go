@@ -153,7 +153,7 @@ func (n *Network) caClient(mspID string) (*caClient, error) {
 		return &caClient{
 			base:   "https://" + plan.Address(),
 			secret: strings.TrimSpace(string(secret)),
-			http: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
+			http: &http.Client{Timeout: time.Minute, Transport: &http.Transport{
 				TLSClientConfig: &tls.Config{RootCAs: ca.roots(), MinVersion: tls.VersionTLS12},
 			}},
 		}, nil

@@ -173,8 +173,7 @@ func TestMaySet(t *testing.T) {
 }
 
 // operationsOf is what a node answers about itself.
-func operationsOf(t *testing.T, node *Node, path string) string {
-	t.Helper()
+func operationsOf(t require.TestingT, node *Node, path string) string {
 	response, err := http.Get("http://" + node.metrics + path)
 	require.NoError(t, err)
 	defer response.Body.Close()

@@ -57,6 +57,7 @@ func find(ctx context.Context, config Config, charge bool) (*Network, error) {
 func (n *Network) Detach() {
 	n.leaving.Do(func() {
 		n.disconnect()
+		n.claims.release()
 		n.unlock()
 	})
 }

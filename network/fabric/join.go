@@ -185,14 +185,12 @@ func (n *Network) newDomain(mspID string) (string, error) {
 // base, else free ones.
 func (n *Network) furtherPorts(count int) ([]int, error) {
 	if n.config.Ports.Base == 0 {
-		return freePorts(count)
+		return n.claimedPorts(count)
 	}
 	taken := map[int]bool{}
 	note := func(addresses map[string]string) {
 		for _, address := range addresses {
-			_, port, _ := net.SplitHostPort(address)
-			number, _ := strconv.Atoi(port)
-			taken[number] = true
+			taken[portOf(address)] = true
 		}
 	}
 	note(n.plan.addresses())

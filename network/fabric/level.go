@@ -178,16 +178,14 @@ func (n *Network) AwaitLevel(ctx context.Context) error {
 // (docs/decisions/fabric-found-by-conformance.md). How long that takes depends on the chain, so not the context's
 // deadline ends it, but that no node has got a block for noBlockFor.
 func (n *Network) awaitLevel(ctx context.Context) error {
+	orderers, all := n.withBlocks()
+	heights, err := n.firstHeights(ctx, all)
+	if err != nil {
+		return err
+	}
 	ctx, moved, stop := whileMoving(ctx, noBlockFor)
 	defer stop()
-	orderers, all := n.withBlocks()
-	// A peer of an organisation which joined later knows nobody, its own administrator
-	// included, until it has read the block that brought it in: it is silent for a while.
-	heights, silent := n.heightsOf(ctx, all)
 	l := newLag(heights, time.Now())
-	if l.target == 0 {
-		return silent // nil where there is none to ask
-	}
 	for _, name := range l.names() {
 		if l.target-heights[name] > 100 {
 			n.logger.Warn("a node fetches the blocks that it lacks", "node", name, "has", heights[name], "of", l.target)
@@ -256,6 +254,44 @@ func (n *Network) awaitLevel(ctx context.Context) error {
 			return true, nil
 		}
 		return false, errors.Join(errors.Join(lacking...), silent)
+	})
+}
+
+// firstHeights are heightsOf once any of the nodes tells its own. A peer of an organisation which
+// joined later knows nobody, its own administrator included, until it has read the block
+// that brought it in: it is silent for a while. So are all, for a moment, on a machine that is
+// short of time.
+func (n *Network) firstHeights(ctx context.Context, names []string) (heights map[string]uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, noBlockFor)
+	defer cancel()
+	err = poll(ctx, 200*time.Millisecond, func() (bool, error) {
+		var silent error
+		heights, silent = n.heightsOf(ctx, names)
+		return len(names) == 0 || newLag(heights, time.Now()).target > 0, silent
+	})
+	return heights, err
+}
+
+// AwaitPeer waits until a member's peer has the blocks that any node here has now. One that does
+// not tell its height is not waited for.
+func (n *Network) AwaitPeer(ctx context.Context, mspID string) error {
+	planned := n.planned()
+	plan, err := planned.peer(mspID)
+	if err != nil {
+		return err
+	}
+	_, all := n.withBlocks()
+	heights, silent := n.heightsOf(ctx, all)
+	if heights[plan.name()] == 0 {
+		return errors.Join(fmt.Errorf("%s does not tell its height", plan.name()), silent)
+	}
+	target := newLag(heights, time.Now()).target
+	return poll(ctx, 50*time.Millisecond, func() (bool, error) {
+		height, err := n.peerHeight(ctx, plan)
+		if err == nil && height < target {
+			err = fmt.Errorf("%s has %d of %d blocks", plan.name(), height, target)
+		}
+		return err == nil, err
 	})
 }
 

@@ -122,6 +122,27 @@ func testOneBlockBehind(t *testing.T, network *Network) {
 	require.GreaterOrEqual(t, after, before+1)
 }
 
+// testAwaitPeer holds up a peer while a block comes that it lacks then.
+func testAwaitPeer(t *testing.T, network *Network) {
+	ctx := t.Context()
+	node, err := network.Node("LabMSP/peer")
+	require.NoError(t, err)
+	plan, err := network.plan.peer("LabMSP")
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(node.PID(), syscall.SIGSTOP))
+	defer func() { _ = syscall.Kill(node.PID(), syscall.SIGCONT) }()
+	eventually(t, func() error { return connect(t, network, "ProducerMSP", nil).write(ctx, "while-one-is-held-up", "1") })
+	require.ErrorContains(t, network.AwaitPeer(ctx, "LabMSP"), "LabMSP/peer does not tell its height")
+	target, err := network.heightOf(ctx, "ProducerMSP/peer")
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(node.PID(), syscall.SIGCONT))
+	eventually(t, func() error { return network.AwaitPeer(ctx, "LabMSP") })
+	height, err := network.peerHeight(ctx, plan)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, height, target)
+	require.ErrorContains(t, network.AwaitPeer(ctx, "NobodyMSP"), `no organisation "NobodyMSP"`)
+}
+
 // testStandsStill holds up the three others while an orderer lacks blocks, so that it
 // cannot get them.
 func testStandsStill(t *testing.T, network *Network) {

@@ -343,6 +343,9 @@ func (n *Network) installOn(ctx context.Context, plan peerPlan, pack chaincodePa
 		return err
 	}
 	_, err = n.invokePeer(ctx, plan, "", "_lifecycle", []byte("InstallChaincode"), args)
+	if err != nil && strings.Contains(err.Error(), "already successfully installed") { // the question before was not answered
+		return nil
+	}
 	return err
 }
 

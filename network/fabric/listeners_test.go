@@ -49,8 +49,8 @@ func testListeners(t *testing.T, network *Network) {
 		}
 		// A peer tells some of them from its first report on, seconds after it joined.
 		require.EventuallyWithT(t, func(c *assert.CollectT) {
-			assert.Contains(c, operationsOf(t, node, "/healthz"), `"status":"OK"`, node.Name())
-			metrics := operationsOf(t, node, "/metrics")
+			assert.Contains(c, operationsOf(c, node, "/healthz"), `"status":"OK"`, node.Name())
+			metrics := operationsOf(c, node, "/metrics")
 			for _, name := range watched {
 				assert.True(c, strings.Contains(metrics, name), "%s has no %s", node.Name(), name)
 			}

@@ -180,9 +180,10 @@ func (n *Network) learnMembers(ctx context.Context) (config configuration, err e
 	return config, err
 }
 
-// HasLeft tells whether an organisation is planned, or was, and the channel does not have it.
+// HasLeft tells whether an organisation is planned, or was, and the channel does not have it. It
+// asks until somebody tells.
 func (n *Network) HasLeft(ctx context.Context, mspID string) (bool, error) {
-	if _, err := n.askMembers(ctx); err != nil {
+	if _, err := n.learnMembers(ctx); err != nil {
 		return false, err
 	}
 	plan := n.planned()

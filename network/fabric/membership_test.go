@@ -15,7 +15,7 @@ import (
 // goes on to list it.
 func takeOut(t *testing.T, network *Network, mspID string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	require.NoError(t, network.changeMember(ctx, mspID, false, func(wanted configuration) { delete(applicationOf(wanted).Groups, mspID) }))
 	network.mu.Lock()

@@ -65,6 +65,7 @@ type Network struct {
 	logger  *slog.Logger
 	spawn   *spawner // nil when detached
 	unlock  func()   // gives up Dir
+	claims  portClaims
 
 	stillFor time.Duration // see the constant; shorter in tests
 
@@ -230,8 +231,7 @@ func (n *Network) create(ctx context.Context) error {
 			return err
 		}
 	}
-	var err error
-	if n.plan, err = newTopology(n.config); err != nil {
+	if err := n.planPorts(); err != nil {
 		return err
 	}
 	if err := n.makeCrypto(ctx); err != nil {
@@ -413,6 +413,7 @@ func (n *Network) Stop() {
 		if n.spawn != nil {
 			n.spawn.close()
 		}
+		n.claims.release()
 		n.unlock()
 	})
 }

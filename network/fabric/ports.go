@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Ports says where the nodes of a new network listen. The zero value takes
@@ -103,15 +104,94 @@ func requireUnused(address string) error {
 // outgoing connections: a port from that range could be gone before the node binds it.
 const lowestFree, countFree = 15000, 17000
 
+// portRun is how many ports in a row are given out together.
+const portRun = 100
+
+// portClaims keep other programs that look for free ports at the same time from the ones that
+// this has chosen: its nodes do not listen there before their folders are made. A claim is a
+// socket in the kernel's abstract namespace (unix(7)), which is that of the ports too, and ends with
+// the program.
+type portClaims struct {
+	mu   sync.Mutex
+	held map[int]net.Listener // by number of the run
+}
+
+// claim takes the runs of these ports, or tells that somebody else has one of them.
+func (c *portClaims) claim(ports ...int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, port := range ports {
+		run := (port - lowestFree) / portRun
+		if c.held[run] != nil {
+			continue
+		}
+		held, err := net.Listen("unix", fmt.Sprintf("@traceledger/ports/%d", lowestFree+run*portRun))
+		if err != nil {
+			return false
+		}
+		if c.held == nil {
+			c.held = map[int]net.Listener{}
+		}
+		c.held[run] = held
+	}
+	return true
+}
+
+func (c *portClaims) release() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, held := range c.held {
+		held.Close()
+	}
+	c.held = nil
+}
+
+// planPorts makes a plan with ports that nobody else is about to use.
+func (n *Network) planPorts() (err error) {
+	for range claimTries {
+		if n.plan, err = newTopology(n.config); err != nil || n.config.Ports.Base != 0 {
+			return err
+		}
+		var ports []int
+		for _, address := range n.plan.addresses() {
+			ports = append(ports, portOf(address))
+		}
+		if n.claims.claim(ports...) {
+			break
+		}
+	}
+	return nil
+}
+
+// claimedPorts are free ports that nobody else is about to use.
+func (n *Network) claimedPorts(count int) (ports []int, err error) {
+	for range claimTries {
+		if ports, err = freePorts(count); err != nil || n.claims.claim(ports...) {
+			break
+		}
+	}
+	return ports, err
+}
+
+// portOf is the port of a planned address.
+func portOf(address string) int {
+	_, port, _ := net.SplitHostPort(address) // made by JoinHostPort
+	number, _ := strconv.Atoi(port)
+	return number
+}
+
+// claimTries is how often other ports are chosen because of a claim. Where next to none are free
+// the claims are of no account.
+const claimTries = 20
+
 // freePorts finds n ports of the loopback interface that are free now, if it can where
 // nobody listens nearby: another network's nodes that are down, and what it has planned for
 // its next upgrade, leave ports free for a while between those of its other nodes.
 func freePorts(n int) ([]int, error) {
-	const run = 100
-	const runs = countFree / run
-	if n <= run {
+	const runs = countFree / portRun
+	if n <= portRun {
 		for i, start := 0, rand.IntN(runs); i < runs; i++ {
-			if ports := unused((start+i)%runs*run, run, run); len(ports) == run {
+			if ports := unused((start+i)%runs*portRun, portRun, portRun); len(ports) == portRun {
 				return ports[:n], nil
 			}
 		}
