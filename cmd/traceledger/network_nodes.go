@@ -92,7 +92,7 @@ func networkStart(ctx context.Context, c networkCall) error {
 
 // withNode takes charge of the network for an action on one node.
 func (c *networkCall) withNode(ctx context.Context, action func(*fabric.Network, *fabric.Node) error) error {
-	network, err := fabric.Open(ctx, c.fabric())
+	network, err := c.openPatiently(ctx)
 	if err != nil {
 		return err
 	}
@@ -104,8 +104,15 @@ func (c *networkCall) withNode(ctx context.Context, action func(*fabric.Network,
 	return action(network, node)
 }
 
+// openPatiently takes charge of the network once nobody else is.
+func (c *networkCall) openPatiently(ctx context.Context) (*fabric.Network, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	return fabric.Open(ctx, c.patient())
+}
+
 func networkDown(ctx context.Context, c networkCall) error {
-	network, err := fabric.Open(ctx, c.fabric())
+	network, err := c.openPatiently(ctx)
 	if err != nil {
 		return err
 	}

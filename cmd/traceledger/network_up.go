@@ -39,7 +39,7 @@ func (c *networkCall) up(ctx context.Context) (*fabric.Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := c.fabric()
+	cfg := c.patient()
 	if cfg.Binaries, err = fabric.EnsureBinaries(ctx); err != nil {
 		return nil, err
 	}
