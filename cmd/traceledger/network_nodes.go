@@ -56,6 +56,8 @@ func printStatus(out io.Writer, nodes []fabric.NodeStatus) error {
 		switch {
 		case n.Left:
 			joined = "left" // its organisation
+		case n.Joined && n.Signs:
+			height, joined = fmt.Sprint(n.Height), "joined, signs"
 		case n.Joined:
 			height, joined = fmt.Sprint(n.Height), "joined"
 		}

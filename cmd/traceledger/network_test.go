@@ -275,6 +275,15 @@ func TestNetworkCommands(t *testing.T) {
 	require.NoError(t, starting.Wait())
 	t.Log(strings.TrimSpace(o.network("up")))
 	o.network("status")
+	require.Eventually(t, func() bool {
+		signing := 0
+		for _, node := range o.nodesNow() {
+			if node.Signs {
+				signing++
+			}
+		}
+		return signing == 4 // the orderers, each of them
+	}, time.Minute, 200*time.Millisecond)
 	w.more(t, 20)
 	version, program := 2, o.tracecc("two", "-s -w")
 	for ; !o.interruptedWhen(o.planned(`"incoming"`), "upgrade", "-chaincode", program); version++ {
