@@ -28,8 +28,8 @@ import (
 	"traceledger/network/fabric"
 )
 
-// toleratedStall between two acknowledgements is what is demanded of a single loss: with
-// other work on the machine wantedStall says more about that than about the network.
+// toleratedStall between two acknowledgements is what is demanded of the loss of any one node; of the
+// leader's, while all else is well, wantedStall.
 const toleratedStall = 30 * time.Second
 
 // losses is a consortium under writers from which something is taken.
@@ -51,13 +51,17 @@ func TestSoakFaults(t *testing.T) {
 	l.w.more(t, 50)
 	t.Logf("longest stall while nothing is lost: %.1f s", l.w.longestStall(time.Time{}).Seconds())
 
-	// The leader is lost before anything else, and each time all are level: with another
-	// orderer behind, that would be two of four.
+	// The leader is lost before anything else: with another orderer behind, that would be
+	// two of four.
 	var leaders leaderLosses
 	for i := range 3 {
-		l.run(fmt.Sprintf("OrdererLeader%d", i+1), func(t *testing.T) { leaders = append(leaders, l.lose(t, o.leader())) })
+		l.run(fmt.Sprintf("OrdererLeader%d", i+1), func(t *testing.T) {
+			loss := leaderLoss{leader: o.leader(), excuse: o.unsteady()}
+			loss.stall = l.lose(t, loss.leader)
+			leaders = append(leaders, loss)
+		})
 	}
-	leaders.require(t, 3)
+	t.Run("OrdererLeaders", func(t *testing.T) { leaders.require(t, 3) })
 	l.run("OrdererFollower", func(t *testing.T) { l.lose(t, l.follower()) })
 	l.run("PeerOfAnother", func(t *testing.T) { l.lose(t, "CarrierMSP/peer") })
 	l.run("PeerOfTheGateway", func(t *testing.T) { l.lose(t, "PlatformMSP/peer") })
