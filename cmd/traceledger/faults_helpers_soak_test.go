@@ -3,7 +3,9 @@
 package main
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/hyperledger/fabric-gateway/pkg/client"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
@@ -18,6 +20,24 @@ func (w *writers) acknowledge(lot, transaction string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.acknowledged[lot] = transaction
+}
+
+// mayRepeat is how many requests were answered so that they may be repeated.
+func (w *writers) mayRepeat() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.refused + w.unknown
+}
+
+// firstAfter is when the first lot after a moment was acknowledged.
+func (w *writers) firstAfter(moment time.Time) time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.IndexFunc(w.times, moment.Before)
+	if i < 0 {
+		return time.Time{}
+	}
+	return w.times[i]
 }
 
 // transactionOn asks an organisation's peer by itself for a transaction: its validation

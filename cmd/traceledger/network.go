@@ -208,6 +208,17 @@ func (c *networkCall) fabric() fabric.Config {
 	}
 }
 
+// patient is fabric for a command that may come while another is in charge, as units do that start
+// with the machine: it waits, and says for what. What changes the members or the contracts does not
+// wait: what it was to change may be another by then.
+func (c *networkCall) patient() fabric.Config {
+	cfg := c.fabric()
+	cfg.Waiting = func(holder string) {
+		fmt.Fprintf(os.Stderr, "waiting, for %s at most, for who is in charge of %s: %s\n", c.cfg.Timeout, c.cfg.Dir, holder)
+	}
+	return cfg
+}
+
 // chaincode is the program of the contracts.
 func (c *NetworkConfig) chaincode() (string, error) {
 	return programBeside(c.Chaincode, "tracecc", "the program of the contracts is needed: go build ./chaincode/cmd/tracecc, and name it with -chaincode")

@@ -56,6 +56,8 @@ func printStatus(out io.Writer, nodes []fabric.NodeStatus) error {
 		switch {
 		case n.Left:
 			joined = "left" // its organisation
+		case n.Joined && n.Signs:
+			height, joined = fmt.Sprint(n.Height), "joined, signs"
 		case n.Joined:
 			height, joined = fmt.Sprint(n.Height), "joined"
 		}
@@ -92,7 +94,7 @@ func networkStart(ctx context.Context, c networkCall) error {
 
 // withNode takes charge of the network for an action on one node.
 func (c *networkCall) withNode(ctx context.Context, action func(*fabric.Network, *fabric.Node) error) error {
-	network, err := fabric.Open(ctx, c.fabric())
+	network, err := c.openPatiently(ctx)
 	if err != nil {
 		return err
 	}
@@ -104,8 +106,15 @@ func (c *networkCall) withNode(ctx context.Context, action func(*fabric.Network,
 	return action(network, node)
 }
 
+// openPatiently takes charge of the network once nobody else is.
+func (c *networkCall) openPatiently(ctx context.Context) (*fabric.Network, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	return fabric.Open(ctx, c.patient())
+}
+
 func networkDown(ctx context.Context, c networkCall) error {
-	network, err := fabric.Open(ctx, c.fabric())
+	network, err := c.openPatiently(ctx)
 	if err != nil {
 		return err
 	}

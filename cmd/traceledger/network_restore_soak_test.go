@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"traceledger/chaincode/trace"
+	"traceledger/network/fabric"
 )
 
 // TestSoakRestore takes backups of a peer and of an orderer as docs/operations.md tells, under
@@ -62,17 +63,19 @@ func (o *operator) tar(node, backups, how string) {
 	require.NoError(o.t, err, string(out))
 }
 
-// levelNode waits until a node has the blocks that the highest has when it is asked.
+// levelNode waits until a node has the blocks that the highest has when it is asked, and, under
+// writers, until an orderer signs them: its height alone does not tell that it orders along.
 func (o *operator) levelNode(node string) {
 	o.t.Helper()
 	require.Eventually(o.t, func() bool {
-		var highest, own uint64
+		var highest uint64
+		var own fabric.NodeStatus
 		for _, n := range o.nodesNow() {
 			highest = max(highest, n.Height)
 			if n.Name == node {
-				own = n.Height
+				own = n
 			}
 		}
-		return highest > 0 && own+3 >= highest // writers go on between one answer and another
+		return highest > 0 && own.Height+3 >= highest && (own.Signs || nodeKind(node) != "orderer") // writers go on between one answer and another
 	}, 2*time.Minute, time.Second, "%s stays behind", node)
 }

@@ -70,6 +70,10 @@ func TestSoakNetwork(t *testing.T) {
 			victim = ownPeer
 		}
 		killed[kind]++
+		excuse := ""
+		if victim == leader {
+			excuse = o.unsteady()
+		}
 		at := time.Now()
 		o.network("kill", victim)
 		if wipe {
@@ -80,6 +84,9 @@ func TestSoakNetwork(t *testing.T) {
 		up := strings.TrimSpace(strings.Split(o.network("up"), "\n")[0])
 		if o.oneOrdererStandsStill() {
 			stopped++
+			if excuse == "" {
+				excuse = "another orderer stood still by itself"
+			}
 			o.network("up")
 			o.network("status")
 		}
@@ -87,7 +94,7 @@ func TestSoakNetwork(t *testing.T) {
 		stall := w.longestStall(at)
 		switch victim {
 		case leader:
-			leaders = append(leaders, stall)
+			leaders = append(leaders, leaderLoss{victim, stall, excuse})
 		case ownPeer:
 			own = max(own, stall)
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/hyperledger/fabric-gateway/pkg/hash"
 	"github.com/hyperledger/fabric-gateway/pkg/identity"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"traceledger/chaincode/trace"
 	"traceledger/network/fabric"
@@ -266,8 +267,28 @@ func TestNetworkCommands(t *testing.T) {
 	}
 	o.ill("3 of 19 nodes are not well: " + strings.Join(lost, ", "))
 	w.more(t, 20)
+	var starting errgroup.Group // as when the machine starts: one waits for the other
+	for _, node := range []string{"orderer4", "LabMSP/trace"} {
+		starting.Go(func() error {
+			out, err := o.try("start", node)
+			if err != nil {
+				err = fmt.Errorf("start %s: %w: %s", node, err, out)
+			}
+			return err
+		})
+	}
+	require.NoError(t, starting.Wait())
 	t.Log(strings.TrimSpace(o.network("up")))
 	o.network("status")
+	require.Eventually(t, func() bool {
+		signing := 0
+		for _, node := range o.nodesNow() {
+			if node.Signs {
+				signing++
+			}
+		}
+		return signing == 4 // the orderers, each of them
+	}, time.Minute, 200*time.Millisecond)
 	w.more(t, 20)
 	version, program := 2, o.tracecc("two", "-s -w")
 	for ; !o.interruptedWhen(o.planned(`"incoming"`), "upgrade", "-chaincode", program); version++ {

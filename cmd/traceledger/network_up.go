@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -39,7 +40,7 @@ func (c *networkCall) up(ctx context.Context) (*fabric.Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := c.fabric()
+	cfg := c.patient()
 	if cfg.Binaries, err = fabric.EnsureBinaries(ctx); err != nil {
 		return nil, err
 	}
@@ -88,31 +89,50 @@ func (c *networkCall) up(ctx context.Context) (*fabric.Network, error) {
 
 // sayReady tells whose gateways take submits, and what was not looked at.
 func (c *networkCall) sayReady(network *fabric.Network, took time.Duration) {
-	took = took.Round(100 * time.Millisecond)
-	absent, own := network.Absent(), network.Administered()
+	readiness{
+		took: took.Round(100 * time.Millisecond), version: network.Version(chaincodeName),
+		absent: network.Absent(), own: network.Administered(), departed: network.Departed(),
+	}.say(c.out)
+}
+
+// readiness is what up has come to.
+type readiness struct {
+	took    time.Duration
+	version string
+	// own are the members whose administrators' keys are here, absent the others, and departed the
+	// organisations that are planned and that the channel does not have.
+	own, absent []string
+	departed    []fabric.Member
+}
+
+func (r readiness) say(out io.Writer) {
 	switch {
-	case len(absent) == 0:
-		fmt.Fprintf(c.out, "ready in %s: every gateway takes submits, chaincode %s %s\n", took, chaincodeName, network.Version(chaincodeName))
-	case len(own) == 0:
-		fmt.Fprintf(c.out, "the nodes here run after %s; no administrator's key is here to ask how they are\n", took)
+	case len(r.absent) == 0:
+		fmt.Fprintf(out, "ready in %s: every gateway takes submits, chaincode %s %s\n", r.took, chaincodeName, r.version)
+	case len(r.own) == 0:
+		fmt.Fprintf(out, "the nodes here run after %s; no administrator's key is here to ask how they are\n", r.took)
 	default:
-		fmt.Fprintf(c.out, "ready in %s: the gateway of %s takes submits, chaincode %s %s\n", took, strings.Join(own, ", "), chaincodeName, network.Version(chaincodeName))
+		fmt.Fprintf(out, "ready in %s: the gateway of %s takes submits, chaincode %s %s\n", r.took, strings.Join(r.own, ", "), chaincodeName, r.version)
 	}
-	if len(absent) > 0 {
-		fmt.Fprintf(c.out, "left to %s, whose administrators' keys are not here: their nodes and approvals\n", strings.Join(absent, ", "))
-		return
+	if len(r.absent) > 0 {
+		fmt.Fprintf(out, "left to %s, whose administrators' keys are not here: their nodes and approvals\n", strings.Join(r.absent, ", "))
 	}
-	for _, departed := range network.Departed() {
-		fmt.Fprintln(c.out, departedWarning(departed))
+	for _, m := range r.departed {
+		fmt.Fprintln(out, departedWarning(m, len(r.absent) == 0))
 	}
 }
 
-// departedWarning tells of an organisation that is planned and that the channel does not have.
-func departedWarning(m fabric.Member) string {
-	if trace.Founding(m.MSPID) {
-		return fmt.Sprintf("WARNING: the channel has %[1]s no more, its nodes are left alone and what it answers for is not taken; traceledger network add -msp %[1]s -kind %[1]s takes it in again", m.MSPID)
+// departedWarning tells of an organisation that is planned and that the channel does not have. Only
+// where all members' administrators' keys are can it be taken out of the plan or in again by a command.
+func departedWarning(m fabric.Member, here bool) string {
+	says := fmt.Sprintf("WARNING: the channel has %s no more, its nodes are left alone", m.MSPID)
+	switch {
+	case !here:
+		return says + ", and topology.json here still lists it; where the keys of most members' administrators are it is taken out of that or in again, else by Fabric's tools (docs/operations.md)"
+	case trace.Founding(m.MSPID):
+		return fmt.Sprintf("%s and what it answers for is not taken; traceledger network add -msp %[2]s -kind %[2]s takes it in again", says, m.MSPID)
 	}
-	return fmt.Sprintf("WARNING: the channel has %[1]s no more, its nodes are left alone; traceledger network remove -msp %[1]s takes it out of topology.json, network add -msp %[1]s -kind %[2]s takes it in again", m.MSPID, m.Kind)
+	return fmt.Sprintf("%s; traceledger network remove -msp %[2]s takes it out of topology.json, network add -msp %[2]s -kind %[3]s takes it in again", says, m.MSPID, m.Kind)
 }
 
 // ready deploys the contracts, or what is missing of them, to be endorsed by most of the

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"io"
 	"maps"
 	"net/http"
@@ -79,6 +80,29 @@ func TestAuthority(t *testing.T) {
 		var revoked struct{ CRL string }
 		require.NoError(t, client.call(http.MethodPost, "/api/v1/revoke", map[string]any{"id": "lab-01@lab", "gencrl": true}, signedBy(admin), &revoked))
 		require.NotEmpty(t, revoked.CRL, "as docs/operations.md tells to revoke a user")
+	})
+	t.Run("ItsOwnClientRevokes", func(t *testing.T) { // as docs/operations.md tells
+		peer, err := n.plan.peer("LabMSP")
+		require.NoError(t, err)
+		secret, err := os.ReadFile(filepath.Join(node.dir, "registrar.secret"))
+		require.NoError(t, err)
+		_, _, err = n.EnrolAtCA("LabMSP", "lab-03@lab", attributes)
+		require.NoError(t, err)
+		home := t.TempDir()
+		for _, arguments := range [][]string{
+			{"enroll", "-u", "https://" + registrarName + ":" + strings.TrimSpace(string(secret)) + "@" + node.Address()},
+			{"revoke", "-e", "lab-03@lab", "--gencrl", "-u", "https://" + node.Address()},
+		} {
+			arguments = append(arguments, "--tls.certfiles", filepath.Join(n.organisationFolder(peer, "tlsca"), "tlsca."+peer.Domain+"-cert.pem"))
+			require.NoError(t, run(ctx, []string{"FABRIC_CA_CLIENT_HOME=" + home}, filepath.Join(config.caBinaries, "fabric-ca-client"), arguments...))
+		}
+		list, err := os.ReadFile(filepath.Join(home, "msp", "crls", "crl.pem"))
+		require.NoError(t, err)
+		block, _ := pem.Decode(list)
+		require.NotNil(t, block)
+		revoked, err := x509.ParseRevocationList(block.Bytes)
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, len(revoked.RevokedCertificateEntries), 2, "that of lab-01@lab too")
 	})
 	t.Run("OnlyItsMetricsArePlain", func(t *testing.T) {
 		requireTLS(t, node.Name(), node.Address())

@@ -13,7 +13,7 @@ import (
 
 // Open takes charge of a detached network that Start has made, without starting
 // anything: to stop, kill and start its nodes. Detach or Stop ends that; until
-// then other commands on the folder are refused.
+// then others that would be in charge of the folder wait or are refused (Config.Waiting).
 func Open(ctx context.Context, config Config) (*Network, error) {
 	return find(ctx, config, true)
 }
@@ -41,6 +41,14 @@ func find(ctx context.Context, config Config, charge bool) (*Network, error) {
 	network := newNetwork(config)
 	if charge {
 		if network, err = takeFolder(ctx, config); err != nil {
+			return nil, err
+		}
+		// Who was in charge before may have changed it.
+		if plan, existing, err = loadTopology(config.Dir); err == nil && !existing {
+			err = fmt.Errorf("%s holds no network any more", config.Dir)
+		}
+		if err != nil {
+			network.Detach()
 			return nil, err
 		}
 	}

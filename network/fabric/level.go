@@ -159,13 +159,16 @@ func (n *Network) withBlocks() (orderers, all []string) {
 
 // AwaitLevel waits until every orderer and peer here has the blocks that others have, and
 // restarts what stands still. What took longer than a node may stand still is looked at
-// again: an orderer can stop meanwhile that was level before. The context's deadline does
-// not end it as long as blocks come.
+// again: an orderer can stop meanwhile that was level before. Then it waits until the orderers
+// order along again (awaitSigning). The context's deadline does not end it as long as blocks come.
 func (n *Network) AwaitLevel(ctx context.Context) error {
 	for {
 		began := time.Now()
-		if err := n.awaitLevel(ctx); err != nil || time.Since(began) < n.stillFor {
+		if err := n.awaitLevel(ctx); err != nil {
 			return err
+		}
+		if time.Since(began) < n.stillFor {
+			return n.awaitSigning(ctx)
 		}
 	}
 }

@@ -2,6 +2,10 @@ package fabric
 
 import (
 	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
 	"testing"
 
 	"github.com/hyperledger/fabric-gateway/pkg/client"
@@ -56,4 +60,46 @@ func TestOnlyTheApprovedProgramComesIn(t *testing.T) {
 	require.Equal(t, []servicePlan{in}, n.plan.Services)
 	require.Len(t, n.nodes, 1)
 	require.Equal(t, "LabMSP/store", n.nodes[0].Name())
+}
+
+// TestPortsOfProcesses: those that are planned and do not listen yet are not planned again, and one that
+// somebody takes before its process ever ran is replaced; later never, for the peer has it in its package.
+func TestPortsOfProcesses(t *testing.T) {
+	peer := peerPlan{nodePlan: nodePlan{MSPID: "LabMSP", Host: loopback}}
+	n := newNetwork(Config{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	n.plan = topology{Peers: []peerPlan{peer}}
+	n.spawn = newSpawner()
+	defer n.spawn.close()
+	seen := map[string]bool{}
+	for i := range 60 {
+		require.NoError(t, n.planService(peer, Chaincode{Name: fmt.Sprint("store", i)}, chaincodePackage{label: fmt.Sprint("one", i), id: fmt.Sprint("one:", i)}, 0))
+		require.False(t, seen[n.plan.Services[i].Address], "%d", i)
+		seen[n.plan.Services[i].Address] = true
+	}
+
+	service := n.plan.Services[0]
+	node, err := n.unusedPort(peer, service)
+	require.NoError(t, err)
+	require.Equal(t, service.Address, node.Address())
+	somebody, err := net.Listen("tcp", service.Address)
+	require.NoError(t, err)
+	defer somebody.Close()
+	node, err = n.unusedPort(peer, service)
+	require.NoError(t, err)
+	require.False(t, seen[node.Address()])
+	again, err := n.Node(service.name())
+	require.NoError(t, err)
+	require.Same(t, node, again)
+	require.Contains(t, node.env, "CHAINCODE_SERVER_ADDRESS="+node.Address())
+	kept, _, err := loadTopology(n.dir)
+	require.NoError(t, err)
+	require.Equal(t, node.Address(), kept.Services[0].Address)
+
+	other, err := net.Listen("tcp", node.Address())
+	require.NoError(t, err)
+	defer other.Close()
+	require.NoError(t, os.MkdirAll(node.dir, 0o700)) // as when it has run
+	last, err := n.unusedPort(peer, kept.Services[0])
+	require.NoError(t, err)
+	require.Same(t, node, last)
 }

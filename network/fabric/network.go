@@ -53,6 +53,9 @@ type Config struct {
 	LogLevel string
 	// Logger hears about progress; nil means silence.
 	Logger *slog.Logger
+	// Waiting has Start and Open wait, as long as their context allows, while another process is in
+	// charge of Dir, and is told which: each time that it is another one. Nil has them fail at once.
+	Waiting func(holder string)
 
 	caBinaries string // folder of fabric-ca-server
 }
@@ -163,23 +166,6 @@ func (c Config) withPrograms(ctx context.Context) (Config, error) {
 		}
 	}
 	return c, fabricTools.require(c.Binaries)
-}
-
-// takeFolder takes possession of the folder, which must exist.
-func takeFolder(ctx context.Context, config Config) (*Network, error) {
-	unlock, free, err := tryLockFile(filepath.Join(config.Dir, "lock"))
-	if err != nil {
-		return nil, err
-	}
-	if !free {
-		return nil, fmt.Errorf("another process runs the network in %s", config.Dir)
-	}
-	network := newNetwork(config)
-	network.unlock = unlock
-	if !config.Detached {
-		network.spawn = newSpawner()
-	}
-	return network, nil
 }
 
 func newNetwork(config Config) *Network {

@@ -219,7 +219,7 @@ func (n *Network) startService(ctx context.Context, peer peerPlan, pack chaincod
 	case !n.isHere(peer.name()):
 		return nil
 	}
-	node, err := n.Node(service.name())
+	node, err := n.unusedPort(peer, service)
 	if err != nil {
 		return err
 	}
@@ -227,6 +227,27 @@ func (n *Network) startService(ctx context.Context, peer peerPlan, pack chaincod
 		return err
 	}
 	return node.Start(ctx)
+}
+
+// unusedPort is the node of a planned process, with another port if somebody has taken its own before it
+// ever ran. Later the peer has the port in what it made of the package.
+func (n *Network) unusedPort(peer peerPlan, service servicePlan) (*Node, error) {
+	node, err := n.Node(service.name())
+	if err != nil || exists(node.dir) || requireUnused(service.Address) == nil {
+		return node, err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	port, err := n.plan.servicePort(peer)
+	if err != nil {
+		return nil, err
+	}
+	n.logger.Warn("a port was taken before it was used, another one is", "node", service.name(), "was", service.Address, "is", port)
+	i := slices.IndexFunc(n.plan.Services, func(s servicePlan) bool { return s.MSPID == service.MSPID && s.PackageID == service.PackageID })
+	n.plan.Services[i].Address = net.JoinHostPort(loopback, strconv.Itoa(port))
+	at := slices.Index(n.nodes, node)
+	n.nodes[at] = n.serviceNode(n.plan.Services[i])
+	return n.nodes[at], n.plan.save(n.dir)
 }
 
 // service finds a process in the plan. match is called with n.mu held.

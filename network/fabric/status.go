@@ -28,6 +28,10 @@ type NodeStatus struct {
 	// of orderers and peers.
 	Height uint64 `json:"height,omitempty"`
 	Joined bool   `json:"joined,omitempty"`
+	// Signs tells of an orderer that it has the blocks and has signed the newest of them: it
+	// orders along, and does not only fetch what others have ordered. After an absence it is
+	// true from the next block on that is ordered with it.
+	Signs bool `json:"signs,omitempty"`
 	// Chaincode is "name version"; of a peer what it has as committed and
 	// installed, of a chaincode process what it serves.
 	Chaincode string `json:"chaincode,omitempty"`
@@ -105,6 +109,7 @@ func (n *Network) look(ctx context.Context) []NodeStatus {
 	}
 	_ = group.Wait() // what went wrong is in the statuses
 	<-told
+	n.askSigning(ctx, plan.Orderers, statuses)
 	for i, s := range statuses {
 		if n.isDeparted(s.Name) {
 			statuses[i] = NodeStatus{Name: s.Name, Address: s.Address, Operations: s.Operations, PID: s.PID, Left: true}

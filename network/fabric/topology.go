@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -286,21 +287,25 @@ func (t *topology) addresses() map[string]string {
 	return addresses
 }
 
-// servicePort is where an organisation's next chaincode process can listen.
+// servicePort is where an organisation's next chaincode process can listen. What is planned and
+// does not listen yet looks free.
 func (t *topology) servicePort(peer peerPlan) (int, error) {
 	taken := map[string]bool{}
 	for _, s := range t.Services {
 		taken[s.Address] = true
 	}
+	free := func(port int) bool { return !taken[net.JoinHostPort(loopback, strconv.Itoa(port))] }
 	for _, port := range peer.ServicePorts {
-		address := net.JoinHostPort(loopback, strconv.Itoa(port))
-		if !taken[address] && requireUnused(address) == nil {
+		if free(port) && requireUnused(net.JoinHostPort(loopback, strconv.Itoa(port))) == nil {
 			return port, nil
 		}
 	}
-	free, err := freePorts(1)
+	for _, address := range t.addresses() {
+		taken[address] = true
+	}
+	ports, err := freePorts(len(taken) + 1) // one of them is planned for nothing
 	if err != nil {
 		return 0, err
 	}
-	return free[0], nil
+	return ports[slices.IndexFunc(ports, free)], nil
 }
