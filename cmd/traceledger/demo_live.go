@@ -21,6 +21,10 @@ import (
 // for machines that are slow and have more to do.
 const playTime = 5 * time.Minute
 
+// wordsEvery is how long an utterance of the played stream takes, in milliseconds: less than a
+// host's, whoever tries the house out waits for the last.
+const wordsEvery trace.Time = 400
+
 // play runs the demonstration's stream. Played before, wholly or in part, it goes on
 // from there: the words keep the times they were first given.
 func (u *uploader) play(ctx context.Context, live fixtures.Live) error {
@@ -33,11 +37,14 @@ func (u *uploader) play(ctx context.Context, live fixtures.Live) error {
 	batch := api.Utterances{}
 	alarm := trace.Time(0)
 	for i, w := range live.Words {
-		from := began + trace.Time(i)*2_000
-		batch.Utterances = append(batch.Utterances, floor.Spoken{Number: int64(i) + 1, From: from, To: from + 1_500, Host: live.Host, Text: w.Text})
+		from := began + trace.Time(i)*wordsEvery
+		batch.Utterances = append(batch.Utterances, floor.Spoken{Number: int64(i) + 1, From: from, To: from + wordsEvery, Host: live.Host, Text: w.Text})
 		if w.FalseAlarm {
 			alarm = from
 		}
+	}
+	if err := pause(ctx, time.Until(batch.Utterances[len(batch.Utterances)-1].To.UTC())); err != nil { // nobody hears what is not said yet
+		return err
 	}
 	err = u.persist(ctx, func() error {
 		_, err := u.request(ctx, who{live.Monitor, trace.RoleMonitor}, http.MethodPost, "/v1/streams/"+string(live.Stream)+"/utterances", "", batch)
@@ -112,7 +119,7 @@ func (u *uploader) openStream(ctx context.Context, live fixtures.Live) (trace.Ti
 		return 0, err
 	}
 	now := trace.TimeOf(time.Now())
-	opened = trace.Stream{Planned: now + 2_000}
+	opened = trace.Stream{Planned: now + 500}
 	request, err := json.Marshal(&trace.OpenStreamRequest{
 		Write: trace.Write{Claimed: now}, Stream: live.Stream, Room: live.Room, Merchant: live.Merchant,
 		Hosts: []trace.StreamHost{{Party: live.Host}}, Products: live.Products, Planned: opened.Planned,
