@@ -116,6 +116,15 @@ func TestPorts(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 9051, assigned["LabMSP/peer"])
 
+	free := Ports{Named: map[string]int{"LabMSP/peer": 9051}}
+	planned, err := free.Planned()
+	require.NoError(t, err)
+	require.Equal(t, free.Named, planned, "others are not known before")
+	assigned, err = free.assign()
+	require.NoError(t, err)
+	require.Len(t, assigned, len(names))
+	require.Equal(t, 9051, assigned["LabMSP/peer"])
+
 	for want, ports := range map[string]Ports{
 		`nothing is called "orderer9"`:                       {Named: map[string]int{"orderer9": 7050}},
 		"orderer1 and LabMSP/peer would both listen on 7050": {Base: 7050, Named: map[string]int{"LabMSP/peer": 7050}},
