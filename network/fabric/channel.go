@@ -24,7 +24,7 @@ func (n *Network) joinOrderer(ctx context.Context, orderer ordererPlan) error {
 		return err
 	}
 	defer client.CloseIdleConnections()
-	channels := "https://" + orderer.adminAddress() + "/participation/v1/channels"
+	channels := "https://" + orderer.AdminAddress() + "/participation/v1/channels"
 	return poll(ctx, 50*time.Millisecond, func() (bool, error) {
 		status, _, err := request(ctx, client, http.MethodGet, channels+"/"+n.channel, "", nil)
 		if err != nil {

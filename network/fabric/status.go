@@ -119,7 +119,7 @@ func (n *Network) askOrderer(ctx context.Context, plan ordererPlan, s *NodeStatu
 		return err
 	}
 	defer client.CloseIdleConnections()
-	status, answer, err := request(ctx, client, http.MethodGet, "https://"+plan.adminAddress()+"/participation/v1/channels/"+n.channel, "", nil)
+	status, answer, err := request(ctx, client, http.MethodGet, "https://"+plan.AdminAddress()+"/participation/v1/channels/"+n.channel, "", nil)
 	switch {
 	case err != nil:
 		return err
