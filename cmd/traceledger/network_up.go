@@ -39,14 +39,12 @@ func (c *networkCall) up(ctx context.Context) (*fabric.Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := c.fabric()
-	if cfg.Binaries, err = fabric.EnsureBinaries(ctx); err != nil {
-		return nil, err
+	cfg, err := c.fabric().Prepare(ctx)
+	if errors.Is(err, fabric.ErrNoAuthorities) {
+		return nil, fmt.Errorf("%w; or make a network without Fabric CAs: certificateAuthorities: false", err)
 	}
-	if cfg.Authorities {
-		if _, err := fabric.EnsureCA(ctx); err != nil {
-			return nil, fmt.Errorf("%w; or run without Fabric CAs: certificateAuthorities: false", err)
-		}
+	if err != nil {
+		return nil, err
 	}
 	began := time.Now()
 	starting, cancel := fabric.WithTimeout(ctx, c.cfg.Timeout)
