@@ -50,14 +50,12 @@ func (o *operator) shell(folder, commands string) string {
 	o.t.Helper()
 	binaries, err := fabric.EnsureBinaries(o.t.Context())
 	require.NoError(o.t, err)
-	authorities, err := fabric.EnsureCA(o.t.Context())
-	require.NoError(o.t, err)
 	said, err := os.CreateTemp(o.t.TempDir(), "said")
 	require.NoError(o.t, err)
 	defer said.Close()
 	cmd := exec.Command("/bin/bash", "-c", "set -euo pipefail\n"+commands)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = folder, said, said // a file, which what stays may hold open
-	cmd.Env = append(os.Environ(), "PATH="+binaries+":"+authorities+":"+filepath.Dir(o.binary)+":"+os.Getenv("PATH"))
+	cmd.Env = append(os.Environ(), "PATH="+binaries+":"+filepath.Dir(o.binary)+":"+os.Getenv("PATH"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	require.NoError(o.t, cmd.Start())
 	failed := cmd.Wait()

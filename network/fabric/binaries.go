@@ -57,7 +57,7 @@ var caTools = toolset{
 func EnsureBinaries(ctx context.Context) (string, error) { return fabricTools.ensure(ctx) }
 
 // EnsureCA does the same for fabric-ca-server, which needs a C compiler and
-// takes as long, and for fabric-ca-client, which operators use.
+// takes as long.
 func EnsureCA(ctx context.Context) (string, error) { return caTools.ensure(ctx) }
 
 func (s toolset) ensure(ctx context.Context) (string, error) {

@@ -5,10 +5,7 @@ module traceledger/network/fabric/tools/ca
 
 go 1.26.0
 
-tool (
-	github.com/hyperledger/fabric-ca/cmd/fabric-ca-client
-	github.com/hyperledger/fabric-ca/cmd/fabric-ca-server
-)
+tool github.com/hyperledger/fabric-ca/cmd/fabric-ca-server
 
 require (
 	github.com/IBM/idemix v0.0.2-0.20231011101252-a4feda90f3f7 // indirect
@@ -53,7 +50,6 @@ require (
 	github.com/op/go-logging v0.0.0-20160315200505-970db520ece7 // indirect
 	github.com/pelletier/go-toml v1.9.5 // indirect
 	github.com/pkg/errors v0.9.1 // indirect
-	github.com/pkg/profile v1.5.0 // indirect
 	github.com/pmezard/go-difflib v1.0.0 // indirect
 	github.com/prometheus/client_golang v1.11.1 // indirect
 	github.com/prometheus/client_model v0.3.0 // indirect
