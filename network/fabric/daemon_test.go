@@ -2,7 +2,10 @@ package fabric
 
 import (
 	"encoding/json"
+	"log"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -101,6 +104,32 @@ func TestPortInUse(t *testing.T) {
 	require.ErrorContains(t, node.Start(t.Context()), "port in use")
 	require.False(t, node.Running())
 }
+
+// TestReach: whoever asks again and again whether a node listens leaves no errors in its log.
+func TestReach(t *testing.T) {
+	errors := make(chan string, 1)
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(writerFunc(func(line []byte) (int, error) {
+		errors <- string(line)
+		return len(line), nil
+	}), "", 0)
+	server.StartTLS()
+	defer server.Close()
+	address := server.Listener.Addr().String()
+	require.NoError(t, reach(t.Context(), address))
+	plain, err := net.Dial("tcp", address)
+	require.NoError(t, err)
+	_, port, err := net.SplitHostPort(plain.LocalAddr().String())
+	require.NoError(t, err)
+	require.NoError(t, plain.Close())
+	require.Contains(t, <-errors, ":"+port, "the first that it complains of is the other")
+	server.Close()
+	require.Error(t, reach(t.Context(), address))
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(line []byte) (int, error) { return f(line) }
 
 func TestPorts(t *testing.T) {
 	names := PortNames()
