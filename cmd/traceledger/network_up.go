@@ -185,7 +185,7 @@ func networkUpgrade(ctx context.Context, c networkCall) error {
 func networkEnrol(ctx context.Context, c networkCall) error {
 	role, party := trace.Role(c.flags.role), trace.PartyID(c.flags.party)
 	if trace.MSPOf(role) == "" || c.flags.wallet == "" {
-		return fmt.Errorf("enrol needs -role (%q is none), -party and -to WALLET", c.flags.role)
+		return fmt.Errorf("enrol needs -role (%q is none), -party and -to WALLET; docs/access.md has the roles", c.flags.role)
 	}
 	if err := party.Validate(); err != nil {
 		return err
