@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"traceledger/chaincode/trace"
+	"traceledger/network/fabric"
 )
 
 // TestSoakMovingAnOrderer gives an orderer another name and other ports by the commands of
@@ -34,7 +35,7 @@ func TestSoakMovingAnOrderer(t *testing.T) {
 		require.Contains(t, commands, example)
 		commands = strings.Replace(commands, example, here, 1)
 	}
-	o.shell(t.TempDir(), o.operationsTools()+"\n"+commands)
+	o.shell(t.TempDir(), "export "+fabric.BinariesVariable+"="+allPrograms(t)+"\n"+o.operationsTools()+"\n"+commands)
 	for _, node := range o.nodes() {
 		if node.Name == "orderer3" {
 			require.Equal(t, "localhost:"+port, node.Address)
