@@ -90,10 +90,10 @@ func networkCommands() []networkCommand {
 		{"down", "", "end every node, and check that no process and no listener is left", networkDown},
 		{"clean", "[-yes]", "remove the folder of a network that is down", networkClean},
 		{"upgrade", "[-version V]", "bring in another chaincode program while the channel works on", networkUpgrade},
-		{"add", "-msp MSP -kind KIND", "take one more organisation of a kind into the running channel", networkAdd},
+		{"add", "-msp MSP -kind KIND [-host H]", "take one more organisation of a kind into the running channel", networkAdd},
 		{"remove", "-msp MSP", "take an organisation whose membership has ended out of the running channel", networkRemove},
-		{"enrol", "-role R -party P -to WALLET", "have an organisation's CA issue an identity into a wallet", networkEnrol},
-		{"ports", "", "the names of the ports, in the order of basePort", networkPorts},
+		{"enrol", "-role R -party P -to WALLET [-org MSP]", "have an organisation's CA issue an identity into a wallet", networkEnrol},
+		{"ports", "", "the ports of a new network by name, in the order of basePort", networkPorts},
 		{"demo", "", "up, a gateway and a scanner on it, and the demonstration loaded", networkDemo},
 	}
 }
@@ -113,7 +113,7 @@ func runNetwork(ctx context.Context, args []string, out io.Writer) error {
 	}
 	fmt.Fprintln(out, "usage: traceledger network COMMAND [-config FILE] [-dir DIR] [flags]")
 	for _, c := range networkCommands() {
-		fmt.Fprintf(out, "  %-38s %s\n", c.name+" "+c.arguments, c.title)
+		fmt.Fprintf(out, "  %-46s %s\n", c.name+" "+c.arguments, c.title)
 	}
 	if len(args) > 0 {
 		return fmt.Errorf("no command %q of network", args[0])

@@ -14,8 +14,8 @@ import (
 )
 
 // TestOrganisationOnItsOwnHost gives the laboratory's organisation and an orderer a folder of
-// their own that holds what docs/network.md tells to bring there, keys included, and takes
-// those from the first one: up heals in each what its administrators can, says what it leaves
+// their own that holds what docs/network.md tells to bring there, keys included and those of authorities not, and takes
+// them from the first one: up heals in each what its administrators can, says what it leaves
 // to others, and fails where something is undone that needs them. Then another organisation joins
 // and is taken out of the channel by the commands of docs/operations.md, and at last the laboratory's.
 func TestOrganisationOnItsOwnHost(t *testing.T) {
@@ -28,6 +28,10 @@ func TestOrganisationOnItsOwnHost(t *testing.T) {
 	lab := []string{"LabMSP/ca", "LabMSP/peer", "LabMSP/trace"}
 	labs := o.bringToHost(append([]string{"orderer2"}, lab...),
 		"nodes/LabMSP", "nodes/orderer2", "crypto/peerOrganizations/lab.example", "crypto/ordererOrganizations/ordering2.example")
+	for _, authority := range []string{"peerOrganizations/lab.example/ca", "peerOrganizations/lab.example/tlsca",
+		"ordererOrganizations/ordering2.example/ca", "ordererOrganizations/ordering2.example/tlsca"} {
+		require.NoError(t, os.Remove(filepath.Join(labs, "crypto", authority, "priv_sk")), "kept elsewhere")
+	}
 	printed := o.network("up", "-dir", labs)
 	require.Contains(t, printed, "the gateway of LabMSP takes submits, chaincode trace 1")
 	require.Contains(t, printed, "left to ProducerMSP, CarrierMSP, PlatformMSP, RegulatorMSP, whose administrators' keys are not here")

@@ -34,12 +34,12 @@ func TestSoakNewcomerWithItsOwnKeys(t *testing.T) {
 		ports = append(ports, port)
 	}
 	// The page's example is a carrier; a producer needs less before it may write.
-	text := strings.NewReplacer("Carrier2", "Producer2", "carrier2", "producer2", "28200", ports[0], "28202", ports[2])
+	text := strings.NewReplacer("Carrier2", "Producer2", "carrier2", "producer2", "28200", ports[0], "28201", ports[1], "28202", ports[2], "28203", ports[3])
 	var blocks []string
 	for _, block := range commandsUnder(t, "### On another host, with keys of its own") {
 		blocks = append(blocks, text.Replace(block))
 	}
-	require.Len(t, blocks, 5, "keys and definition, admission, update, link, join")
+	require.Len(t, blocks, 6, "keys and definition, admission, update, peer, link, join")
 	o.shell(host, blocks[0])
 
 	r.gateway.must(trace.RoleRegulator, "/organisations", "producer2", map[string]any{"claimed": made, "msp": second, "kind": trace.ProducerMSP})
@@ -59,25 +59,15 @@ cp $OCA orderer-ca.pem`)
 	require.Len(t, packages, 1)
 	label, _, _ := strings.Cut(strings.TrimSuffix(filepath.Base(packages[0]), ".tar.gz"), ":") // of the package's id
 	handOver(t, host, packages[0], filepath.Join(o.dir, "programs", label))
-	peer := filepath.Join(host, "peer")
 	pattern := filepath.Join(o.dir, "nodes", trace.CarrierMSP, "peer")
-	require.NoError(t, os.CopyFS(filepath.Join(peer, "builder"), os.DirFS(filepath.Join(pattern, "builder"))))
-	own := filepath.Join(host, "crypto/peerOrganizations/producer2.example")
-	for _, part := range []string{"msp", "tls"} {
-		require.NoError(t, os.CopyFS(filepath.Join(peer, part), os.DirFS(filepath.Join(own, "peers/peer0.producer2.example", part))))
-	}
-	for _, part := range []string{"data", "tmp", "chaincode"} {
-		require.NoError(t, os.Mkdir(filepath.Join(peer, part), 0o700))
-	}
-	core, err := os.ReadFile(filepath.Join(pattern, "core.yaml"))
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(peer, "core.yaml"), ownCore(t, core, ports), 0o600))
+	require.NoError(t, os.CopyFS(filepath.Join(host, "builder"), os.DirFS(filepath.Join(pattern, "builder"))))
+	handOver(t, host, filepath.Join(pattern, "core.yaml"))
 
 	clean := "unset ${!CORE_@} FABRIC_CFG_PATH; "
-	o.shell(peer, clean+`FABRIC_CFG_PATH=. FABRIC_LOGGING_SPEC=warn CHAINCODE_SERVERS=chaincode CORE_LEDGER_SNAPSHOTS_ROOTDIR=$PWD/data/snapshots TMPDIR=tmp peer node start > log 2>&1 &`)
 	o.shell(host, clean+blocks[3])
+	o.shell(host, clean+blocks[4])
 	orderer := strings.TrimPrefix(regexp.MustCompile(`export O=\S+`).FindString(tools), "export O=")
-	asAdministrator, join, found := strings.Cut(strings.Replace(blocks[4], "O=127.0.0.1:17050", "O="+orderer, 1), "peer channel join")
+	asAdministrator, join, found := strings.Cut(strings.Replace(blocks[5], "O=127.0.0.1:17050", "O="+orderer, 1), "peer channel join")
 	require.True(t, found)
 	require.Contains(t, asAdministrator, "O="+orderer)
 	join, approve, found := strings.Cut("peer channel join"+join, "peer lifecycle chaincode approveformyorg")
@@ -85,7 +75,7 @@ cp $OCA orderer-ca.pem`)
 	administrator := clean + asAdministrator + `
 export FABRIC_CFG_PATH=$PWD/peer
 ID=$(peer lifecycle chaincode calculatepackageid trace_1-*.tar.gz)
-patiently() { for i in $(seq 60); do if "$@"; then return; fi; sleep 1; done; tail -n 20 peer/log; return 1; }
+` + patiently + `
 `
 	o.shell(host, administrator+"patiently "+strings.TrimSpace(join))
 	// Until its peer has read the block that brought it in, it refuses its own administrator.
@@ -135,14 +125,5 @@ func handOver(t *testing.T, to string, files ...string) {
 	}
 }
 
-// ownCore is a member's core.yaml with the newcomer's names and ports.
-func ownCore(t *testing.T, core []byte, ports []string) []byte {
-	t.Helper()
-	text := strings.NewReplacer("CarrierMSP", "Producer2MSP", "peer0.carrier.example", "peer0.producer2.example").Replace(string(core))
-	address := regexp.MustCompile(`(?m)^  listenAddress: (\S+)$`).FindStringSubmatch(text)
-	require.Len(t, address, 2)
-	text = strings.ReplaceAll(text, address[1], "127.0.0.1:"+ports[0])
-	text = regexp.MustCompile(`chaincodeListenAddress: \S+`).ReplaceAllString(text, "chaincodeListenAddress: 127.0.0.1:"+ports[1])
-	text = regexp.MustCompile(`(?s)(operations:\n  listenAddress: )\S+`).ReplaceAllString(text, "${1}127.0.0.1:"+ports[3])
-	return []byte(text)
-}
+// patiently repeats a command in a shell whose peer was started a moment before.
+const patiently = `patiently() { for i in $(seq 60); do if "$@"; then return; fi; sleep 1; done; tail -n 20 peer/log; return 1; }`

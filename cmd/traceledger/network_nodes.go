@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -149,9 +150,18 @@ func networkClean(ctx context.Context, c networkCall) error {
 	return os.RemoveAll(c.cfg.Dir)
 }
 
+// networkPorts prints the ports that a new network gets by the configuration.
 func networkPorts(_ context.Context, c networkCall) error {
-	for i, name := range fabric.PortNames() {
-		fmt.Fprintf(c.out, "%d  %s\n", c.cfg.BasePort+i, name)
+	planned, err := c.fabric().Ports.Planned()
+	if err != nil {
+		return err
+	}
+	for _, name := range fabric.PortNames() {
+		port := "free "
+		if number, ok := planned[name]; ok {
+			port = strconv.Itoa(number)
+		}
+		fmt.Fprintf(c.out, "%s  %s\n", port, name)
 	}
 	return nil
 }

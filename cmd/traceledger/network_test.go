@@ -412,6 +412,11 @@ func TestNetworkConfig(t *testing.T) {
 	require.Equal(t, time.Second, call.cfg.BatchInterval)
 	require.True(t, call.cfg.CertificateAuthorities)
 
+	var printed bytes.Buffer
+	call.out = &printed
+	require.NoError(t, networkPorts(t.Context(), call))
+	require.Contains(t, printed.String(), "8050  orderer1\n7051  orderer1/admin\n")
+
 	call, err = parse("status", "-config", file, "-dir", "third")
 	require.NoError(t, err)
 	require.Equal(t, "third", call.cfg.Dir, "a flag overrides the file")

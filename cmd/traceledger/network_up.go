@@ -40,14 +40,12 @@ func (c *networkCall) up(ctx context.Context) (*fabric.Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := c.patient()
-	if cfg.Binaries, err = fabric.EnsureBinaries(ctx); err != nil {
-		return nil, err
+	cfg, err := c.patient().Prepare(ctx)
+	if errors.Is(err, fabric.ErrNoAuthorities) {
+		return nil, fmt.Errorf("%w; or make a network without Fabric CAs: certificateAuthorities: false", err)
 	}
-	if cfg.Authorities {
-		if _, err := fabric.EnsureCA(ctx); err != nil {
-			return nil, fmt.Errorf("%w; or run without Fabric CAs: certificateAuthorities: false", err)
-		}
+	if err != nil {
+		return nil, err
 	}
 	began := time.Now()
 	starting, cancel := fabric.WithTimeout(ctx, c.cfg.Timeout)
@@ -207,7 +205,7 @@ func networkUpgrade(ctx context.Context, c networkCall) error {
 func networkEnrol(ctx context.Context, c networkCall) error {
 	role, party := trace.Role(c.flags.role), trace.PartyID(c.flags.party)
 	if trace.MSPOf(role) == "" || c.flags.wallet == "" {
-		return fmt.Errorf("enrol needs -role (%q is none), -party and -to WALLET", c.flags.role)
+		return fmt.Errorf("enrol needs -role (%q is none), -party and -to WALLET; docs/access.md has the roles", c.flags.role)
 	}
 	if err := party.Validate(); err != nil {
 		return err

@@ -23,6 +23,29 @@ func TestBinariesBuiltElsewhere(t *testing.T) {
 	require.Equal(t, dir, got)
 }
 
+// TestAuthoritiesOfANetwork: whether Fabric CA is needed was decided when the network was made.
+func TestAuthoritiesOfANetwork(t *testing.T) {
+	programs, dir := t.TempDir(), t.TempDir()
+	t.Setenv(BinariesVariable, programs)
+	for _, name := range fabricTools.programs {
+		require.NoError(t, os.WriteFile(filepath.Join(programs, name), nil, 0o755))
+	}
+	_, err := Config{Dir: dir, Authorities: true}.Prepare(t.Context())
+	require.ErrorIs(t, err, ErrNoAuthorities)
+	require.ErrorContains(t, err, "the Fabric program fabric-ca-server is missing")
+
+	without := topology{Channel: "trace"}
+	require.NoError(t, without.save(dir))
+	config, err := Config{Dir: dir, Authorities: true}.Prepare(t.Context())
+	require.NoError(t, err)
+	require.False(t, config.Authorities)
+
+	with := topology{Channel: "trace", CAs: []caPlan{{MSPID: "LabMSP"}}}
+	require.NoError(t, with.save(dir))
+	_, err = Config{Dir: dir}.Prepare(t.Context())
+	require.ErrorIs(t, err, ErrNoAuthorities)
+}
+
 // TestCacheFolder: the folder is named after what would be built.
 func TestCacheFolder(t *testing.T) {
 	tools, err := fabricTools.source(t.Context())

@@ -27,7 +27,7 @@ func (n *Network) makeCAFolder(peer peerPlan, plan caPlan) error {
 			return err
 		}
 	}
-	identities, err := loadAuthority(n.organisationFolder(peer, "ca"))
+	certPEM, err := certificatesIn(n.organisationFolder(peer, "ca"))
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (n *Network) makeCAFolder(peer peerPlan, plan caPlan) error {
 	}
 	secret := rand.Text()
 	for file, content := range map[string][]byte{
-		"ca/cert.pem":      identities.certPEM,
+		"ca/cert.pem":      certPEM,
 		"ca/key.pem":       key,
 		"registrar.secret": []byte(secret + "\n"),
 	} {
@@ -146,7 +146,11 @@ func (n *Network) caClient(mspID string) (*caClient, error) {
 		if err != nil {
 			return nil, err
 		}
-		ca, err := n.tlsAuthority(mspID)
+		authority, err := n.tlsAuthorityFolder(mspID)
+		if err != nil {
+			return nil, err
+		}
+		roots, err := rootsIn(authority)
 		if err != nil {
 			return nil, err
 		}
@@ -154,7 +158,7 @@ func (n *Network) caClient(mspID string) (*caClient, error) {
 			base:   "https://" + plan.Address(),
 			secret: strings.TrimSpace(string(secret)),
 			http: &http.Client{Timeout: time.Minute, Transport: &http.Transport{
-				TLSClientConfig: &tls.Config{RootCAs: ca.roots(), MinVersion: tls.VersionTLS12},
+				TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 			}},
 		}, nil
 	}

@@ -32,28 +32,16 @@ type authority struct {
 	key     crypto.Signer
 }
 
-// roots are what to trust: every certificate of the file.
-func (a *authority) roots() *x509.CertPool {
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(a.certPEM)
-	return pool
-}
-
+// loadAuthority is for who issues. An organisation may keep the key elsewhere; who only trusts the
+// authority takes rootsIn.
 func loadAuthority(folder string) (*authority, error) {
-	certificates, err := filepath.Glob(filepath.Join(folder, "*-cert.pem"))
-	if err != nil {
-		return nil, err
-	}
-	if len(certificates) != 1 {
-		return nil, fmt.Errorf("%s holds %d authority certificates, want 1", folder, len(certificates))
-	}
-	certPEM, err := os.ReadFile(certificates[0])
+	certPEM, err := certificatesIn(folder)
 	if err != nil {
 		return nil, err
 	}
 	keyPEM, err := os.ReadFile(filepath.Join(folder, "priv_sk"))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the authority's key, to issue a certificate: %w", err)
 	}
 	certBlock, _ := pem.Decode(certPEM)
 	keyBlock, _ := pem.Decode(keyPEM)

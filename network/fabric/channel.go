@@ -24,7 +24,7 @@ func (n *Network) joinOrderer(ctx context.Context, orderer ordererPlan) error {
 		return err
 	}
 	defer client.CloseIdleConnections()
-	channels := "https://" + orderer.adminAddress() + "/participation/v1/channels"
+	channels := "https://" + orderer.AdminAddress() + "/participation/v1/channels"
 	return poll(ctx, 50*time.Millisecond, func() (bool, error) {
 		status, _, err := request(ctx, client, http.MethodGet, channels+"/"+n.channel, "", nil)
 		if err != nil {
@@ -60,7 +60,7 @@ func (n *Network) joinOrderer(ctx context.Context, orderer ordererPlan) error {
 
 // participationClient speaks as the ordering organisation's administrator.
 func (n *Network) participationClient(orderer ordererPlan) (*http.Client, error) {
-	ca, err := loadAuthority(n.orderingFolder(orderer, "tlsca"))
+	roots, err := rootsIn(n.orderingFolder(orderer, "tlsca"))
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (n *Network) participationClient(orderer ordererPlan) (*http.Client, error)
 	return &http.Client{
 		Timeout: 10 * time.Second,
 		Transport: &http.Transport{TLSClientConfig: &tls.Config{
-			RootCAs:      ca.roots(),
+			RootCAs:      roots,
 			Certificates: []tls.Certificate{certificate},
 			MinVersion:   tls.VersionTLS12,
 		}},

@@ -200,11 +200,11 @@ func (s signer) signatureHeader() ([]byte, error) {
 
 // broadcast hands an envelope to one orderer.
 func (n *Network) broadcast(ctx context.Context, plan ordererPlan, envelope *common.Envelope) error {
-	ca, err := loadAuthority(n.orderingFolder(plan, "tlsca"))
+	roots, err := rootsIn(n.orderingFolder(plan, "tlsca"))
 	if err != nil {
 		return err
 	}
-	conn, err := grpc.NewClient(plan.Address(), grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: ca.roots(), MinVersion: tls.VersionTLS12})))
+	conn, err := grpc.NewClient(plan.Address(), grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})))
 	if err != nil {
 		return err
 	}

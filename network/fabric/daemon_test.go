@@ -2,7 +2,10 @@ package fabric
 
 import (
 	"encoding/json"
+	"log"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -102,6 +105,32 @@ func TestPortInUse(t *testing.T) {
 	require.False(t, node.Running())
 }
 
+// TestReach: whoever asks again and again whether a node listens leaves no errors in its log.
+func TestReach(t *testing.T) {
+	errors := make(chan string, 1)
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(writerFunc(func(line []byte) (int, error) {
+		errors <- string(line)
+		return len(line), nil
+	}), "", 0)
+	server.StartTLS()
+	defer server.Close()
+	address := server.Listener.Addr().String()
+	require.NoError(t, reach(t.Context(), address))
+	plain, err := net.Dial("tcp", address)
+	require.NoError(t, err)
+	_, port, err := net.SplitHostPort(plain.LocalAddr().String())
+	require.NoError(t, err)
+	require.NoError(t, plain.Close())
+	require.Contains(t, <-errors, ":"+port, "the first that it complains of is the other")
+	server.Close()
+	require.Error(t, reach(t.Context(), address))
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(line []byte) (int, error) { return f(line) }
+
 func TestPorts(t *testing.T) {
 	names := PortNames()
 	assigned, err := Ports{Base: 7050}.assign()
@@ -114,6 +143,15 @@ func TestPorts(t *testing.T) {
 
 	assigned, err = Ports{Base: 7050, Named: map[string]int{"LabMSP/peer": 9051}}.assign()
 	require.NoError(t, err)
+	require.Equal(t, 9051, assigned["LabMSP/peer"])
+
+	free := Ports{Named: map[string]int{"LabMSP/peer": 9051}}
+	planned, err := free.Planned()
+	require.NoError(t, err)
+	require.Equal(t, free.Named, planned, "others are not known before")
+	assigned, err = free.assign()
+	require.NoError(t, err)
+	require.Len(t, assigned, len(names))
 	require.Equal(t, 9051, assigned["LabMSP/peer"])
 
 	for want, ports := range map[string]Ports{

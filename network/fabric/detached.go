@@ -35,7 +35,7 @@ func find(ctx context.Context, config Config, charge bool) (*Network, error) {
 		return nil, err
 	}
 	if !existing {
-		return nil, fmt.Errorf("%s holds no network", config.Dir)
+		return nil, fmt.Errorf("%s holds no network: traceledger network up makes one there; -dir or -config names another folder", config.Dir)
 	}
 	config.Channel = plan.Channel
 	network := newNetwork(config)

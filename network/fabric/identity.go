@@ -83,11 +83,11 @@ func (n *Network) Conn(mspID string) (*grpc.ClientConn, error) {
 
 // dial connects to a peer over TLS, with a client certificate if one is given.
 func (n *Network) dial(peer peerPlan, certificates ...tls.Certificate) (*grpc.ClientConn, error) {
-	ca, err := loadAuthority(n.organisationFolder(peer, "tlsca"))
+	roots, err := rootsIn(n.organisationFolder(peer, "tlsca"))
 	if err != nil {
 		return nil, err
 	}
 	return grpc.NewClient(peer.Address(),
-		grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: ca.roots(), Certificates: certificates, MinVersion: tls.VersionTLS12})),
+		grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, Certificates: certificates, MinVersion: tls.VersionTLS12})),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)))
 }

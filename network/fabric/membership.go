@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -160,11 +159,9 @@ func (n *Network) configsOf(ctx context.Context, peers []peerPlan) (told map[str
 // configOf is channelConfig of a peer that may be down: a connection that was tried in vain is tried
 // again only a second later, when the peer may long have come up.
 func (n *Network) configOf(ctx context.Context, plan peerPlan) (configuration, error) {
-	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", plan.Address())
-	if err != nil {
+	if err := reach(ctx, plan.Address()); err != nil {
 		return nil, err
 	}
-	conn.Close()
 	return n.channelConfig(ctx, plan)
 }
 

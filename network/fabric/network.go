@@ -95,11 +95,8 @@ type Network struct {
 // is down. On an error nothing is left running, unless it is detached: then
 // what has come up stays, for the next try or for Open and Stop.
 func Start(ctx context.Context, config Config) (*Network, error) {
-	config, err := config.withDefaults()
+	config, err := config.Prepare(ctx)
 	if err != nil {
-		return nil, err
-	}
-	if config, err = config.withPrograms(ctx); err != nil {
 		return nil, err
 	}
 	if err := makeFolder(config.Dir); err != nil {
@@ -152,9 +149,27 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// withPrograms finds the Fabric programs, building them if it must.
+// ErrNoAuthorities says that a network is to have Fabric CAs, whose program is not there and cannot be built.
+var ErrNoAuthorities = errors.New("no Fabric CA to be had")
+
+// Prepare finds the Fabric programs, building them if it must, so that Start need not. Whether there are
+// CAs was decided when the network was made.
+func (c Config) Prepare(ctx context.Context) (Config, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return c, err
+	}
+	return c.withPrograms(ctx)
+}
+
 func (c Config) withPrograms(ctx context.Context) (Config, error) {
-	var err error
+	plan, existing, err := loadTopology(c.Dir)
+	if err != nil {
+		return c, err
+	}
+	if existing {
+		c.Authorities = len(plan.CAs) > 0
+	}
 	if c.Binaries == "" {
 		if c.Binaries, err = EnsureBinaries(ctx); err != nil {
 			return c, err
@@ -162,7 +177,7 @@ func (c Config) withPrograms(ctx context.Context) (Config, error) {
 	}
 	if c.Authorities && c.caBinaries == "" {
 		if c.caBinaries, err = EnsureCA(ctx); err != nil {
-			return c, err
+			return c, fmt.Errorf("%w: %w", ErrNoAuthorities, err)
 		}
 	}
 	return c, fabricTools.require(c.Binaries)

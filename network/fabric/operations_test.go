@@ -2,6 +2,7 @@ package fabric
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestOperationsStayOnTheHost: a node's public name is not where it answers for its health.
+// TestOperationsStayOnTheHost: a node's public name is not where it answers for its health, where an
+// orderer is joined to channels, nor where a peer waits for chaincode that dials in.
 func TestOperationsStayOnTheHost(t *testing.T) {
 	config := Config{Hosts: map[string]string{"orderer1": "localhost", "LabMSP/peer": "localhost", "LabMSP/ca": "localhost"}, Authorities: true}
 	plan, err := newTopology(config)
@@ -22,26 +24,34 @@ func TestOperationsStayOnTheHost(t *testing.T) {
 		require.Equal(t, want, plan.addresses()[name+"/operations"])
 		require.True(t, strings.HasPrefix(want, "127.0.0.1:"), want)
 	}
+	admin, dialled := orderer.AdminAddress(), fmt.Sprintf("127.0.0.1:%d", peer.ChaincodePort)
+	require.Equal(t, fmt.Sprintf("127.0.0.1:%d", orderer.AdminPort), admin)
+	require.Equal(t, admin, plan.addresses()["orderer1/admin"])
+	require.Equal(t, dialled, plan.addresses()["LabMSP/peer/listener"])
+	earlier := ordererPlan{nodePlan: nodePlan{Host: "one.example"}, AdminPort: 7051}
+	require.Equal(t, "one.example:7051", earlier.AdminAddress(), "of a plan made before")
 	for file, c := range map[string]struct {
 		values any
-		want   string
+		want   []string
 	}{
 		"orderer.yaml": {struct {
 			ordererPlan
 			Data string
-		}{orderer, "data"}, "Operations:\n  ListenAddress: " + orderer.operationsAddress() + "\n"},
+		}{orderer, "data"}, []string{"Operations:\n  ListenAddress: " + orderer.operationsAddress() + "\n", "Admin:\n  ListenAddress: " + admin + "\n"}},
 		"core.yaml": {struct {
 			peerPlan
 			Data, Builder string
-		}{peer, "data", "builder"}, "operations:\n  listenAddress: " + peer.operationsAddress() + "\n"},
+		}{peer, "data", "builder"}, []string{"operations:\n  listenAddress: " + peer.operationsAddress() + "\n", "chaincodeListenAddress: " + dialled + "\n"}},
 		"fabric-ca-server-config.yaml": {struct {
 			caPlan
 			Registrar, Secret string
-		}{ca, "registrar", "secret"}, "operations:\n  listenAddress: " + ca.operationsAddress() + "\n"},
+		}{ca, "registrar", "secret"}, []string{"operations:\n  listenAddress: " + ca.operationsAddress() + "\n"}},
 	} {
 		content, err := render(file, c.values)
 		require.NoError(t, err)
-		require.Contains(t, string(content), c.want)
+		for _, want := range c.want {
+			require.Contains(t, string(content), want)
+		}
 	}
 }
 
@@ -83,7 +93,7 @@ func TestOlderNetworkGetsOperations(t *testing.T) {
 // a plan, as it is in no genesis block.
 func TestCountedPortsOfOperations(t *testing.T) {
 	ports := Ports{Base: 7050}
-	plan := topology{Orderers: []ordererPlan{{nodePlan{Hostname: "orderer1", Host: loopback, Port: 7050, OperationsPort: 16999}, 7051}}}
+	plan := topology{Orderers: []ordererPlan{{nodePlan: nodePlan{Hostname: "orderer1", Host: loopback, Port: 7050, OperationsPort: 16999}, AdminPort: 7051}}}
 	require.NoError(t, plan.agrees(ports))
 	ports.Named = map[string]int{"orderer1/operations": 16998}
 	require.ErrorContains(t, plan.agrees(ports), "orderer1/operations listens on 127.0.0.1:16999")

@@ -54,41 +54,60 @@ func PortNames() []string {
 
 func (p Ports) given() bool { return p.Base != 0 || len(p.Named) > 0 }
 
-// assign gives every name its port.
-func (p Ports) assign() (map[string]int, error) {
+// Planned are the ports of a new network by name, without those that will be free ones.
+func (p Ports) Planned() (map[string]int, error) {
 	names := PortNames()
 	for name := range p.Named {
 		if !slices.Contains(names, name) {
 			return nil, fmt.Errorf("ports: nothing is called %q; there are %s", name, strings.Join(names, ", "))
 		}
 	}
-	assigned := map[string]int{}
-	if p.Base == 0 {
-		free, err := freePorts(len(names))
-		if err != nil {
-			return nil, err
-		}
-		for i, name := range names {
-			assigned[name] = free[i]
-		}
-	} else {
-		for i, name := range names {
-			assigned[name] = p.Base + i
+	planned := map[string]int{}
+	for i, name := range names {
+		if p.Base != 0 {
+			planned[name] = p.Base + i
 		}
 	}
-	maps.Copy(assigned, p.Named)
+	maps.Copy(planned, p.Named)
+	return planned, distinct(names, planned)
+}
+
+// assign gives every name its port.
+func (p Ports) assign() (map[string]int, error) {
+	assigned, err := p.Planned()
+	if err != nil || p.Base != 0 {
+		return assigned, err
+	}
+	names := PortNames()
+	free, err := freePorts(len(names))
+	if err != nil {
+		return nil, err
+	}
+	for i, name := range names {
+		if _, named := p.Named[name]; !named {
+			assigned[name] = free[i]
+		}
+	}
+	return assigned, distinct(names, assigned)
+}
+
+// distinct refuses what is no port, and one that two names would have.
+func distinct(names []string, assigned map[string]int) error {
 	taken := map[int]string{}
 	for _, name := range names {
-		port := assigned[name]
+		port, ok := assigned[name]
+		if !ok {
+			continue
+		}
 		if port < 1 || port > 65535 {
-			return nil, fmt.Errorf("ports: %s would listen on %d, which is no port", name, port)
+			return fmt.Errorf("ports: %s would listen on %d, which is no port", name, port)
 		}
 		if other, ok := taken[port]; ok {
-			return nil, fmt.Errorf("ports: %s and %s would both listen on %d", other, name, port)
+			return fmt.Errorf("ports: %s and %s would both listen on %d", other, name, port)
 		}
 		taken[port] = name
 	}
-	return assigned, nil
+	return nil
 }
 
 // requireUnused refuses an address on which something listens.

@@ -124,13 +124,17 @@ func (n *Network) Profile(mspID string) (Profile, error) {
 			continue
 		}
 		name := "ca." + plan.Domain
-		tlsCA, err := n.tlsAuthority(plan.MSPID)
+		authority, err := n.tlsAuthorityFolder(plan.MSPID)
+		if err != nil {
+			return Profile{}, err
+		}
+		certPEM, err := certificatesIn(authority)
 		if err != nil {
 			return Profile{}, err
 		}
 		profile.CertificateAuthorities = map[string]ProfileCA{name: {
 			URL: "https://" + plan.Address(), CAName: plan.Domain,
-			TLSCACerts: ProfilePEMs{[]string{string(tlsCA.certPEM)}}, HTTPOptions: map[string]bool{"verify": true},
+			TLSCACerts: ProfilePEMs{[]string{string(certPEM)}}, HTTPOptions: map[string]bool{"verify": true},
 		}}
 		organisation := profile.Organizations[mspID]
 		organisation.CertificateAuthorities = []string{name}
@@ -139,13 +143,13 @@ func (n *Network) Profile(mspID string) (Profile, error) {
 	return profile, nil
 }
 
-func (n *Network) tlsAuthority(mspID string) (*authority, error) {
+func (n *Network) tlsAuthorityFolder(mspID string) (string, error) {
 	plan := n.planned()
 	peer, err := plan.peer(mspID)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	return loadAuthority(n.organisationFolder(peer, "tlsca"))
+	return n.organisationFolder(peer, "tlsca"), nil
 }
 
 // ClientFolder is where what an organisation's clients need can be laid out:

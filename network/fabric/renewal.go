@@ -30,12 +30,27 @@ const restartGrace = 2 * time.Second
 // current tells whether a certificate is of this authority – of the new one while it is
 // being renewed – and good for renewBefore at least.
 func (a *authority) current(certPEM []byte) bool {
+	certificate, err := firstCertificate(certPEM)
+	return err == nil && certificate.CheckSignatureFrom(a.certificate) == nil && time.Until(certificate.NotAfter) > renewBefore
+}
+
+func firstCertificate(certPEM []byte) (*x509.Certificate, error) {
 	block, _ := pem.Decode(certPEM)
 	if block == nil {
-		return false
+		return nil, errors.New("the certificate is not PEM")
 	}
-	certificate, err := x509.ParseCertificate(block.Bytes)
-	return err == nil && certificate.CheckSignatureFrom(a.certificate) == nil && time.Until(certificate.NotAfter) > renewBefore
+	return x509.ParseCertificate(block.Bytes)
+}
+
+// leaveTLS warns of certificates that are to be renewed where the authority's key is kept elsewhere.
+func (n *Network) leaveTLS(node string, certificates ...[]byte) {
+	for _, certPEM := range certificates {
+		certificate, err := firstCertificate(certPEM)
+		if err == nil && time.Until(certificate.NotAfter) <= renewBefore {
+			n.logger.Warn("a TLS certificate is to be renewed, and the key of the organisation's TLS authority is not in this folder: docs/operations.md has the commands",
+				"node", node, "certificate", certificate.Subject.CommonName, "ends", certificate.NotAfter.UTC().Format(time.RFC3339))
+		}
+	}
 }
 
 // renewTLS gives a chaincode process, or a Fabric CA, new TLS keys where it has none, where
@@ -99,12 +114,18 @@ func (n *Network) renewServiceTLS(plan peerPlan, planned servicePlan) (renewed b
 				return false, err
 			}
 		}
+	} else {
+		certPEM, _ := os.ReadFile(filepath.Join(folder, "server.crt")) // of what cannot be read nobody knows the end
+		content, _ := os.ReadFile(peersEnd)
+		var end connection
+		_ = json.Unmarshal(content, &end)
+		n.leaveTLS(planned.name(), certPEM, []byte(end.ClientCert))
 	}
 	return renewed, n.handToPeer(plan, planned, peersEnd)
 }
 
-// mayIssueTLS tells whether the key of the organisation's TLS authority is here. A host that
-// a node was moved to may not have been given it.
+// mayIssueTLS tells whether the key of the organisation's TLS authority is here. An organisation
+// may keep it elsewhere, off line say.
 func (n *Network) mayIssueTLS(plan peerPlan) bool {
 	return exists(filepath.Join(n.organisationFolder(plan, "tlsca"), "priv_sk"))
 }
@@ -200,16 +221,17 @@ func (n *Network) handToPeer(plan peerPlan, planned servicePlan, peersEnd string
 
 // renewCATLS sees to the certificate of a Fabric CA's own listener.
 func (n *Network) renewCATLS(peer peerPlan, plan caPlan) (renewed bool, err error) {
+	certificate := filepath.Join(n.nodeFolder(plan.name()), "tls", "server.crt")
+	key := filepath.Join(n.nodeFolder(plan.name()), "tls", "server.key")
+	certPEM, _ := os.ReadFile(certificate) // what cannot be read is not current
 	if !n.mayIssueTLS(peer) {
+		n.leaveTLS(plan.name(), certPEM)
 		return false, nil
 	}
 	ca, err := loadAuthority(n.organisationFolder(peer, "tlsca"))
 	if err != nil {
 		return false, err
 	}
-	certificate := filepath.Join(n.nodeFolder(plan.name()), "tls", "server.crt")
-	key := filepath.Join(n.nodeFolder(plan.name()), "tls", "server.key")
-	certPEM, _ := os.ReadFile(certificate) // what cannot be read is not current
 	keyPEM, _ := os.ReadFile(key)
 	if paired(certPEM, keyPEM) && ca.current(certPEM) {
 		return false, nil

@@ -8,13 +8,16 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"log/slog"
 	"math/big"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
 )
 
 // replaceTLSAuthority makes an organisation a new TLS authority as docs/operations.md does:
@@ -51,7 +54,11 @@ func replaceTLSAuthority(t *testing.T, n *Network, plan peerPlan) *authority {
 func TestServiceTLSIsRenewed(t *testing.T) {
 	peer := peerPlan{nodePlan: nodePlan{MSPID: "LabMSP", Domain: "lab.example", Hostname: "peer0"}}
 	service := servicePlan{MSPID: "LabMSP", Chaincode: "store", Label: "store_1-aa", PackageID: "store_1-aa:bb", Address: "127.0.0.1:15001"}
-	n := &Network{dir: t.TempDir(), plan: topology{Peers: []peerPlan{peer}, Services: []servicePlan{service}}}
+	var warned strings.Builder
+	n := &Network{
+		dir: t.TempDir(), plan: topology{Peers: []peerPlan{peer}, Services: []servicePlan{service}}, conns: map[string]*grpc.ClientConn{},
+		logger: slog.New(slog.NewTextHandler(&warned, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	}
 	ca := replaceTLSAuthority(t, n, peer)
 	require.NoError(t, os.MkdirAll(filepath.Join(n.nodeFolder("LabMSP/peer"), "chaincode"), 0o700))
 	renewed := func() bool {
@@ -118,6 +125,19 @@ func TestServiceTLSIsRenewed(t *testing.T) {
 	kept := lasting(renewBefore + time.Hour)
 	require.NoError(t, os.WriteFile(crt, []byte(kept), 0o600))
 	require.False(t, renewed(), "it is good for a while yet")
+
+	// The authority's key is kept elsewhere: who trusts it needs it not, and who would renew says so.
+	require.NoError(t, os.Remove(filepath.Join(n.organisationFolder(peer, "tlsca"), "priv_sk")))
+	require.False(t, renewed())
+	require.Empty(t, warned.String())
+	conn, err := n.Conn("LabMSP")
+	require.NoError(t, err)
+	require.NoError(t, conn.Close())
+	ends := lasting(renewBefore - time.Hour)
+	require.NoError(t, os.WriteFile(crt, []byte(ends), 0o600))
+	require.False(t, renewed())
+	require.Equal(t, ends, read(crt))
+	require.Regexp(t, `is to be renewed, and the key .* is not in this folder.* node=LabMSP/store .* ends=20`, warned.String())
 
 	require.NoError(t, os.RemoveAll(n.organisationFolder(peer, "")))
 	require.NoError(t, os.WriteFile(built, []byte("of the day it was installed"), 0o600))

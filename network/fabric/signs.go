@@ -33,7 +33,7 @@ const (
 
 // newestBlock is the newest block that an orderer has.
 func (n *Network) newestBlock(ctx context.Context, plan ordererPlan) (*common.Block, error) {
-	ca, err := loadAuthority(n.orderingFolder(plan, "tlsca"))
+	roots, err := rootsIn(n.orderingFolder(plan, "tlsca"))
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (n *Network) newestBlock(ctx context.Context, plan ordererPlan) (*common.Bl
 	if err != nil {
 		return nil, err
 	}
-	conn, err := grpc.NewClient(plan.Address(), grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: ca.roots(), MinVersion: tls.VersionTLS12})),
+	conn, err := grpc.NewClient(plan.Address(), grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)))
 	if err != nil {
 		return nil, err

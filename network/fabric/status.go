@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"slices"
 	"time"
@@ -93,12 +92,10 @@ func (n *Network) look(ctx context.Context) []NodeStatus {
 				s.Problem = "down"
 				return nil
 			}
-			conn, err := (&net.Dialer{Timeout: 2 * time.Second}).DialContext(ctx, "tcp", s.Address)
-			if err != nil {
+			if err := reach(ctx, s.Address); err != nil {
 				s.Problem = "does not listen: " + err.Error()
 				return nil
 			}
-			conn.Close()
 			if ask := asks[s.Name]; ask != nil {
 				if err := ask(ctx, s); err != nil {
 					s.Problem = err.Error()
@@ -124,7 +121,7 @@ func (n *Network) askOrderer(ctx context.Context, plan ordererPlan, s *NodeStatu
 		return err
 	}
 	defer client.CloseIdleConnections()
-	status, answer, err := request(ctx, client, http.MethodGet, "https://"+plan.adminAddress()+"/participation/v1/channels/"+n.channel, "", nil)
+	status, answer, err := request(ctx, client, http.MethodGet, "https://"+plan.AdminAddress()+"/participation/v1/channels/"+n.channel, "", nil)
 	switch {
 	case err != nil:
 		return err

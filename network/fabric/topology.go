@@ -70,12 +70,16 @@ func (n nodePlan) Address() string { return net.JoinHostPort(n.Host, strconv.Ito
 type ordererPlan struct {
 	nodePlan
 	AdminPort int `json:"adminPort"`
+	// AdminHost is the loopback interface: only commands on the node's own host join it to channels. "" in plans
+	// made before there was one, whose orderers listen on their Host.
+	AdminHost string `json:"adminHost,omitempty"`
 }
 
 func (o ordererPlan) name() string { return o.Hostname }
 
-func (o ordererPlan) adminAddress() string {
-	return net.JoinHostPort(o.Host, strconv.Itoa(o.AdminPort))
+// AdminAddress is host:port of the listener for its channels' administration.
+func (o ordererPlan) AdminAddress() string {
+	return net.JoinHostPort(cmp.Or(o.AdminHost, o.Host), strconv.Itoa(o.AdminPort))
 }
 
 type peerPlan struct {
@@ -154,6 +158,7 @@ func newTopology(config Config) (topology, error) {
 				OperationsPort: ports[name+operations],
 			},
 			AdminPort: ports[name+"/admin"],
+			AdminHost: loopback,
 		})
 	}
 	for _, msp := range Organisations {
@@ -268,12 +273,12 @@ func (t *topology) addresses() map[string]string {
 	for _, o := range t.Orderers {
 		at(o.name(), o.Host, o.Port)
 		atOperations(o.name(), o.OperationsPort)
-		at(o.name()+"/admin", o.Host, o.AdminPort)
+		addresses[o.name()+"/admin"] = o.AdminAddress()
 	}
 	for _, p := range t.Peers {
 		at(p.name(), p.Host, p.Port)
 		atOperations(p.name(), p.OperationsPort)
-		at(p.name()+"/listener", p.Host, p.ChaincodePort)
+		at(p.name()+"/listener", loopback, p.ChaincodePort)
 		for i, suffix := range []string{"/service", "/service/next"} {
 			if i < len(p.ServicePorts) {
 				at(p.MSPID+suffix, loopback, p.ServicePorts[i])
