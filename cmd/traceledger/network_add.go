@@ -78,18 +78,18 @@ func (c *networkCall) admitOrganisation(ctx context.Context, network *fabric.Net
 	} else if ended {
 		return fmt.Errorf("its membership ends on %s: the name does not come back", end.From)
 	}
-	var known trace.Organisation
-	admitted, err := operator.read(ctx, chain.OrganisationKey(msp), &known)
-	switch {
-	case err != nil:
+	admitted, err := operator.admitted(ctx, msp, kind)
+	if err != nil {
 		return err
-	case admitted && known.Kind != kind:
-		return fmt.Errorf("it was admitted as one of kind %s on %s", known.Kind, known.Recorded)
-	case !admitted:
+	}
+	if !admitted {
 		key := "organisation-" + msp
 		err := operator.submit(ctx, "AdmitOrganisation", key, trace.AdmitOrganisationRequest{
 			Write: trace.Write{IdempotencyKey: key, Claimed: trace.TimeOf(time.Now())}, MSP: msp, Kind: kind,
 		})
+		if trace.CodeOf(err) == trace.CodeAlreadyExists { // sent by a call that was killed, and ordered since
+			_, err = operator.admitted(ctx, msp, kind)
+		}
 		if err != nil {
 			return err
 		}

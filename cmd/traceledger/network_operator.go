@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"time"
@@ -130,4 +131,14 @@ func (o *chainOperator) persist(ctx context.Context, do func() error) error {
 			return err
 		}
 	}
+}
+
+// admitted tells whether an organisation is admitted, and refuses one of another kind.
+func (o *chainOperator) admitted(ctx context.Context, msp, kind string) (bool, error) {
+	var known trace.Organisation
+	found, err := o.read(ctx, chain.OrganisationKey(msp), &known)
+	if err == nil && found && known.Kind != kind {
+		err = fmt.Errorf("it was admitted as one of kind %s on %s", known.Kind, known.Recorded)
+	}
+	return found, err
 }
