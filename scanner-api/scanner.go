@@ -62,7 +62,8 @@ type Config struct {
 	// TrustedProxies may name the client in X-Forwarded-For.
 	TrustedProxies []netip.Prefix
 	// Rate and Burst bound one client's requests: on average a second, and at once.
-	// 0 is 20 and 60.
+	// 0 is 100 and 400: behind one address of a mobile network (RFC 6598) are many phones, which
+	// scan when the host tells them to.
 	Rate  float64
 	Burst int
 	// Copies bound what one pack can do; see SuspectedCopy.
@@ -123,10 +124,10 @@ func New(cfg Config) (*Scanner, error) {
 		s.log = slog.Default()
 	}
 	if cfg.Rate <= 0 {
-		cfg.Rate = 20
+		cfg.Rate = 100
 	}
 	if cfg.Burst <= 0 {
-		cfg.Burst = 60
+		cfg.Burst = 400
 	}
 	if cfg.CacheBytes <= 0 {
 		cfg.CacheBytes = 32 << 20
