@@ -101,6 +101,8 @@ func (n *node) watched(ctx context.Context) error {
 	if err := n.caughtUp(ctx); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, playTime)
+	defer cancel()
 	return n.monitors.level(ctx, n.index.Height())
 }
 

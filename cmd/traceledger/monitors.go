@@ -155,10 +155,7 @@ func (w *watching) run(ctx context.Context) error {
 // level waits until every monitor has judged what lies below a height.
 func (w *watching) level(ctx context.Context, height uint64) error {
 	for _, r := range w.runners {
-		patience, cancel := context.WithTimeout(ctx, playTime)
-		err := r.Level(patience, height)
-		cancel()
-		if err != nil {
+		if err := r.Level(ctx, height); err != nil {
 			return fmt.Errorf("monitor %s has not judged the first %d blocks: %w", r.Monitor.Rule().Monitor, height, err)
 		}
 	}

@@ -119,18 +119,11 @@ func (o *chainOperator) submit(ctx context.Context, method, key string, request 
 	return err
 }
 
-// persist tries again what the ledger gets over by itself.
+// persist is reach for a minute.
 func (o *chainOperator) persist(ctx context.Context, do func() error) error {
-	for began := time.Now(); ; {
-		err := do()
-		if !passing(err) || time.Since(began) > operatorPatience {
-			return err
-		}
-		o.logger.Warn("trying again", "error", err)
-		if pause(ctx, 500*time.Millisecond) != nil {
-			return err
-		}
-	}
+	ctx, cancel := context.WithTimeout(ctx, operatorPatience)
+	defer cancel()
+	return reach(ctx, o.logger, do)
 }
 
 // admitted tells whether an organisation is admitted, and refuses one of another kind.

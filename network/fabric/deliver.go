@@ -19,7 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Orderers are asked for a block to hear whether they give an organisation any.
+// Orderers are asked for a block: for what it holds (signs.go), or to hear whether they give an organisation any.
 
 // answersIn is how long the orderers may take to answer who asks them for a block.
 const answersIn = 2 * time.Second
@@ -41,19 +41,12 @@ const (
 // which is small, and whose they are. Who has a certificate that ends is not among them.
 func (n *Network) requests(plan peerPlan) (requests []*common.Envelope, who string, err error) {
 	first := &orderer.SeekPosition{Type: &orderer.SeekPosition_Oldest{Oldest: &orderer.SeekOldest{}}}
-	seek, err := proto.Marshal(&orderer.SeekInfo{
-		Start: first, Stop: first, Behavior: orderer.SeekInfo_FAIL_IF_NOT_READY,
-		ErrorResponse: orderer.SeekInfo_BEST_EFFORT, // also where orderers cannot reach each other
-	})
-	if err != nil {
-		return nil, "", err
-	}
 	var whose []string
 	add := func(name string, s signer, err error) error {
 		if err != nil || time.Until(s.notAfter) < endsSoon {
 			return err
 		}
-		request, err := s.envelope(common.HeaderType_DELIVER_SEEK_INFO, n.channel, seek)
+		request, err := n.seek(s, first)
 		requests, whose = append(requests, request), append(whose, name)
 		return err
 	}
@@ -68,6 +61,18 @@ func (n *Network) requests(plan peerPlan) (requests []*common.Envelope, who stri
 		}
 	}
 	return requests, strings.Join(whose, " and "), nil
+}
+
+// seek is a signed request for one block of the channel.
+func (n *Network) seek(s signer, block *orderer.SeekPosition) (*common.Envelope, error) {
+	info, err := proto.Marshal(&orderer.SeekInfo{
+		Start: block, Stop: block, Behavior: orderer.SeekInfo_FAIL_IF_NOT_READY,
+		ErrorResponse: orderer.SeekInfo_BEST_EFFORT, // also where orderers cannot reach each other
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.envelope(common.HeaderType_DELIVER_SEEK_INFO, n.channel, info)
 }
 
 // ordererPlace is where one orderer is asked.
@@ -135,14 +140,14 @@ func (p ordererPlace) ask(ctx context.Context, requests []*common.Envelope) answ
 }
 
 func askAt(ctx context.Context, address string, roots *x509.CertPool, requests []*common.Envelope) answer {
-	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})))
+	conn, err := dialOrderer(address, roots)
 	if err != nil {
 		return unheard
 	}
 	defer conn.Close()
 	given := refuses
 	for _, request := range requests {
-		switch status, err := deliver(ctx, conn, request); {
+		switch _, status, err := deliver(ctx, conn, request); {
 		case err == nil && status == common.Status_SUCCESS:
 			return serves
 		case err != nil || status != common.Status_FORBIDDEN:
@@ -152,22 +157,31 @@ func askAt(ctx context.Context, address string, roots *x509.CertPool, requests [
 	return given
 }
 
-// deliver is the status with which an orderer ends its answer to a request for blocks.
-func deliver(ctx context.Context, conn *grpc.ClientConn, request *common.Envelope) (common.Status, error) {
+// dialOrderer connects to an orderer over TLS.
+func dialOrderer(address string, roots *x509.CertPool) (*grpc.ClientConn, error) {
+	return grpc.NewClient(address,
+		grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)))
+}
+
+// deliver sends a request for a block: the block, nil where there is none, and the status with which the
+// orderer ends its answer.
+func deliver(ctx context.Context, conn *grpc.ClientConn, request *common.Envelope) (block *common.Block, status common.Status, err error) {
 	stream, err := orderer.NewAtomicBroadcastClient(conn).Deliver(ctx)
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
 	if err := errors.Join(stream.Send(request), stream.CloseSend()); err != nil {
-		return 0, err
+		return nil, 0, err
 	}
 	for {
 		answer, err := stream.Recv()
 		if err != nil {
-			return 0, err
+			return nil, 0, err
 		}
-		if _, block := answer.GetType().(*orderer.DeliverResponse_Block); !block {
-			return answer.GetStatus(), nil
+		if answer.GetBlock() == nil {
+			return block, answer.GetStatus(), nil
 		}
+		block = answer.GetBlock()
 	}
 }

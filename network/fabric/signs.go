@@ -2,8 +2,6 @@ package fabric
 
 import (
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -11,9 +9,6 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/orderer"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/protobuf/proto"
 
 	"traceledger/network/block"
 )
@@ -42,40 +37,22 @@ func (n *Network) newestBlock(ctx context.Context, plan ordererPlan) (*common.Bl
 	if err != nil {
 		return nil, err
 	}
-	newest := &orderer.SeekPosition{Type: &orderer.SeekPosition_Newest{Newest: &orderer.SeekNewest{}}}
-	seek, err := proto.Marshal(&orderer.SeekInfo{
-		Start: newest, Stop: newest, Behavior: orderer.SeekInfo_FAIL_IF_NOT_READY, ErrorResponse: orderer.SeekInfo_BEST_EFFORT,
-	})
+	request, err := n.seek(admin, &orderer.SeekPosition{Type: &orderer.SeekPosition_Newest{Newest: &orderer.SeekNewest{}}})
 	if err != nil {
 		return nil, err
 	}
-	request, err := admin.envelope(common.HeaderType_DELIVER_SEEK_INFO, n.channel, seek)
-	if err != nil {
-		return nil, err
-	}
-	conn, err := grpc.NewClient(plan.Address(), grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12})),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)))
+	conn, err := dialOrderer(plan.Address(), roots)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
 	ctx, cancel := context.WithTimeout(ctx, answersIn)
 	defer cancel()
-	stream, err := orderer.NewAtomicBroadcastClient(conn).Deliver(ctx)
-	if err != nil {
-		return nil, err
+	newest, status, err := deliver(ctx, conn, request)
+	if err == nil && newest == nil {
+		err = fmt.Errorf("%s gives no block: %s", plan.name(), status)
 	}
-	if err := errors.Join(stream.Send(request), stream.CloseSend()); err != nil {
-		return nil, err
-	}
-	answer, err := stream.Recv()
-	if err != nil {
-		return nil, err
-	}
-	if answer.GetBlock() == nil {
-		return nil, fmt.Errorf("%s gives no block: %s", plan.name(), answer.GetStatus())
-	}
-	return answer.GetBlock(), nil
+	return newest, err
 }
 
 // signed is the number of the newest block that an orderer has, and whether it has signed it itself.
