@@ -127,6 +127,17 @@ func validGS1Key(name, s string, length int) error {
 	return nil
 }
 
+// PrintedGTIN reads a trade item number as it is printed: one of 8, 12 or 13 digits has the
+// zeros before it that fill it up to 14 (GS1 General Specifications, 3.2), spaces do not count.
+// It checks nothing.
+func PrintedGTIN(printed string) GTIN {
+	digits := strings.ReplaceAll(printed, " ", "")
+	if n := len(digits); n == 8 || n == 12 || n == 13 {
+		digits = strings.Repeat("0", 14-n) + digits
+	}
+	return GTIN(digits)
+}
+
 // Validate checks length, digits and check digit.
 func (g GTIN) Validate() error { return validGS1Key("GTIN", string(g), 14) }
 

@@ -171,7 +171,7 @@ func (d *Desk) planOrder(v visit, values url.Values) (api.CodeOrder, orderPlan, 
 	if values.Get("gtin") == "" && values.Get("lot") == "" {
 		return order, plan, nil // a pre-printed roll, bound later
 	}
-	id := trace.LotID{GTIN: gtin(values.Get("gtin")), Lot: trace.LotNumber(values.Get("lot"))}
+	id := trace.LotID{GTIN: trace.PrintedGTIN(values.Get("gtin")), Lot: trace.LotNumber(values.Get("lot"))}
 	if err := id.Validate(); err != nil {
 		return order, plan, err
 	}

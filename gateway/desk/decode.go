@@ -98,7 +98,7 @@ func (d *decoder) scalar(v reflect.Value, name, text string) {
 		}
 		*to = digest
 	case *trace.GTIN:
-		*to = gtin(text)
+		*to = trace.PrintedGTIN(text)
 	case *trace.Decimal:
 		*to = d.decimal(name, text)
 	case **trace.Decimal:
@@ -115,16 +115,6 @@ func (d *decoder) scalar(v reflect.Value, name, text string) {
 		}
 		v.SetString(text)
 	}
-}
-
-// gtin reads a bar code as it is printed: 8, 12 and 13 digits are a GTIN with zeros left
-// out before it (GS1 General Specifications, 3.2), as in sheets.
-func gtin(text string) trace.GTIN {
-	text = strings.ReplaceAll(text, " ", "")
-	if n := len(text); n == 8 || n == 12 || n == 13 {
-		text = strings.Repeat("0", 14-n) + text
-	}
-	return trace.GTIN(text)
 }
 
 func (d *decoder) decimal(name, text string) trace.Decimal {

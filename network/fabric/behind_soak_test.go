@@ -23,20 +23,8 @@ import (
 // it stands still and up heals it. Whether it stands still is a race in SmartBFT, so the
 // log tells what happened this time. In the end every peer has all that was acknowledged.
 func TestSoakLaggingOrderers(t *testing.T) {
-	binaries, err := EnsureBinaries(t.Context())
-	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-	defer cancel()
-	network, err := Start(ctx, Config{Dir: t.TempDir(), Binaries: binaries, BatchInterval: 50 * time.Millisecond, LogLevel: "error"})
-	require.NoError(t, err)
-	t.Cleanup(network.Stop)
-	require.NoError(t, network.Deploy(ctx, Chaincode{Name: "store", Version: "1", Binary: buildChaincode(t, "")}))
-	w := startStoreWriters(ctx, t, network)
-	node := func(name string) *Node {
-		n, err := network.Node(name)
-		require.NoError(t, err)
-		return n
-	}
+	ctx, network, w := startStore(t, Config{BatchInterval: 50 * time.Millisecond})
+	node := nodeOf(t, network)
 
 	t.Run("LeaderKilled", func(t *testing.T) {
 		w.watch(t, network, 4*time.Second)
@@ -100,6 +88,30 @@ func requireHealed(ctx context.Context, t *testing.T, network *Network) {
 		}
 		return true
 	}, time.Minute, time.Second)
+}
+
+// startStore has four writers at work on a new network, for ten minutes at most.
+func startStore(t *testing.T, config Config) (context.Context, *Network, *storeWriters) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	t.Cleanup(cancel)
+	var err error
+	config.Dir, config.LogLevel = t.TempDir(), "error"
+	config.Binaries, err = EnsureBinaries(ctx)
+	require.NoError(t, err)
+	network, err := Start(ctx, config)
+	require.NoError(t, err)
+	t.Cleanup(network.Stop)
+	require.NoError(t, network.Deploy(ctx, Chaincode{Name: "store", Version: "1", Binary: buildChaincode(t, "")}))
+	return ctx, network, startStoreWriters(ctx, t, network)
+}
+
+// nodeOf finds nodes by name.
+func nodeOf(t *testing.T, network *Network) func(name string) *Node {
+	return func(name string) *Node {
+		n, err := network.Node(name)
+		require.NoError(t, err)
+		return n
+	}
 }
 
 // storeWriters write through four organisations' gateways until the test ends.

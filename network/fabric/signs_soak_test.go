@@ -3,7 +3,6 @@
 package fabric
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -24,20 +23,8 @@ const leaderLost = 6 * time.Second
 // what up waits for. How long the first loss takes is a race in SmartBFT, and the log tells; the
 // others must not take long.
 func TestSoakLeaderLostAfterAnother(t *testing.T) {
-	binaries, err := EnsureBinaries(t.Context())
-	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
-	defer cancel()
-	network, err := Start(ctx, Config{Dir: t.TempDir(), Binaries: binaries, LogLevel: "error"})
-	require.NoError(t, err)
-	t.Cleanup(network.Stop)
-	require.NoError(t, network.Deploy(ctx, Chaincode{Name: "store", Version: "1", Binary: buildChaincode(t, "")}))
-	w := startStoreWriters(ctx, t, network)
-	node := func(name string) *Node {
-		n, err := network.Node(name)
-		require.NoError(t, err)
-		return n
-	}
+	ctx, network, w := startStore(t, Config{})
+	node := nodeOf(t, network)
 	plan := func(name string) ordererPlan {
 		for _, o := range network.planned().Orderers {
 			if o.name() == name {

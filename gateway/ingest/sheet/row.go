@@ -172,18 +172,14 @@ func (r *row) device(key string) trace.DeviceID {
 // gtin reads 8, 12, 13 or 14 digits; shorter ones gain leading zeros, which
 // spreadsheet programs drop (GS1 General Specifications 3.3.2).
 func (r *row) gtin(key string) trace.GTIN {
-	s := strings.ReplaceAll(r.name(key), " ", "")
-	if s == "" {
+	g := trace.PrintedGTIN(r.name(key))
+	if g == "" {
 		return ""
 	}
-	if n := len(s); n == 8 || n == 12 || n == 13 {
-		s = strings.Repeat("0", 14-n) + s
-	}
-	g := trace.GTIN(s)
 	hint := "应为 8、12、13 或 14 位数字"
 	err := g.Validate()
 	if trace.CodeOf(err) == trace.CodeCheckDigit {
-		hint = fmt.Sprintf("末位校验码不对，应为 %c；请核对包装上的条码", trace.CheckDigit(s[:13]))
+		hint = fmt.Sprintf("末位校验码不对，应为 %c；请核对包装上的条码", trace.CheckDigit(string(g[:13])))
 	}
 	r.invalid(key, err, hint)
 	return g
