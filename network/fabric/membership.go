@@ -129,7 +129,19 @@ func (n *Network) askMembers(ctx context.Context) (configuration, error) {
 	if config == nil {
 		return nil, fmt.Errorf("nobody tells who the channel's members are: %w", silent)
 	}
-	return config, n.learn(config)
+	refused, err := n.outBy(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.learn(config); err != nil {
+		return nil, err
+	}
+	if len(refused) > 0 {
+		n.mu.Lock()
+		n.refused = refused
+		n.mu.Unlock()
+	}
+	return config, nil
 }
 
 // configsOf asks peers once for the channel's configuration: by MSP id, of those that tell.

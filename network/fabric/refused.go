@@ -108,6 +108,32 @@ func (n *Network) askOrderers(ctx context.Context) {
 	}
 }
 
+// outBy asks the orderers about a configuration that has none of the organisations whose administrators are
+// here. Their peers got the block which took them out, and that is given to those only that have been taken in
+// again since (or handed on by another's peer): one that comes to the next blocks is a member, whatever it has
+// read. The error says that it is so, or that too few orderers answer to tell.
+func (n *Network) outBy(ctx context.Context, config configuration) (refused map[string]tally, err error) {
+	members := applicationOf(config).GetGroups()
+	own := slices.DeleteFunc(slices.Clone(n.planned().Peers), func(plan peerPlan) bool { return !n.administers(plan) })
+	if slices.ContainsFunc(own, func(plan peerPlan) bool { return members[plan.MSPID] != nil }) {
+		return nil, nil
+	}
+	refused = map[string]tally{}
+	for _, plan := range own {
+		t, err := n.refusals(ctx, plan, config)
+		if err != nil {
+			return nil, err
+		}
+		if t.orderers > 0 && !t.out() { // else nobody can be asked, and the configuration stands
+			return nil, t.beside(fmt.Errorf("the peer of %[1]s has read that the channel has %[1]s no more, and not whether it was taken in again", plan.MSPID))
+		}
+		if t.out() {
+			refused[plan.MSPID] = t
+		}
+	}
+	return refused, nil
+}
+
 // refusals asks the orderers of a configuration for a block as the organisation's administrator, and as its peer
 // if its keys are here: the certificate of one may be revoked.
 func (n *Network) refusals(ctx context.Context, plan peerPlan, config configuration) (tally, error) {

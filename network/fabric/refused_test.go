@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -117,6 +118,20 @@ func TestRefusedByOrderers(t *testing.T) {
 			require.Equal(t, tally{refusing: c.refusing, orderers: 4, who: c.who}, told)
 			require.Equal(t, c.out, told.out())
 
+			// Its own peer has read that it left, which it was given for it is in again, unless they refuse it.
+			left, err := n.outBy(t.Context(), config)
+			if c.out {
+				require.NoError(t, err)
+				require.Equal(t, map[string]tally{"LabMSP": told}, left)
+			} else {
+				require.ErrorContains(t, err, "the peer of LabMSP has read that the channel has LabMSP no more, and not whether it was taken in again")
+				require.Equal(t, c.refusing > 0, strings.Contains(err.Error(), fmt.Sprintf("%d of 4 orderers refuse", c.refusing)), err)
+			}
+			config.ChannelGroup.Groups["Application"] = &common.ConfigGroup{Groups: map[string]*common.ConfigGroup{"LabMSP": {}}}
+			left, err = n.outBy(t.Context(), config)
+			require.NoError(t, err)
+			require.Empty(t, left, "nobody is asked about a member")
+
 			ended, end := context.WithCancel(t.Context())
 			end()
 			_, err = n.refusals(ended, plan, config)
@@ -135,6 +150,9 @@ func TestNobodyAsksWithCertificatesThatEnd(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, tally{}, told)
 	require.False(t, told.out())
+	left, err := n.outBy(t.Context(), configOfMembers(1))
+	require.NoError(t, err, "what its peer has read stands")
+	require.Empty(t, left)
 }
 
 // Asked at the address of the organisation's orderer, too, where it has one only.
