@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -89,11 +90,16 @@ func (o *operator) try(args ...string) (string, error) {
 }
 
 // network demands that a command succeeds. Nodes that are asked for their status have
-// seconds to answer, which is not enough on every machine every time.
+// seconds to answer, which is not enough on every machine every time; and an orderer that is
+// short of processor time may stand still, which up mends, as status says.
 func (o *operator) network(args ...string) string {
 	o.t.Helper()
 	out, err := o.try(args...)
 	for began := time.Now(); err != nil && args[0] == "status" && time.Since(began) < 2*time.Minute; {
+		if strings.Contains(out, "traceledger network up restarts it") {
+			up := slices.DeleteFunc(slices.Clone(args[1:]), func(arg string) bool { return arg == "-json" })
+			o.t.Log(strings.TrimSpace(o.network(append([]string{"up", "-log", "warn"}, up...)...)))
+		}
 		out, err = o.try(args...)
 	}
 	require.NoError(o.t, err, "network %v: %s", args, out)
@@ -149,6 +155,24 @@ func (o *operator) interruptedWhen(begun func() bool, args ...string) bool {
 	}
 	require.Equal(o.t, -1, cmd.ProcessState.ExitCode(), "network %v failed by itself: %v: %s", args, err, said.String())
 	return true
+}
+
+// awaitSigning waits until status tells of each orderer that it signs.
+func (o *operator) awaitSigning() {
+	o.t.Helper()
+	for began := time.Now(); ; {
+		signing := 0
+		nodes := o.nodes()
+		for _, node := range nodes {
+			if node.Signs {
+				signing++
+			}
+		}
+		if signing == 4 {
+			return
+		}
+		require.Less(o.t, time.Since(began), 2*time.Minute, "%+v", nodes)
+	}
 }
 
 // planned tells whether the network's plan has these words.
@@ -280,15 +304,7 @@ func TestNetworkCommands(t *testing.T) {
 	require.NoError(t, starting.Wait())
 	t.Log(strings.TrimSpace(o.network("up")))
 	o.network("status")
-	require.Eventually(t, func() bool {
-		signing := 0
-		for _, node := range o.nodesNow() {
-			if node.Signs {
-				signing++
-			}
-		}
-		return signing == 4 // the orderers, each of them
-	}, time.Minute, 200*time.Millisecond)
+	o.awaitSigning()
 	w.more(t, 20)
 	version, program := 2, o.tracecc("two", "-s -w")
 	for ; !o.interruptedWhen(o.planned(`"incoming"`), "upgrade", "-chaincode", program); version++ {
