@@ -120,6 +120,7 @@ func TestChinese(t *testing.T) {
 		"9600000 g: plot plot-08 of 5333 m² gives at most 8000000 g a season, 100 are left":                                            "9600 千克：地块 plot-08（5333 平方米）一季最多产 8000 千克，还剩 100 克",
 		"500 codes: lot 09520000100018/PJ has 120 items of 5000 g, 20 of them without a code":                                          "500 个码：批次 09520000100018/PJ 有 120 件（每件 5 千克），其中 20 件还没有码",
 		"07-A: 10050 ml wanted, 900 of 23998500 left":                                                                                  "07-A：要用 10.05 升，23998.5 升中只剩 900 毫升",
+		"07-A: 9223372036854775807 ml wanted, 900 of 23998500 left":                                                                    "07-A：要用 9223372036854775807 毫升，23998.5 升中只剩 900 毫升",
 		"target.point: latitude 120300000, longitude -30400000; latitude must be within ±90°, longitude within ±180°, in 1e-6 degrees": "目的地的北斗坐标：纬度 120.3°、经度 -30.4°；纬度应在 ±90° 内、经度在 ±180° 内，是否写反了",
 		"items 1 to 20 of pack KF261018 are with logistic unit 095200001000000018, not with party farm-01":                             "码包 KF261018 的第 1 至 20 件在 物流单元 095200001000000018 手中，不在 farm-01 手中",
 		"licence L-1 is valid from 2020-01-01 to 2025-12-31, not on 2026-10-18":                                                        "许可证 L-1 的有效期为 2020-01-01 至 2025-12-31，2026-10-18 不在其内",
