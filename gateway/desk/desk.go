@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode"
 
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/api"
@@ -188,13 +187,6 @@ func (d *Desk) refusal(l Language, err error) *refusal {
 		out.English = says.en
 		out.Said, _ = d.wording.Chinese(coded.Message)
 	}
-	// What never reaches the chain may say both languages in a line.
-	if at := strings.LastIndex(coded.Message, " – "); at > 0 && strings.ContainsFunc(coded.Message[at:], isHan) {
-		out.Detail = coded.Message[:at]
-		if l == Chinese && out.Said == "" {
-			out.Said = coded.Message[at+len(" – "):]
-		}
-	}
 	var unknown *ledger.UnknownOutcome
 	if errors.As(err, &unknown) {
 		out.Transaction = unknown.TransactionID
@@ -207,8 +199,6 @@ func (d *Desk) refusal(l Language, err error) *refusal {
 	}
 	return out
 }
-
-func isHan(r rune) bool { return unicode.Is(unicode.Han, r) }
 
 // refuse answers with a page that says why not.
 func (d *Desk) refuse(w http.ResponseWriter, r *http.Request, v visit, err error) {

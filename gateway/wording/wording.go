@@ -43,7 +43,7 @@ func New() *Table {
 
 // subjects are all sentences there are, a list for each file.
 func subjects() [][]sentence {
-	return [][]sentence{ofForm(), ofPeople(), ofOrigin(), ofTransit(), ofJudging(), ofStreaming(), ofMoving(), ofLedger(), ofFloor(), ofDevices()}
+	return [][]sentence{ofForm(), ofPeople(), ofOrigin(), ofTransit(), ofJudging(), ofStreaming(), ofMoving(), ofLedger(), ofFloor(), ofDevices(), ofSheets()}
 }
 
 // verb finds the verbs of a format.
