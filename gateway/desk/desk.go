@@ -34,10 +34,11 @@ type Desk struct {
 	pages    pages
 	secure   bool
 	wording  *wording.Table
+	handler  http.Handler
 }
 
 // New builds the desks. All their paths begin with /desk.
-func New(cfg Config) (http.Handler, error) {
+func New(cfg Config) (*Desk, error) {
 	if cfg.API == nil || cfg.Index == nil || cfg.Store == nil || cfg.PublicBase == "" {
 		return nil, errors.New("desk: interface, index, store and public base are required")
 	}
@@ -49,7 +50,18 @@ func New(cfg Config) (http.Handler, error) {
 		return nil, err
 	}
 	d := &Desk{Config: cfg, sessions: newSessions(time.Now), pages: pages, secure: strings.HasPrefix(cfg.PublicBase, "https://"), wording: wording.New()}
-	return d.routes(), nil
+	d.handler = d.routes()
+	return d, nil
+}
+
+// ServeHTTP answers one request.
+func (d *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.handler.ServeHTTP(w, r) }
+
+// Failed answers a request that a handler of the desk left without an answer, after a
+// panic, with the page that other refusals have.
+func (d *Desk) Failed(w http.ResponseWriter, r *http.Request, err *trace.Error) {
+	l := languageOf(r)
+	d.render(w, r, statusOf(err.Code), l, "refused", page{Title: words{"未能完成", "Not done"}, Refusal: d.refusal(l, err)})
 }
 
 func (d *Desk) routes() http.Handler {
@@ -67,6 +79,7 @@ func (d *Desk) routes() http.Handler {
 		d.mountRole(mux, role)
 	}
 	mux.HandleFunc("/desk/", d.signed(d.nothing))
+	mux.HandleFunc("/desk", d.signed(d.nothing)) // by another method than GET
 	return secured(mux)
 }
 
@@ -178,8 +191,7 @@ func (d *Desk) nothing(w http.ResponseWriter, r *http.Request, v visit) {
 func (d *Desk) refusal(l Language, err error) *refusal {
 	var coded *trace.Error
 	if !errors.As(err, &coded) {
-		d.Logger.Error("desk request failed", "error", err)
-		coded = trace.Errorf(api.CodeInternal, "the server failed; the log has the details")
+		coded = api.Failure(d.Logger, "desk request failed", "error", err)
 	}
 	says := meaning(coded.Code)
 	out := &refusal{Code: coded.Code, Text: says.in(l), Detail: coded.Message}
