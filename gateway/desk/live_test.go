@@ -46,7 +46,7 @@ func TestSecondTrackOnTheDesk(t *testing.T) {
 	var second string
 	h := &house{House: apitest.StartOn(t, on, func(h *apitest.House, r *gin.Engine) {
 		for role, party := range map[trace.Role]trace.PartyID{
-			trace.RoleMonitor: "monitor-01", trace.RolePlatformOperator: "operator-01", trace.RoleReviewer: "reviewer-01", trace.RoleMerchant: "shop-01",
+			trace.RoleMonitor: "monitor-01", trace.RolePlatformOperator: "operator-01", trace.RoleReviewer: "reviewer-01", trace.RoleMerchant: "shop-01", trace.RoleHost: live.Host.Party,
 		} {
 			tokens[role] = h.Token(role, party)
 		}
@@ -138,10 +138,13 @@ func TestSecondTrackOnTheDesk(t *testing.T) {
 	reviewer.get("/desk/reviewer/audit")
 	require.Contains(t, reviewer.page, "100.0 %", "one reviewed, one overturned")
 
-	merchant := as(tokens[trace.RoleMerchant], trace.RoleMerchant)
-	merchant.get("/desk/merchant/self-check")
-	merchant.post("/desk/merchant/self-check", url.Values{"csrf": {merchant.field("csrf")}, "text": {"<b>全网最低价"}})
-	require.Contains(t, merchant.page, "&lt;b&gt;<mark>全网最低价</mark>")
+	for _, role := range []trace.Role{trace.RoleMerchant, trace.RoleHost} {
+		p := as(tokens[role], role)
+		require.Contains(t, p.page, "/desk/"+string(role)+"/self-check")
+		p.get("/desk/" + string(role) + "/self-check")
+		p.post("/desk/"+string(role)+"/self-check", url.Values{"csrf": {p.field("csrf")}, "text": {"<b>全网最低价"}})
+		require.Contains(t, p.page, "&lt;b&gt;<mark>全网最低价</mark>")
+	}
 }
 
 // beijing writes a time as pages do.

@@ -254,6 +254,7 @@ func TestEveryFieldHasALabelAndEveryFormOpens(t *testing.T) {
 	h := open(t)
 	for _, id := range h.demo.Identities {
 		p := h.signedIn(t, id.Party, id.Role)
+		require.NotContains(t, p.page, "您的角色在账本上只读", "%s signs in to nothing", id.Role)
 		for _, m := range trace.Methods() {
 			p.get("/desk/" + string(id.Role) + "/new" + m.Path)
 			allowed := false

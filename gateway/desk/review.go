@@ -33,7 +33,7 @@ func (d *Desk) mountLive(role trace.Role, at func(method, path string, next hand
 	case trace.RoleConsumerDesk, trace.RolePlatformOperator:
 		at("GET", "/streams", d.streams)
 		at("GET", "/streams/{stream}", d.stream)
-	case trace.RoleMerchant, trace.RoleRoomOperator, trace.RoleHostAgency, trace.RoleFarm, trace.RoleFactory, trace.RoleProcessor:
+	case trace.RoleMerchant, trace.RoleHost, trace.RoleRoomOperator, trace.RoleHostAgency, trace.RoleFarm, trace.RoleFactory, trace.RoleProcessor:
 		at("GET", "/self-check", d.selfCheckPage)
 		at("POST", "/self-check", d.selfCheck)
 	}
