@@ -90,6 +90,9 @@ func (d *Desk) called(l Language, records []index.Record, kinds bool) []known {
 // of other measures what labs and monitors found, and measures to be lifted.
 func (d *Desk) causes(v visit) (suggestions, error) {
 	out := suggestions{ID: "known-cause", Records: true}
+	if !slices.Contains(methodOf("enforcement:TakeAction").Roles, v.role) {
+		return out, nil
+	}
 	ladder := v.role == trace.RolePlatformOperator
 	var found []index.Record
 	for _, kind := range []string{state.FactInspection, state.FactVerdict, state.FactVerdictReview, state.FactAction} {
