@@ -128,12 +128,6 @@ func firstScan(f format, first time.Time) string {
 	return page.Clock(trace.TimeOf(first))
 }
 
-// failed answers when the index cannot be read.
-func (s *Scanner) failed(c *gin.Context, err error) {
-	s.log.Error("page", "path", c.Request.URL.Path, "error", err)
-	s.refuse(c, problemInternal())
-}
-
 func (s *Scanner) outline(lot trace.LotID, version uint64) (*outline, error) {
 	return s.outlines.Load(outlineKey{lot, version}, func() (*outline, int64, error) {
 		story, found, err := s.index.Lot(lot)

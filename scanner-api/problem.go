@@ -56,8 +56,9 @@ func problemTooMany(wait time.Duration) problem {
 		heading: rules.Text{Zh: "查询过于频繁，请稍后再试", En: "Too many requests; try again in a moment"}}
 }
 
-func problemInternal() problem {
+func problemInternal(request string) problem {
 	return problem{status: http.StatusInternalServerError, level: rules.LineIncomplete, code: CodeInternal,
+		detail:  "the server failed; its log has the details under request " + request,
 		heading: rules.Text{Zh: "页面暂时无法显示", En: "The page cannot be shown right now"},
 		advice:  []rules.Text{{Zh: "这不代表商品有问题。请稍后重新扫码。", En: "This says nothing about the goods. Scan again later."}}}
 }

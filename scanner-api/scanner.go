@@ -1,11 +1,14 @@
 package scanner
 
 import (
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -173,12 +176,14 @@ func (s *Scanner) routes() *gin.Engine {
 // should a handler panic.
 func (s *Scanner) guard(c *gin.Context) {
 	defer func() {
-		if cause := recover(); cause != nil {
-			s.log.Error("page", "path", c.Request.URL.Path, "panic", fmt.Sprint(cause))
-			if !c.Writer.Written() {
-				s.refuse(c, problemInternal())
-			}
+		cause := recover()
+		if cause == nil {
+			return
 		}
+		if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+			panic(cause) // how a handler breaks off an answer; the server knows it
+		}
+		s.failed(c, fmt.Errorf("panic: %v", cause), "stack", string(debug.Stack()))
 	}()
 	h := c.Writer.Header()
 	h["Content-Security-Policy"] = s.answers.policy
@@ -192,6 +197,21 @@ func (s *Scanner) guard(c *gin.Context) {
 		return
 	}
 	c.Next()
+}
+
+// failed answers when a page could not be made. The log says why, under a name for the
+// request, and the answer says the name. An answer that has begun is broken off: cut
+// short, it would look whole.
+func (s *Scanner) failed(c *gin.Context, err error, about ...any) {
+	name := rand.Text()[:12] // 60 bits
+	s.log.With("request", name, "path", c.Request.URL.Path, "error", err).Error("page", about...)
+	if c.Writer.Written() {
+		panic(http.ErrAbortHandler)
+	}
+	for _, header := range []string{"Content-Encoding", "Content-Length", "Etag", "Link"} { // of the page that was to be
+		c.Writer.Header().Del(header)
+	}
+	s.refuse(c, problemInternal(name))
 }
 
 // NewServer is an HTTP server with the time and size limits that a public page

@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"image/png"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -216,6 +219,31 @@ func TestCodesThatAreNotTheProducers(t *testing.T) {
 	require.Equal(t, scanner.CodeUnknown, w.problemOf("/c/ZZZZZZZZ"+string(w.serials[0]), http.StatusNotFound))
 	require.Equal(t, scanner.CodeNoPage, w.problemOf("/elsewhere", http.StatusNotFound))
 	require.Equal(t, http.StatusMethodNotAllowed, w.ask(http.MethodPost, w.item(1)).status)
+}
+
+// TestAPanicNamesItsRequest: phone and program get what other refusals give them, with
+// the name under which the log says more.
+func TestAPanicNamesItsRequest(t *testing.T) {
+	var log bytes.Buffer
+	s, err := scanner.New(scanner.Config{BaseURL: baseURL, Logger: slog.New(slog.NewTextHandler(&log, nil))}) // no index: reading it panics
+	require.NoError(t, err)
+	for _, c := range []struct{ path, accept, kind, says string }{
+		{"", "text/html,*/*;q=0.8", "text/html; charset=utf-8", "服务器出错；运维人员可按请求编号 "},
+		{"?lang=en", "text/html", "text/html; charset=utf-8", "its log has the details under request "},
+		{"", asJSON, "application/problem+json", "its log has the details under request "},
+	} {
+		log.Reset()
+		request := httptest.NewRequest(http.MethodGet, "/01/09520000100018/10/PJ261018-A"+c.path, nil)
+		request.Header.Set("Accept", c.accept)
+		recorder := httptest.NewRecorder()
+		s.ServeHTTP(recorder, request)
+		require.Equal(t, http.StatusInternalServerError, recorder.Code)
+		require.Equal(t, c.kind, recorder.Header().Get("Content-Type"))
+		name := regexp.MustCompile(`request=([A-Z2-7]{12}) .*nil pointer.*goroutine`).FindStringSubmatch(log.String())
+		require.NotNil(t, name, log.String())
+		says(t, recorder.Body.String(), c.says+name[1])
+		saysNot(t, recorder.Body.String(), "nil pointer")
+	}
 }
 
 func TestStatesOfAPack(t *testing.T) {

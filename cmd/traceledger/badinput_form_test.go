@@ -56,7 +56,7 @@ func (b *badHouse) refusedByDryRun(t *testing.T, sign string, query url.Values, 
 	confirmation := "/v1/sheets/" + trace.DigestOf(content).String() + "/confirmation?" + query.Encode()
 	if status != http.StatusOK {
 		p := refusal(t, status, header, answer, api.Status(code), code)
-		requireBilingual(t, p.Detail)
+		requireBilingual(t, p.DetailChinese+"\n"+p.Detail)
 		status, header, answer = b.send(t, http.MethodPost, confirmation, sign, nil, nil)
 		refusal(t, status, header, answer, api.Status(code), code)
 		return

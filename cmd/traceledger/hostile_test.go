@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,6 +21,12 @@ import (
 
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/api"
+	"traceledger/gateway/desk"
+	"traceledger/gateway/index"
+	"traceledger/gateway/ingest/segment"
+	"traceledger/gateway/ledger"
+	"traceledger/gateway/store"
+	"traceledger/gateway/wallet"
 )
 
 // TestNobodyChoosesWhereARedirectGoes: the address of a mistyped route is not made from
@@ -39,26 +46,62 @@ func TestNobodyChoosesWhereARedirectGoes(t *testing.T) {
 	}
 }
 
-// TestAPanicTellsNoSecrets: the caller gets a problem, the log a place and no cookie.
+// TestAPanicTellsNoSecrets: the caller gets the kind of answer that other refusals have
+// there, with the name under which the log has the place, and the log no cookie.
 func TestAPanicTellsNoSecrets(t *testing.T) {
-	var log bytes.Buffer
-	n := &node{logger: slog.New(slog.NewTextHandler(&log, nil))}
+	for _, c := range []struct{ path, kind, says string }{
+		{"/v1/broken/7", "application/problem+json", `"code":"INTERNAL"`},
+		{"/desk/broken/7", "text/html; charset=utf-8", "服务器出错；运维人员可按请求编号"},
+		{"/desk/broken/7?lang=en", "text/html; charset=utf-8", "its log has the details under request"},
+	} {
+		var log bytes.Buffer
+		n := &node{logger: slog.New(slog.NewTextHandler(&log, nil))}
+		var err error
+		n.api, err = api.New(api.Config{Ledger: &ledger.Client{}, Index: &index.Index{}, Store: &store.Store{}, Identities: &wallet.Wallet{}, Segments: &segment.Segmenter{}, PublicBase: "https://trace.example"})
+		require.NoError(t, err)
+		n.desks, err = desk.New(desk.Config{API: n.api, Index: &index.Index{}, Store: &store.Store{}, PublicBase: "https://trace.example"})
+		require.NoError(t, err)
+		r := gin.New()
+		r.Use(n.recovered)
+		r.GET("/:house/broken/:id", func(c *gin.Context) {
+			c.Header("Content-Disposition", `attachment; filename="codes.csv"`)
+			panic("a row is missing")
+		})
+		request := httptest.NewRequest(http.MethodGet, c.path, nil)
+		request.Header.Set("Cookie", "desk-session=SECRET")
+		request.Header.Set("Authorization", "Bearer SECRET")
+		answer := httptest.NewRecorder()
+		r.ServeHTTP(answer, request)
+		require.Equal(t, http.StatusInternalServerError, answer.Code)
+		require.Equal(t, c.kind, answer.Header().Get("Content-Type"), c.path)
+		require.Empty(t, answer.Header().Get("Content-Disposition"), "it is no download")
+		require.Contains(t, answer.Body.String(), c.says)
+		require.NotContains(t, answer.Body.String(), "row is missing")
+		name := regexp.MustCompile(`request=([A-Z2-7]{12}) .*a row is missing`).FindStringSubmatch(log.String())
+		require.NotNil(t, name, log.String())
+		require.Contains(t, answer.Body.String(), name[1])
+		require.NotContains(t, log.String(), "SECRET")
+	}
+}
+
+// TestAnAnswerCutShortIsBrokenOff: after a panic half an answer must not look whole.
+func TestAnAnswerCutShortIsBrokenOff(t *testing.T) {
+	n := &node{logger: slog.New(slog.DiscardHandler)}
 	r := gin.New()
 	r.Use(n.recovered)
-	r.GET("/broken/:id", func(*gin.Context) { panic("a row is missing") })
-	request := httptest.NewRequest(http.MethodGet, "/broken/7", nil)
-	request.Header.Set("Cookie", "desk-session=SECRET")
-	request.Header.Set("Authorization", "Bearer SECRET")
-	answer := httptest.NewRecorder()
-	r.ServeHTTP(answer, request)
-	require.Equal(t, http.StatusInternalServerError, answer.Code)
-	require.Equal(t, "application/problem+json", answer.Header().Get("Content-Type"))
-	var p api.Problem
-	require.NoError(t, json.Unmarshal(answer.Body.Bytes(), &p))
-	require.Equal(t, api.CodeInternal, p.Code)
-	require.NotContains(t, answer.Body.String(), "row is missing")
-	require.Contains(t, log.String(), "a row is missing")
-	require.NotContains(t, log.String(), "SECRET")
+	r.GET("/codes.csv", func(c *gin.Context) {
+		_, err := c.Writer.WriteString("code,address\n")
+		require.NoError(t, err)
+		c.Writer.Flush()
+		panic("a row is missing")
+	})
+	server := httptest.NewServer(r)
+	defer server.Close()
+	response, err := http.Get(server.URL + "/codes.csv")
+	require.NoError(t, err)
+	defer response.Body.Close()
+	_, err = io.ReadAll(response.Body)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }
 
 // TestStopLetsWritesFinish: a write under way when the house is told to stop is

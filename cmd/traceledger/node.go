@@ -51,6 +51,7 @@ type node struct {
 	floor     *floor.Floor
 	monitors  *watching
 	api       *api.API
+	desks     *desk.Desk
 	handler   http.Handler
 	ready     atomic.Bool // everything that was to be loaded is loaded
 }
@@ -127,11 +128,10 @@ func openNode(cfg Config, eng engine, logger *slog.Logger) (n *node, err error) 
 	if err != nil {
 		return n, err
 	}
-	desks, err := desk.New(desk.Config{API: n.api, Index: n.index, Store: n.store, PublicBase: cfg.PublicBase, Logger: logger})
-	if err != nil {
+	if n.desks, err = desk.New(desk.Config{API: n.api, Index: n.index, Store: n.store, PublicBase: cfg.PublicBase, Logger: logger}); err != nil {
 		return n, err
 	}
-	n.handler = n.routes(pages, desks, metrics)
+	n.handler = n.routes(pages, metrics)
 	return n, nil
 }
 
@@ -209,7 +209,7 @@ func ended(ctx context.Context, err error) error {
 	return err
 }
 
-func (n *node) routes(pages, desks http.Handler, metrics *prometheus.Registry) http.Handler {
+func (n *node) routes(pages http.Handler, metrics *prometheus.Registry) http.Handler {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	r.UseRawPath = true
@@ -229,7 +229,7 @@ func (n *node) routes(pages, desks http.Handler, metrics *prometheus.Registry) h
 		case below(path, "/v1"): // a program that mistypes a route is not shown a shopper's page
 			n.api.NoSuchRoute(c)
 		case below(path, "/desk"):
-			desks.ServeHTTP(c.Writer, c.Request)
+			n.desks.ServeHTTP(c.Writer, c.Request)
 		default:
 			pages.ServeHTTP(c.Writer, c.Request)
 		}

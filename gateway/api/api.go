@@ -141,6 +141,11 @@ func (a *API) NoSuchRoute(c *gin.Context) {
 	a.fail(c, trace.Errorf(CodeNoSuchRoute, "%s %s is no route of this interface; GET /v1/openapi.json lists them all", c.Request.Method, c.Request.URL.Path))
 }
 
+// Failed answers a request that a handler left without an answer, after a panic.
+func (a *API) Failed(c *gin.Context, err *trace.Error) {
+	a.fail(c, trace.Errorf(err.Code, "%s. Repeat a write with the same Idempotency-Key: it makes one record", err.Message))
+}
+
 // answer is a status with a JSON body.
 type answer struct {
 	status int

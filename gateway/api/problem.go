@@ -1,6 +1,7 @@
 package api
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -78,8 +79,7 @@ func Status(code trace.Code) int {
 func problemOf(err error, said *wording.Table, logger *slog.Logger) Problem {
 	var coded *trace.Error
 	if !errors.As(err, &coded) {
-		logger.Error("request failed", "error", err)
-		coded = trace.Errorf(CodeInternal, "the server failed; the log has the details")
+		coded = Failure(logger, "request failed", "error", err)
 	}
 	switch coded.Code {
 	case store.CodeDamaged, store.CodeFailed, segment.CodeDamaged:
@@ -110,6 +110,14 @@ func problemOf(err error, said *wording.Table, logger *slog.Logger) Problem {
 		p.Transaction = unknown.TransactionID
 	}
 	return p
+}
+
+// Failure logs what went wrong here, under a name for the request, and gives the refusal
+// that tells its caller that name and nothing else.
+func Failure(logger *slog.Logger, message string, about ...any) *trace.Error {
+	name := rand.Text()[:12] // 60 bits
+	logger.With("request", name).Error(message, about...)
+	return trace.Errorf(CodeInternal, "the server failed; its log has the details under request %s", name)
 }
 
 // writeProblem sends the answer; one that may be tried again says after how long.

@@ -4,6 +4,7 @@ import (
 	"math/big"
 	"net/url"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,7 +30,29 @@ type decoder struct {
 
 func (d *decoder) wrong(name string, text words) { d.errors = append(d.errors, fieldError{name, text}) }
 
-func (d *decoder) text(name string) string { return strings.TrimSpace(d.values.Get(name)) }
+// text is what was typed or chosen: of a field that is offered as a list beside a line to
+// type in, whichever is filled in.
+func (d *decoder) text(name string) string {
+	for _, given := range d.values[name] {
+		if given = strings.TrimSpace(given); given != "" {
+			return given
+		}
+	}
+	return ""
+}
+
+// entries are the lines of all values of a field, each once, blanks left out.
+func entries(values []string) []string {
+	var out []string
+	for _, given := range values {
+		for line := range strings.Lines(given) {
+			if line = strings.TrimSpace(line); line != "" && !slices.Contains(out, line) {
+				out = append(out, line)
+			}
+		}
+	}
+	return out
+}
 
 // request fills a request struct from the fields under prefix.
 func (d *decoder) request(v reflect.Value, prefix string) {
@@ -53,7 +76,7 @@ func (d *decoder) member(v reflect.Value, m member, name string) {
 		d.texts(v, d.values[name])
 		return
 	case widgetLines:
-		d.texts(v, strings.Split(d.values.Get(name), "\n"))
+		d.texts(v, entries(d.values[name]))
 		return
 	case widgetFiles:
 		d.digests(v, name)

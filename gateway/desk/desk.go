@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode"
 
 	"traceledger/chaincode/trace"
 	"traceledger/gateway/api"
@@ -35,10 +34,11 @@ type Desk struct {
 	pages    pages
 	secure   bool
 	wording  *wording.Table
+	handler  http.Handler
 }
 
 // New builds the desks. All their paths begin with /desk.
-func New(cfg Config) (http.Handler, error) {
+func New(cfg Config) (*Desk, error) {
 	if cfg.API == nil || cfg.Index == nil || cfg.Store == nil || cfg.PublicBase == "" {
 		return nil, errors.New("desk: interface, index, store and public base are required")
 	}
@@ -50,7 +50,18 @@ func New(cfg Config) (http.Handler, error) {
 		return nil, err
 	}
 	d := &Desk{Config: cfg, sessions: newSessions(time.Now), pages: pages, secure: strings.HasPrefix(cfg.PublicBase, "https://"), wording: wording.New()}
-	return d.routes(), nil
+	d.handler = d.routes()
+	return d, nil
+}
+
+// ServeHTTP answers one request.
+func (d *Desk) ServeHTTP(w http.ResponseWriter, r *http.Request) { d.handler.ServeHTTP(w, r) }
+
+// Failed answers a request that a handler of the desk left without an answer, after a
+// panic, with the page that other refusals have.
+func (d *Desk) Failed(w http.ResponseWriter, r *http.Request, err *trace.Error) {
+	l := languageOf(r)
+	d.render(w, r, statusOf(err.Code), l, "refused", page{Title: words{"未能完成", "Not done"}, Refusal: d.refusal(l, err)})
 }
 
 func (d *Desk) routes() http.Handler {
@@ -68,6 +79,7 @@ func (d *Desk) routes() http.Handler {
 		d.mountRole(mux, role)
 	}
 	mux.HandleFunc("/desk/", d.signed(d.nothing))
+	mux.HandleFunc("/desk", d.signed(d.nothing)) // by another method than GET
 	return secured(mux)
 }
 
@@ -179,21 +191,13 @@ func (d *Desk) nothing(w http.ResponseWriter, r *http.Request, v visit) {
 func (d *Desk) refusal(l Language, err error) *refusal {
 	var coded *trace.Error
 	if !errors.As(err, &coded) {
-		d.Logger.Error("desk request failed", "error", err)
-		coded = trace.Errorf(api.CodeInternal, "the server failed; the log has the details")
+		coded = api.Failure(d.Logger, "desk request failed", "error", err)
 	}
 	says := meaning(coded.Code)
 	out := &refusal{Code: coded.Code, Text: says.in(l), Detail: coded.Message}
 	if l == Chinese {
 		out.English = says.en
 		out.Said, _ = d.wording.Chinese(coded.Message)
-	}
-	// What never reaches the chain may say both languages in a line.
-	if at := strings.LastIndex(coded.Message, " – "); at > 0 && strings.ContainsFunc(coded.Message[at:], isHan) {
-		out.Detail = coded.Message[:at]
-		if l == Chinese && out.Said == "" {
-			out.Said = coded.Message[at+len(" – "):]
-		}
 	}
 	var unknown *ledger.UnknownOutcome
 	if errors.As(err, &unknown) {
@@ -207,8 +211,6 @@ func (d *Desk) refusal(l Language, err error) *refusal {
 	}
 	return out
 }
-
-func isHan(r rune) bool { return unicode.Is(unicode.Han, r) }
 
 // refuse answers with a page that says why not.
 func (d *Desk) refuse(w http.ResponseWriter, r *http.Request, v visit, err error) {

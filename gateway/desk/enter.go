@@ -247,7 +247,8 @@ func (d *Desk) showForm(w http.ResponseWriter, r *http.Request, status int, v vi
 		if err != nil {
 			d.Logger.Error("no suggestions", "error", err)
 		}
-		body.Known = known
+		body.Form.offer(known)
+		body.Known = slices.DeleteFunc(known, func(s suggestions) bool { return s.Records })
 	}
 	again := url.Values{}
 	for name, given := range values {

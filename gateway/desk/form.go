@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"traceledger/chaincode/rules"
@@ -21,6 +22,7 @@ type node struct {
 type field struct {
 	Name     string // path in the request: "lot.gtin", "items.0.substance"
 	leaf     string // last name of the path without row numbers
+	several  bool   // it holds a list
 	Widget   widget
 	Label    string
 	Hint     string
@@ -31,6 +33,9 @@ type field struct {
 	Suggest  string // id of a list of suggestions, "" for none
 	Problem  string
 }
+
+// Lines are all values, one a line.
+func (f *field) Lines() string { return strings.Join(f.Values, "\n") }
 
 // Value is the first value.
 func (f *field) Value() string {
@@ -109,7 +114,7 @@ func (b *builder) node(m member, name string, needed bool) node {
 		return node{Group: g}
 	}
 	f := &field{
-		Name: name, leaf: m.name, Widget: m.widget(), Label: named.name.in(b.lang), Hint: named.hint.in(b.lang),
+		Name: name, leaf: m.name, several: m.typ.Kind() == reflect.Slice, Widget: m.widget(), Label: named.name.in(b.lang), Hint: named.hint.in(b.lang),
 		Unit: m.scale().name.in(b.lang), Required: needed && !m.optional && m.widget() != widgetCheck && m.widget() != widgetChecks,
 		Values: b.values[name], Problem: b.problems[name], Suggest: suggestion(m),
 	}

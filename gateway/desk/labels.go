@@ -103,7 +103,7 @@ func particularLabel(name string) (fieldLabel, bool) {
 	case "ReportInspectionRequest.items":
 		return label("检验项目", "Items")
 	case "ReviewVerdictRequest.verdict":
-		return label("判定记录", "Verdict", "记录键，从判定列表点“复核”会自动填好", "its record key; “Review” in the list fills it in")
+		return label("判定记录", "Verdict", "从判定列表点“复核”会自动填好", "“Review” in the list fills it in")
 	case "ReviewRequest.level":
 		return label("复核级别", "Level")
 	case "GiveVerdictRequest.level":
@@ -364,11 +364,11 @@ func labelOfFindings(name string) (fieldLabel, bool) {
 	case "result":
 		return label("结果形式", "Result")
 	case "supersedes":
-		return label("取代哪份检验", "Supersedes", "复检时填原检验的记录键", "record key of the inspection re-tested")
+		return label("取代哪份检验", "Supersedes", "复检时选原来那份检验", "the inspection re-tested")
 	case "level":
 		return label("级别", "Level")
 	case "inspection":
-		return label("检验记录", "Inspection", "记录键", "its record key")
+		return label("检验记录", "Inspection")
 	case "pass":
 		return label("通过", "Passed")
 	case "panel":
@@ -406,7 +406,7 @@ func labelOfFindings(name string) (fieldLabel, bool) {
 	case "store":
 		return label("库房", "Store")
 	case "probes":
-		return label("温度探头", "Temperature probes", "每行一个，按读数次序：return-air、pulp…", "one a line in reading order: return-air, pulp, …")
+		return label("温度探头", "Temperature probes", "每行一个，按读数次序：return-air（回风）、supply-air（送风）、pulp（品温）、soil（土壤）", "one a line in reading order: return-air, supply-air, pulp, soil")
 	case "sequence":
 		return label("序号", "Sequence", "从 1 起", "from 1")
 	case "previous":
@@ -446,17 +446,17 @@ func labelOfFindings(name string) (fieldLabel, bool) {
 	case "outcome":
 		return label("结论", "Outcome")
 	case "causes":
-		return label("事由记录", "Cause records", "每行一个记录键，如不合格的检验", "record keys, one a line, such as a failed inspection")
+		return label("事由记录", "Cause records", "如不合格的检验、监测的判定", "such as a failed inspection, a monitor's verdict")
 	case "law":
 		return label("法律", "Law", "如 食品安全法", "like 食品安全法")
 	case "article":
 		return label("条", "Article", "如 第六十三条", "like 第六十三条")
 	case "undoes":
-		return label("撤销哪次处置", "Lifts the measure", "恢复时填其记录键", "its record key, for a reinstatement")
+		return label("撤销哪次处置", "Lifts the measure", "恢复或降级时选", "for a reinstatement or a lowering")
 	case "rectification":
 		return label("整改报告", "Rectification report")
 	case "review":
-		return label("复核记录", "Review", "记录键", "its record key")
+		return label("复核记录", "Review")
 	}
 	return labelOfRecords(name)
 }

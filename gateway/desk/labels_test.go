@@ -146,3 +146,32 @@ func TestMarked(t *testing.T) {
 	require.Equal(t, "[孕妇也能用][，三天治好激素脸]。", said)
 	require.Equal(t, []piece{{"x", false}}, marked("x", nil))
 }
+
+// What a list offers and what is typed beside it are one value, or one list of them.
+func TestRecordsAreChosenOrTyped(t *testing.T) {
+	values := url.Values{"kind": {"recall"}, "causes": {"fact/a", "fact/b", "fact/b\nfact/typed"}, "undoes": {"", "fact/lifted"}, "inspection": {"fact/a", ""}}
+	var request trace.TakeActionRequest
+	(&decoder{values: values}).request(reflect.ValueOf(&request).Elem(), "")
+	require.Equal(t, []trace.Key{"fact/a", "fact/b", "fact/typed"}, request.Causes)
+	require.Equal(t, trace.Key("fact/lifted"), request.Undoes)
+	require.Equal(t, trace.Key("fact/a"), request.Inspection)
+
+	form := buildForm(Chinese, trace.RoleRegulator, &request, values, nil)
+	form.offer([]suggestions{
+		{ID: "known-cause", Records: true, Values: []known{{"fact/a", "甲"}, {"fact/b", "乙"}, {"fact/c", "丙"}}},
+		{ID: "known-inspection", Records: true, Values: []known{{"fact/a", "甲"}}}, {ID: "known-action", Records: true},
+	})
+	found := map[string]*field{}
+	for _, n := range form.Main {
+		if n.Field != nil {
+			found[n.Field.Name] = n.Field
+		}
+	}
+	causes := found["causes"]
+	require.Equal(t, widgetRecords, causes.Widget)
+	require.Equal(t, []option{{"fact/a", "甲", true}, {"fact/b", "乙", true}, {"fact/c", "丙", false}}, causes.Options)
+	require.Equal(t, "fact/typed", causes.Lines(), "what no list offers stays typed")
+	require.Equal(t, widgetRecord, found["inspection"].Widget)
+	require.Empty(t, found["inspection"].Value(), "it is chosen")
+	require.Equal(t, widgetText, found["undoes"].Widget, "nothing to choose from")
+}

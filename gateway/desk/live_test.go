@@ -46,7 +46,7 @@ func TestSecondTrackOnTheDesk(t *testing.T) {
 	var second string
 	h := &house{House: apitest.StartOn(t, on, func(h *apitest.House, r *gin.Engine) {
 		for role, party := range map[trace.Role]trace.PartyID{
-			trace.RoleMonitor: "monitor-01", trace.RolePlatformOperator: "operator-01", trace.RoleReviewer: "reviewer-01", trace.RoleMerchant: "shop-01",
+			trace.RoleMonitor: "monitor-01", trace.RolePlatformOperator: "operator-01", trace.RoleReviewer: "reviewer-01", trace.RoleMerchant: "shop-01", trace.RoleHost: live.Host.Party,
 		} {
 			tokens[role] = h.Token(role, party)
 		}
@@ -105,6 +105,7 @@ func TestSecondTrackOnTheDesk(t *testing.T) {
 	require.Contains(t, reviewer.page, "绝对化用语")
 	address := "/desk/reviewer/queue/item?" + url.Values{"verdict": {string(key)}}.Encode()
 	reviewer.get(address)
+	require.Regexp(t, `href="\?lang=en&amp;verdict=fact`, reviewer.page, "the other language shows the same verdict")
 	require.Contains(t, reviewer.page, "不敢说<mark>全网最低价</mark>")
 	require.Contains(t, reviewer.page, "大家好")
 	require.Contains(t, reviewer.page, "含有该判定话语的话语段尚未上链", "its run is not cut yet")
@@ -120,8 +121,23 @@ func TestSecondTrackOnTheDesk(t *testing.T) {
 	require.Contains(t, colleague.page, ">我来</textarea>", "what was typed stays")
 	act(reviewer, "overturned", "")
 	require.Contains(t, reviewer.page, "MISSING", "overturning needs a reason")
+	height := h.Height()
 	act(reviewer, "overturned", "是否定句")
+	require.Equal(t, http.StatusOK, reviewer.status)
+	require.Contains(t, reviewer.page, "您将推翻这条判定，请核对后确认")
+	require.Contains(t, reviewer.page, "<dd>是否定句</dd>")
+	require.Equal(t, height, h.Height(), "nothing is recorded before it is confirmed")
+	step := func(do string) url.Values {
+		return url.Values{"csrf": {reviewer.field("csrf")}, "verdict": {string(key)}, "outcome": {reviewer.field("outcome")}, "reason": {reviewer.field("reason")}, "asked": {reviewer.field("asked")}, "do": {do}}
+	}
+	sure := step("record")
+	reviewer.post("/desk/reviewer/queue/item", step("edit"))
+	require.Contains(t, reviewer.page, ">是否定句</textarea>", "what was typed stays")
+	require.Equal(t, height, h.Height())
+	reviewer.post("/desk/reviewer/queue/item", sure)
 	acted(2)
+	reviewer.post("/desk/reviewer/queue/item", sure)
+	require.Equal(t, http.StatusOK, reviewer.status, "pressed twice it is one review")
 
 	operator := as(tokens[trace.RolePlatformOperator], trace.RolePlatformOperator)
 	operator.get("/desk/platform-operator/streams")
@@ -138,10 +154,13 @@ func TestSecondTrackOnTheDesk(t *testing.T) {
 	reviewer.get("/desk/reviewer/audit")
 	require.Contains(t, reviewer.page, "100.0 %", "one reviewed, one overturned")
 
-	merchant := as(tokens[trace.RoleMerchant], trace.RoleMerchant)
-	merchant.get("/desk/merchant/self-check")
-	merchant.post("/desk/merchant/self-check", url.Values{"csrf": {merchant.field("csrf")}, "text": {"<b>全网最低价"}})
-	require.Contains(t, merchant.page, "&lt;b&gt;<mark>全网最低价</mark>")
+	for _, role := range []trace.Role{trace.RoleMerchant, trace.RoleHost} {
+		p := as(tokens[role], role)
+		require.Contains(t, p.page, "/desk/"+string(role)+"/self-check")
+		p.get("/desk/" + string(role) + "/self-check")
+		p.post("/desk/"+string(role)+"/self-check", url.Values{"csrf": {p.field("csrf")}, "text": {"<b>全网最低价"}})
+		require.Contains(t, p.page, "&lt;b&gt;<mark>全网最低价</mark>")
+	}
 }
 
 // beijing writes a time as pages do.

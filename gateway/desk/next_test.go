@@ -52,9 +52,25 @@ func TestRecordsLeadToTheFormsThatAnswerThem(t *testing.T) {
 		}
 	}
 
+	// Whoever comes without a record chooses it by what it says, and products by name.
+	regulator := h.signedIn(t, "regulator-demo-01", trace.RoleRegulator)
+	regulator.get("/desk/regulator/new/actions")
+	require.Contains(t, regulator.page, `name="causes" value="`+string(failed)+`"> <span>检验：不合格 · 09520000200015 FC260722-3 · `)
+	require.Contains(t, regulator.page, `<option value="`+string(recall)+`">召回 · 09520000200015 FC260722-3 · `)
+	require.Regexp(t, `<option value="09520000200015" label="[^"]*面霜[^"]*">`, regulator.page)
+	values := regulator.again()
+	values["causes"] = []string{string(failed), ""}
+	for name, value := range map[string]string{"kind": "recall", "lot.gtin": "09520000200015", "lot.lot": "FC260815-1", "basis.rows": "1",
+		"basis.0.law": "示范法", "basis.0.article": "第一条", "basis.0.effective": "2020-01-01", "reason": "同一检验", "do": "check"} {
+		values.Set(name, value)
+	}
+	regulator.send("/desk/regulator/new/actions", values)
+	require.NotContains(t, regulator.page, "事由记录：", "a chosen record is a cause")
+	require.Contains(t, regulator.page, string(failed))
+
 	lab := h.signedIn(t, "lab-hangzhou-01", trace.RoleLab)
 	lab.get("/desk/lab/new/inspections?" + url.Values{"corrects": {string(failed)}}.Encode())
-	values := lab.again()
+	values = lab.again()
 	values.Set("correctionReason", "报告编号写错")
 	values.Set("certificateNumber", "DEMO-HZ-2026-0911")
 	values.Set("do", "check")

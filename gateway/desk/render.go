@@ -64,7 +64,9 @@ type page struct {
 	Again url.Values
 	// Here is the address forms post to.
 	Here string
-	Body any
+	// OtherPage is this page in the other language.
+	OtherPage string
+	Body      any
 }
 
 // TitleIn is the title in the page's language.
@@ -97,6 +99,9 @@ func (d *Desk) render(w http.ResponseWriter, r *http.Request, status int, l Lang
 	if p.Here == "" {
 		p.Here = r.URL.EscapedPath()
 	}
+	query := r.URL.Query()
+	query.Set("lang", string(l.Other()))
+	p.OtherPage = "?" + query.Encode()
 	var out bytes.Buffer
 	t := d.pages.in[l]
 	var main bytes.Buffer

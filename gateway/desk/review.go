@@ -8,11 +8,11 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"traceledger/chaincode/state"
 	"traceledger/chaincode/trace"
-	"traceledger/gateway/api"
 	"traceledger/gateway/floor"
 	"traceledger/gateway/index"
 	"traceledger/gateway/store"
@@ -33,7 +33,7 @@ func (d *Desk) mountLive(role trace.Role, at func(method, path string, next hand
 	case trace.RoleConsumerDesk, trace.RolePlatformOperator:
 		at("GET", "/streams", d.streams)
 		at("GET", "/streams/{stream}", d.stream)
-	case trace.RoleMerchant, trace.RoleRoomOperator, trace.RoleHostAgency, trace.RoleFarm, trace.RoleFactory, trace.RoleProcessor:
+	case trace.RoleMerchant, trace.RoleHost, trace.RoleRoomOperator, trace.RoleHostAgency, trace.RoleFarm, trace.RoleFactory, trace.RoleProcessor:
 		at("GET", "/self-check", d.selfCheckPage)
 		at("POST", "/self-check", d.selfCheck)
 	}
@@ -116,7 +116,11 @@ type itemBody struct {
 	Files           []link   // the files it names, by hash, of those kept here
 	Probes          []string // heads of the columns of Readings
 	Readings        []measured
-	Reason          string // as typed, when it was refused
+	Reason          string // as typed, when it was refused or is to be confirmed
+	Outcome         string // of a review that is to be confirmed; "" before
+	OutcomeIn       string // in the page's language
+	Overturns       bool
+	Asked           string // when it was asked: the review's time, however often it is sent
 	Run, RunPath    string // the anchored run that holds the words, "" where it was not found
 	Place, Of       int    // of the words within it, from 1
 	RunMissing      string // why there is none
@@ -132,17 +136,23 @@ type measured struct {
 }
 
 func (d *Desk) queueItem(w http.ResponseWriter, r *http.Request, v visit) {
-	d.showItem(w, r, v, http.StatusOK, trace.Key(r.URL.Query().Get("verdict")), nil)
+	d.showItem(w, r, v, http.StatusOK, trace.Key(r.URL.Query().Get("verdict")), "", nil)
 }
 
-func (d *Desk) showItem(w http.ResponseWriter, r *http.Request, v visit, status int, key trace.Key, problem *refusal) {
+// showItem shows a verdict with what is known of it, and asks to confirm its review where
+// outcome names one.
+func (d *Desk) showItem(w http.ResponseWriter, r *http.Request, v visit, status int, key trace.Key, outcome trace.ReviewOutcome, problem *refusal) {
 	body, err := d.itemBody(v, key)
 	if err != nil {
 		d.refuse(w, r, v, err)
 		return
 	}
-	body.Reason = r.PostForm.Get("reason")
-	d.show(w, r, status, v, "queue-item", page{Title: words{"复核判定", "Review a verdict"}, Body: body, Refusal: problem, Here: "/desk/" + string(v.role) + "/queue/item"})
+	body.Reason = strings.TrimSpace(r.PostForm.Get("reason"))
+	if outcome != "" {
+		body.Outcome, body.OutcomeIn, body.Overturns = string(outcome), chosen(v.lang, outcome), outcome == trace.OutcomeOverturned
+		body.Asked = trace.TimeOf(time.Now()).String()
+	}
+	d.show(w, r, status, v, "queue-item", page{Title: words{"复核判定", "Review a verdict"}, Body: body, Refusal: problem, Here: itemPath(v.role, key)})
 }
 
 func (d *Desk) itemBody(v visit, key trace.Key) (b itemBody, err error) {
@@ -358,64 +368,86 @@ func (d *Desk) readings(rec index.Record) (segment trace.Segment, out []trace.Re
 	return segment, out, err
 }
 
-// decide claims a verdict, gives it back, or reviews it. A review is the verdict's for
-// ever, so its idempotency key is made of both: pressing twice is one review.
+// decide claims a verdict, gives it back, or reviews it: first the chain is asked whether
+// it would take the review, then its author whether it is meant, for nobody can edit it.
 func (d *Desk) decide(w http.ResponseWriter, r *http.Request, v visit) {
 	if !d.ownForm(w, r, v) {
 		return
 	}
-	key, do := trace.Key(r.PostForm.Get("verdict")), r.PostForm.Get("do")
-	err := d.decided(r, v, key, do)
-	if err != nil {
-		problem := d.refusal(v.lang, err)
-		d.showItem(w, r, v, statusOf(problem.Code), key, problem)
-		return
-	}
-	if do == "claim" {
-		http.Redirect(w, r, "/desk/"+string(v.role)+"/queue/item?"+url.Values{"verdict": {string(key)}}.Encode(), http.StatusSeeOther)
-		return
-	}
-	http.Redirect(w, r, "/desk/"+string(v.role)+"/queue", http.StatusSeeOther)
-}
-
-func (d *Desk) decided(r *http.Request, v visit, key trace.Key, do string) error {
-	token := v.caller.Token.ID
-	f := d.API.Floor
+	key, do, outcome := trace.Key(r.PostForm.Get("verdict")), r.PostForm.Get("do"), trace.ReviewOutcome("")
+	var err error
 	switch do {
 	case "claim", "release":
-		if f == nil {
-			return trace.Errorf(trace.CodeNotReady, "this gateway runs no live floor")
-		}
-		if _, found, err := d.Index.Record(key); err != nil || !found {
-			return errors.Join(err, trace.Errorf(trace.CodeNotFound, "there is no verdict %s", key))
-		}
-		if do == "release" {
-			return f.Unclaim(key, token)
-		}
-		_, err := f.Claim(key, v.party, token)
-		return err
-	case string(trace.OutcomeConfirmed), string(trace.OutcomeOverturned):
+		err = d.claim(v, key, do == "claim")
+	case "edit":
+	case "record":
+		err = d.review(r, v, key, trace.ReviewOutcome(r.PostForm.Get("outcome")), true)
 	default:
-		return trace.Errorf(trace.CodeInvalid, "do %q is not something to be done with a verdict", do)
+		outcome = trace.ReviewOutcome(do)
+		err = d.review(r, v, key, outcome, false)
 	}
+	switch {
+	case err != nil:
+		problem := d.refusal(v.lang, err)
+		d.showItem(w, r, v, statusOf(problem.Code), key, "", problem)
+	case do == "claim":
+		http.Redirect(w, r, itemPath(v.role, key), http.StatusSeeOther)
+	case do == "release", do == "record":
+		http.Redirect(w, r, "/desk/"+string(v.role)+"/queue", http.StatusSeeOther)
+	default:
+		d.showItem(w, r, v, http.StatusOK, key, outcome, nil)
+	}
+}
+
+// claim takes a verdict for oneself for a while, or gives it back.
+func (d *Desk) claim(v visit, key trace.Key, take bool) error {
+	f, token := d.API.Floor, v.caller.Token.ID
+	if f == nil {
+		return trace.Errorf(trace.CodeNotReady, "this gateway runs no live floor")
+	}
+	if _, found, err := d.Index.Record(key); err != nil || !found {
+		return errors.Join(err, trace.Errorf(trace.CodeNotFound, "there is no verdict %s", key))
+	}
+	if !take {
+		return f.Unclaim(key, token)
+	}
+	_, err := f.Claim(key, v.party, token)
+	return err
+}
+
+// review asks the chain whether it would take a review, or records it. Its content is
+// fixed when it is asked about, and its idempotency key made of it: pressing twice is one
+// review.
+func (d *Desk) review(r *http.Request, v visit, key trace.Key, outcome trace.ReviewOutcome, record bool) error {
+	if outcome != trace.OutcomeConfirmed && outcome != trace.OutcomeOverturned {
+		return trace.Errorf(trace.CodeInvalid, "do %q is not something to be done with a verdict", outcome)
+	}
+	f, token := d.API.Floor, v.caller.Token.ID
 	if f != nil {
 		if held, is, err := f.ClaimOf(key); err != nil || is && held.Token != token {
 			return errors.Join(err, trace.Errorf(trace.CodeState, "%s works on this verdict until %s", held.By, held.Until))
 		}
 	}
-	review := trace.ReviewVerdictRequest{Verdict: key, Outcome: trace.ReviewOutcome(do), Reason: r.PostForm.Get("reason")}
-	name := trace.DigestOf([]byte(do + "\x00" + review.Reason + "\x00" + string(key))).String()
-	review.Write = trace.Write{IdempotencyKey: name, Claimed: trace.TimeOf(time.Now())}
+	review := trace.ReviewVerdictRequest{Verdict: key, Outcome: outcome, Reason: strings.TrimSpace(r.PostForm.Get("reason"))}
+	review.Claimed = trace.TimeOf(time.Now())
+	if record {
+		var err error
+		if review.Claimed, err = trace.ParseTime(r.PostForm.Get("asked")); err != nil {
+			return err
+		}
+	}
+	name := trace.DigestOf([]byte(string(outcome) + "\x00" + review.Reason + "\x00" + string(key) + "\x00" + review.Claimed.String())).String()
+	review.IdempotencyKey = name
 	arguments, err := json.Marshal(&review)
 	if err != nil {
 		return err
 	}
-	for _, m := range trace.Methods() {
-		if m.Transaction() == "verdict:Review" {
-			_, err = d.API.Write(r.Context(), v.caller, m, name, arguments)
-		}
+	m := methodOf("verdict:Review")
+	if !record {
+		_, err = d.API.Try(r.Context(), v.caller, m, arguments)
+		return err
 	}
-	if err == nil && f != nil {
+	if _, err = d.API.Write(r.Context(), v.caller, m, name, arguments); err == nil && f != nil {
 		err = f.Unclaim(key, token)
 	}
 	return err
@@ -445,37 +477,4 @@ func (d *Desk) audit(w http.ResponseWriter, r *http.Request, v visit) {
 		body = append(body, n)
 	}
 	d.show(w, r, http.StatusOK, v, "audit", page{Title: words{"判定推翻率", "How often verdicts are overturned"}, Body: body})
-}
-
-type selfCheckBody struct {
-	Text, Category string
-	Checked        *api.SelfChecked
-	Said           []piece
-}
-
-func (d *Desk) selfCheckPage(w http.ResponseWriter, r *http.Request, v visit) {
-	d.show(w, r, http.StatusOK, v, "self-check", page{Title: words{"话术自查", "Check a script"}, Body: selfCheckBody{}})
-}
-
-// selfCheck answers with the findings. The text goes back to its author and nowhere else.
-func (d *Desk) selfCheck(w http.ResponseWriter, r *http.Request, v visit) {
-	if !d.ownForm(w, r, v) {
-		return
-	}
-	body := selfCheckBody{Text: r.PostForm.Get("text"), Category: r.PostForm.Get("category")}
-	p := page{Title: words{"话术自查", "Check a script"}}
-	status := http.StatusOK
-	checked, err := d.API.SelfCheck(v.caller, api.SelfCheck{Text: body.Text, Category: body.Category})
-	if err != nil {
-		p.Refusal = d.refusal(v.lang, err)
-		status = statusOf(p.Refusal.Code)
-	} else {
-		var terms []floor.Term
-		for _, found := range checked.Findings {
-			terms = append(terms, found.Term)
-		}
-		body.Checked, body.Said = &checked, marked(body.Text, terms)
-	}
-	p.Body = body
-	d.show(w, r, status, v, "self-check", p)
 }

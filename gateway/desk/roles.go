@@ -50,6 +50,10 @@ func jobsOf(role trace.Role) []job {
 			{words{"直播与阶梯处置", "Streams and their ladders"}, words{"每位主播现在几级、因何判定", "Where each host stands, and why"}, "", "", "streams"},
 			{words{"查看判定", "Read verdicts"}, words{"下架前先看监测与复核的结论", "What monitors found and reviewers say"}, "", "", "verdicts"},
 		}
+	case trace.RoleHost:
+		return []job{
+			{words{"话术自查", "Check a script"}, words{"看监测会发现什么，不作记录", "What the monitor would find; nothing is recorded"}, "", "", "self-check"},
+		}
 	case trace.RoleRoomOperator, trace.RoleHostAgency:
 		return []job{
 			{words{"登记直播", "Open a stream"}, words{"开播前登记，附签署的合规承诺", "Before it begins, with the signed commitment"}, "", "stream:Open", ""},

@@ -12,8 +12,9 @@ import (
 
 // suggestions are values that a field is often filled in with.
 type suggestions struct {
-	ID     string
-	Values []known
+	ID      string
+	Values  []known
+	Records bool // keys of records, which are chosen, not typed
 }
 
 // known is one suggested value, with what it is called where it does not say so itself.
@@ -32,8 +33,12 @@ func suggestion(m member) string {
 		return "known-pack"
 	case reflect.TypeFor[trace.ShipmentID]():
 		return "known-shipment"
+	case reflect.TypeFor[trace.StreamID]():
+		return "known-stream"
 	}
 	switch m.name {
+	case "causes":
+		return "known-cause"
 	case "inspection", "supersedes":
 		return "known-inspection"
 	case "review":
@@ -52,7 +57,7 @@ func suggestion(m member) string {
 }
 
 // known gathers what forms are often filled in with: a party's own newest ids, and
-// parties and findings of everybody.
+// parties, streams and findings of everybody.
 func (d *Desk) known(v visit) ([]suggestions, error) {
 	var out []suggestions
 	for _, k := range []struct {
@@ -62,6 +67,7 @@ func (d *Desk) known(v visit) ([]suggestions, error) {
 	}{
 		{"known-gtin", state.KindProduct, 0, ""}, {"known-lot", state.KindBatch, 1, v.party}, {"known-plot", state.KindPlot, 1, v.party},
 		{"known-pack", state.KindCodePack, 0, v.party}, {"known-shipment", state.KindShipment, 0, v.party}, {"known-party", state.KindParty, 0, ""},
+		{"known-stream", state.KindStream, 0, ""},
 	} {
 		records, _, err := d.Index.List(index.ListQuery{Kind: k.kind, Party: k.party, Limit: 50})
 		if err != nil {
@@ -69,14 +75,15 @@ func (d *Desk) known(v visit) ([]suggestions, error) {
 		}
 		s := suggestions{ID: k.id}
 		for _, rec := range records {
-			if _, parts, ok := state.ParseKey(rec.Key); ok && !slices.Contains(s.Values, known{Value: parts[k.part]}) {
-				s.Values = append(s.Values, known{Value: parts[k.part]})
+			_, parts, ok := state.ParseKey(rec.Key)
+			if !ok || slices.ContainsFunc(s.Values, func(n known) bool { return n.Value == parts[k.part] }) {
+				continue
 			}
-		}
-		if k.id == "known-party" {
-			for i := range s.Values {
-				s.Values[i].Label = d.partyName(v.lang, trace.PartyID(s.Values[i].Value))
+			label, err := d.calledHere(v.lang, rec, parts)
+			if err != nil {
+				return nil, err
 			}
+			s.Values = append(s.Values, known{parts[k.part], label})
 		}
 		out = append(out, s)
 	}
@@ -84,21 +91,44 @@ func (d *Desk) known(v visit) ([]suggestions, error) {
 	if err != nil {
 		return nil, err
 	}
-	out = append(out, licences)
-	for _, k := range [][2]string{
-		{"known-inspection", state.FactInspection}, {"known-review", state.FactReview}, {"known-action", state.FactAction}, {"known-verdict", state.FactVerdict},
-	} {
-		records, _, err := d.Index.List(index.ListQuery{Kind: k[1], Limit: 50})
-		if err != nil {
-			return nil, err
-		}
-		s := suggestions{ID: k[0]}
-		for i, n := range d.lines(v.lang, records) {
-			s.Values = append(s.Values, known{Value: string(records[i].Key), Label: n.About + " · " + n.Recorded})
-		}
-		out = append(out, s)
+	records, err := d.offeredRecords(v)
+	return append(append(out, licences), records...), err
+}
+
+// calledHere is what people call the thing behind an id, "" where they have no other name.
+func (d *Desk) calledHere(l Language, rec index.Record, parts []string) (string, error) {
+	switch rec.Kind {
+	case state.KindParty:
+		return d.partyName(l, trace.PartyID(parts[0])), nil
+	case state.KindProduct, state.KindBatch:
+		return d.productName(l, trace.GTIN(parts[0]))
 	}
-	return out, nil
+	var said struct {
+		Place    string        `json:"place"`
+		Merchant trace.PartyID `json:"merchant"`
+	}
+	if err := json.Unmarshal(rec.Value, &said); err != nil {
+		return "", err
+	}
+	switch rec.Kind {
+	case state.KindPlot:
+		return said.Place, nil
+	case state.KindStream:
+		return d.partyName(l, said.Merchant), nil
+	}
+	return "", nil
+}
+
+// productName is a product's name on its label, "" for one that is not on the ledger.
+func (d *Desk) productName(l Language, gtin trace.GTIN) (string, error) {
+	product, found, err := d.Index.Product(gtin)
+	if err != nil || !found {
+		return "", err
+	}
+	if l == English && product.Record.NameEnglish != "" {
+		return product.Record.NameEnglish, nil
+	}
+	return product.Record.Name, nil
 }
 
 // knownLicences are the newest on file, with whose they are; company prefixes are no
@@ -115,7 +145,7 @@ func (d *Desk) knownLicences(v visit) (suggestions, error) {
 			return out, err
 		}
 		if said.Kind != trace.LicenceGS1Prefix {
-			out.Values = append(out.Values, known{said.Number, string(said.Holder) + " · " + chosen(v.lang, said.Kind)})
+			out.Values = append(out.Values, known{said.Number, d.partyName(v.lang, said.Holder) + " · " + chosen(v.lang, said.Kind)})
 		}
 	}
 	return out, nil

@@ -1,8 +1,11 @@
 package wording
 
-// ofLedger is about the way to the chain: what gateway/ledger answers with.
+// ofLedger is about the way to the chain: what gateway/ledger answers with,
+// and the gateway itself where it failed.
 func ofLedger() []sentence {
 	return []sentence{
+		{"the server failed; its log has the details under request %s", "服务器出错；运维人员可按请求编号 {1} 查日志"},
+		{"the server failed; its log has the details under request %s. Repeat a write with the same Idempotency-Key: it makes one record", "服务器出错；运维人员可按请求编号 {1} 查日志。写入请用同一幂等键重试，只会有一条记录"},
 		{"a call names a contract and a method, got %q", "调用应写明合约和方法，现为 {1}"},
 		{"%s has transient data: name the organisations that endorse it", "{1} 带有瞬态数据，应写明由哪些机构背书"},
 		{"%s needs an idempotency key of 1 to %d bytes, got %d", "{1} 需要 1 至 {2} 字节的幂等键，现为 {3} 字节"},

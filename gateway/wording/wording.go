@@ -1,6 +1,7 @@
 package wording
 
 import (
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -42,7 +43,7 @@ func New() *Table {
 
 // subjects are all sentences there are, a list for each file.
 func subjects() [][]sentence {
-	return [][]sentence{ofForm(), ofPeople(), ofOrigin(), ofTransit(), ofJudging(), ofStreaming(), ofMoving(), ofLedger(), ofFloor(), ofDevices()}
+	return [][]sentence{ofForm(), ofPeople(), ofOrigin(), ofTransit(), ofJudging(), ofStreaming(), ofMoving(), ofLedger(), ofFloor(), ofDevices(), ofSheets()}
 }
 
 // verb finds the verbs of a format.
@@ -169,33 +170,18 @@ func amount(number, unit string) string {
 		return holder.Replace(number) + " 手中"
 	case err != nil:
 	case unit == "微度":
-		return decimal(n, 6) + "°"
-	case unit == "克" && n >= 1000:
-		return decimal(n, 3) + " 千克"
-	case unit == "毫升" && n >= 1000:
-		return decimal(n, 3) + " 升"
+		return trace.Decimal(n).String() + "°"
+	case n < 1000 || n > math.MaxInt64/1000: // beyond, it is a mistake to be shown as it was made
+	case unit == "克":
+		return trace.Decimal(1000*n).String() + " 千克"
+	case unit == "毫升":
+		return trace.Decimal(1000*n).String() + " 升"
 	}
 	return number + " " + unit
 }
 
 // holder says in whose hands goods are, as rules.HolderName names them.
 var holder = strings.NewReplacer("party ", "", "shipment ", "运单 ", "logistic unit ", "物流单元 ", "nobody", "无人")
-
-// decimal writes n divided by a power of ten.
-func decimal(n int64, places int) string {
-	sign, digits := "", strconv.FormatInt(n, 10)
-	if n < 0 {
-		sign, digits = "-", digits[1:]
-	}
-	if len(digits) <= places {
-		digits = strings.Repeat("0", places+1-len(digits)) + digits
-	}
-	whole, rest := digits[:len(digits)-places], strings.TrimRight(digits[len(digits)-places:], "0")
-	if rest != "" {
-		rest = "." + rest
-	}
-	return sign + whole + rest
-}
 
 // value says a value as people write it: times in Beijing, known words in Chinese,
 // and what an author wrote as it is.

@@ -19,7 +19,7 @@ import (
 // is UTF-16, whose zero bytes no text export of these devices has.
 func decodeText(data []byte) (string, error) {
 	refuse := func(why string) error {
-		return trace.Errorf(CodeEncoding, "the file is not text in UTF-8 or GBK (%s) – 文件编码无法识别，请另存为 CSV UTF-8 或 GBK", why)
+		return trace.Errorf(CodeEncoding, "the file is not text in UTF-8 or GBK (%s)", why)
 	}
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	if bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) {
@@ -66,13 +66,13 @@ func readCSV(name string, data []byte) ([]grid, error) {
 		if err != nil {
 			var at *csv.ParseError
 			if errors.As(err, &at) {
-				return nil, trace.Errorf(CodeFile, "line %d, column %d: %v – 第 %d 行引号不成对或位置不对", at.Line, at.Column, at.Err, at.Line)
+				return nil, trace.Errorf(CodeFile, "line %d, column %d: %v", at.Line, at.Column, at.Err)
 			}
-			return nil, trace.Errorf(CodeFile, "the text cannot be read: %v – 文件无法读取", err)
+			return nil, trace.Errorf(CodeFile, "the text cannot be read: %v", err)
 		}
 		line, _ := r.FieldPos(0)
 		if len(fields) > MaxColumns {
-			return nil, trace.Errorf(trace.CodeTooLarge, "line %d has more than %d columns – 第 %d 行列数过多", line, MaxColumns, line)
+			return nil, trace.Errorf(trace.CodeTooLarge, "line %d has more than %d columns", line, MaxColumns)
 		}
 		row := gridRow{number: line, cells: make([]cell, len(fields))}
 		for i, f := range fields {

@@ -65,19 +65,19 @@ type grid struct {
 // readGrids recognises the format by content, never by the file's name.
 func readGrids(f File) ([]grid, error) {
 	if len(f.Data) > MaxFileBytes {
-		return nil, trace.Errorf(trace.CodeTooLarge, "the file has %d bytes, at most %d MB – 文件超过 %d MB", len(f.Data), MaxFileBytes>>20, MaxFileBytes>>20)
+		return nil, trace.Errorf(trace.CodeTooLarge, "the file has %d bytes, at most %d MB", len(f.Data), MaxFileBytes>>20)
 	}
 	var grids []grid
 	var err error
 	switch {
 	case len(f.Data) == 0:
-		return nil, trace.Errorf(CodeEmpty, "the file is empty – 文件是空的")
+		return nil, trace.Errorf(CodeEmpty, "the file is empty")
 	case bytes.HasPrefix(f.Data, []byte("PK\x03\x04")), bytes.HasPrefix(f.Data, []byte("PK\x05\x06")):
 		grids, err = readXLSX(f.Data)
 	case bytes.HasPrefix(f.Data, []byte("\xd0\xcf\x11\xe0")):
-		return nil, trace.Errorf(CodeFile, "the file is an old .xls or is locked with a password – 请另存为不加密的 .xlsx 或 CSV")
+		return nil, trace.Errorf(CodeFile, "the file is an old .xls or is locked with a password")
 	case bytes.HasPrefix(f.Data, []byte("%PDF")):
-		return nil, trace.Errorf(CodeFile, "the file is a PDF, not a spreadsheet – 这是 PDF，请上传 .xlsx 或 CSV 表格")
+		return nil, trace.Errorf(CodeFile, "the file is a PDF, not a spreadsheet")
 	default:
 		grids, err = readCSV(f.Name, f.Data)
 	}
@@ -88,7 +88,7 @@ func readGrids(f File) ([]grid, error) {
 		for _, row := range g.rows {
 			for _, c := range row.cells {
 				if len(c.text) > MaxCellBytes {
-					return nil, trace.Errorf(trace.CodeTooLarge, "sheet %q, row %d: a cell holds more than %d bytes – 单元格文字过长", g.sheet, row.number, MaxCellBytes)
+					return nil, trace.Errorf(trace.CodeTooLarge, "sheet %q, row %d: a cell holds more than %d bytes", g.sheet, row.number, MaxCellBytes)
 				}
 			}
 		}

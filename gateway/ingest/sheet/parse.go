@@ -76,7 +76,7 @@ func parse(files []File, options Options) (*Plan, error) {
 func (p *parser) readAll(grids []grid) error {
 	grids = dropGuides(grids)
 	if len(grids) == 0 {
-		return trace.Errorf(CodeEmpty, "the file has no rows – 文件里没有内容")
+		return trace.Errorf(CodeEmpty, "the file has no rows")
 	}
 	f, placed, err := recognise(grids, p.options.Kind)
 	if err != nil {
@@ -113,7 +113,7 @@ func (p *parser) readAll(grids []grid) error {
 		}
 	}
 	if len(p.order) == 0 && len(p.plan.Segments) == 0 && len(p.plan.Errors) == 0 {
-		return trace.Errorf(CodeEmpty, "the file has headers but no rows – 表头下面没有数据")
+		return trace.Errorf(CodeEmpty, "the file has headers but no rows")
 	}
 	return nil
 }
@@ -167,13 +167,13 @@ func recognise(grids []grid, forced Kind) (form, map[string]string, error) {
 		}
 	}
 	if bestScore == 0 {
-		titles := ""
+		var titles []string
 		for _, f := range all {
 			if forced == "" || f.kind == forced {
-				titles += " " + f.zh
+				titles = append(titles, f.zh+" ("+f.en+")")
 			}
 		}
-		return form{}, nil, trace.Errorf(CodeUnknownSheet, "no sheet or header of the file is known; the first sheet is %q – 认不出这个文件，请下载并使用模板：%s", clip(grids[0].sheet), titles)
+		return form{}, nil, trace.Errorf(CodeUnknownSheet, "no sheet or header of the file is known; the first sheet is %q, templates are: %s", clip(grids[0].sheet), strings.Join(titles, "; "))
 	}
 	return best, bestPlaced, nil
 }

@@ -29,17 +29,17 @@ const (
 func readXLSX(data []byte) ([]grid, error) {
 	archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
-		return nil, trace.Errorf(CodeFile, "the workbook cannot be unpacked (%v) – 文件损坏或不是 .xlsx，请重新另存为 Excel 工作簿", err)
+		return nil, trace.Errorf(CodeFile, "the workbook cannot be unpacked (%v)", err)
 	}
 	if len(archive.File) > maxEntries {
-		return nil, trace.Errorf(trace.CodeTooLarge, "the workbook has %d parts, at most %d – 工作簿内部文件过多", len(archive.File), maxEntries)
+		return nil, trace.Errorf(trace.CodeTooLarge, "the workbook has %d parts, at most %d", len(archive.File), maxEntries)
 	}
 	w := workbook{parts: make(map[string]*zip.File, len(archive.File)), left: maxUnpacked}
 	var unpacked uint64
 	for _, f := range archive.File {
 		unpacked += f.UncompressedSize64
 		if f.UncompressedSize64 > maxUnpacked || unpacked > maxUnpacked {
-			return nil, trace.Errorf(trace.CodeTooLarge, "the workbook unpacks to more than %d MB – 工作簿解压后过大，请删去图片和多余的工作表", maxUnpacked>>20)
+			return nil, trace.Errorf(trace.CodeTooLarge, "the workbook unpacks to more than %d MB", maxUnpacked>>20)
 		}
 		w.parts[strings.TrimPrefix(f.Name, "/")] = f
 	}
@@ -72,7 +72,7 @@ func (w *workbook) read() ([]grid, error) {
 	}
 	w.date04 = book.Properties.Date1904 == "1" || book.Properties.Date1904 == "true"
 	if len(book.Sheets) > maxSheets {
-		return nil, trace.Errorf(trace.CodeTooLarge, "the workbook has %d sheets, at most %d – 工作表过多", len(book.Sheets), maxSheets)
+		return nil, trace.Errorf(trace.CodeTooLarge, "the workbook has %d sheets, at most %d", len(book.Sheets), maxSheets)
 	}
 	var relations struct {
 		Relation []struct {
@@ -119,7 +119,7 @@ func damaged(part string, err error) error {
 	if coded := trace.CodeOf(err); coded != "" {
 		return err
 	}
-	return trace.Errorf(CodeFile, "part %s of the workbook is damaged (%v) – 工作簿损坏，请用 Excel 或 WPS 重新另存", part, err)
+	return trace.Errorf(CodeFile, "part %s of the workbook is damaged (%v)", part, err)
 }
 
 func (w *workbook) open(part string) (io.ReadCloser, error) {
@@ -147,7 +147,7 @@ type boundedReader struct {
 func (b *boundedReader) Read(p []byte) (int, error) {
 	n, err := b.from.Read(p)
 	if *b.left -= int64(n); *b.left < 0 {
-		return 0, trace.Errorf(trace.CodeTooLarge, "the workbook unpacks to more than %d MB – 工作簿解压后过大", maxUnpacked>>20)
+		return 0, trace.Errorf(trace.CodeTooLarge, "the workbook unpacks to more than %d MB", maxUnpacked>>20)
 	}
 	return n, err
 }
@@ -276,11 +276,11 @@ func (w *workbook) readSheet(name, part string) (grid, error) {
 }
 
 func tooManyRows() error {
-	return trace.Errorf(trace.CodeTooLarge, "the file has more than %d rows – 行数超过 %d 行，请拆成几个文件上传", MaxRows, MaxRows)
+	return trace.Errorf(trace.CodeTooLarge, "the file has more than %d rows", MaxRows)
 }
 
 func tooManyCells() error {
-	return trace.Errorf(trace.CodeTooLarge, "the file has more than %d cells – 单元格超过 %d 个，请拆成几个文件上传", MaxCells, MaxCells)
+	return trace.Errorf(trace.CodeTooLarge, "the file has more than %d cells", MaxCells)
 }
 
 func attribute(e xml.StartElement, name string) string {
@@ -302,7 +302,7 @@ func (w *workbook) readCell(d *xml.Decoder, start xml.StartElement, into *gridRo
 		column = c
 	}
 	if column >= MaxColumns {
-		return trace.Errorf(trace.CodeTooLarge, "a row has more than %d columns – 列数超过 %d 列", MaxColumns, MaxColumns)
+		return trace.Errorf(trace.CodeTooLarge, "a row has more than %d columns", MaxColumns)
 	}
 	c, err := w.cellValue(d, attribute(start, "t"))
 	if err != nil {
