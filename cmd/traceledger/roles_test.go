@@ -165,7 +165,7 @@ func TestRoles(t *testing.T) {
 	r.waitForScan(t, code, true) // pages need no ledger
 	r.refusedForNow(t, made, "OUTAGE")
 	require.Equal(t, http.StatusServiceUnavailable, r.gateway.get("", "/readyz", nil), "writes are better sent elsewhere")
-	require.Eventually(t, func() bool { return r.scanner.get("", "/readyz", nil) == http.StatusOK }, time.Minute, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return r.scanner.get("", "/readyz", nil) == http.StatusOK }, 3*time.Minute, 20*time.Millisecond)
 	r.startLedger()
 	acknowledged, unsettled := w.end(t)
 	require.GreaterOrEqual(t, len(acknowledged), 100)
@@ -177,14 +177,14 @@ func TestRoles(t *testing.T) {
 	r.gateway.must(trace.RoleFactory, "/batches", "A2", lotRequest(made, "A2"))
 	r.waitForScan(t, r.order("A2", 10), true)
 
-	require.Eventually(t, func() bool { return r.scanner.height() == r.gateway.height() }, time.Minute, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return r.scanner.height() == r.gateway.height() }, 3*time.Minute, 20*time.Millisecond)
 	for _, h := range []*house{r.scanner, r.gateway, r.ledger} {
 		var health struct {
 			Notice string `json:"notice"`
 		}
 		require.Equal(t, http.StatusOK, h.get("", "/healthz", &health))
 		require.Equal(t, oneProcessNotice, health.Notice)
-		require.Eventually(t, func() bool { return h.get("", "/readyz", nil) == http.StatusOK }, time.Minute, 20*time.Millisecond)
+		require.Eventually(t, func() bool { return h.get("", "/readyz", nil) == http.StatusOK }, 3*time.Minute, 20*time.Millisecond)
 		require.Contains(t, string(fetch(t, h.base+"/metrics", "*/*")), "process_resident_memory_bytes")
 		h.stop()
 	}
