@@ -145,10 +145,13 @@ func (b *browser) open(address string) {
 	require.NoError(b.t, chromedp.Do(b, chromedp.Navigate(b.base+address), chromedp.WaitReady("footer")), address)
 }
 
-// press clicks a button and waits for the page behind it.
+// press clicks a button and waits for the page behind it. To wait for something on it is not
+// enough: the page before it, which stays until the answer comes, may have that too.
 func (b *browser) press(button, then string) {
 	b.t.Helper()
-	require.NoError(b.t, chromedp.Do(b, chromedp.Click(button), chromedp.WaitReady(then)), "%s → %s", button, then)
+	_, err := chromedp.RunResponse(b, chromedp.Click(button))
+	require.NoError(b.t, err, button)
+	require.NoError(b.t, chromedp.Do(b, chromedp.WaitReady(then)), "%s → %s", button, then)
 }
 
 func (b *browser) fill(field, value string) {

@@ -65,7 +65,10 @@ func (b *browser) as(h *house, party trace.PartyID, role trace.Role) {
 func (b *browser) refused(name, why string) {
 	b.t.Helper()
 	b.press(dryRun, ".notice-box")
-	require.Contains(b.t, b.look(name), why)
+	said, err := chromedp.Run(b, chromedp.Evaluate[string](`document.querySelector('.notice-box').innerText`))
+	require.NoError(b.t, err)
+	require.Contains(b.t, said, why)
+	b.look(name)
 }
 
 // record dry runs the form, confirms it, and gives the record's key.

@@ -89,7 +89,7 @@ func TestWhatAnOperatorSees(t *testing.T) {
 		now = see()
 		// What is pending is counted before what is dead.
 		return now["webhook_dead{app}"] == 1 && now["webhook_deliveries_total{app,dead}"] == 1 && now["webhook_pending{app}"] == 0
-	}, time.Minute, 10*time.Millisecond)
+	}, 10*time.Minute, 10*time.Millisecond, "it is asked again after as long as it has been away")
 	require.Zero(t, now["webhook_pending_seconds{app}"])
 	require.Zero(t, now["floor_connections{events}"])
 

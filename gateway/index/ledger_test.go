@@ -84,7 +84,7 @@ func follow(t *testing.T, l *contracttest.Ledger) *following {
 // caughtUp waits until everything committed is folded.
 func (f *following) caughtUp() {
 	f.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	require.NoError(f.t, f.WaitFor(ctx, f.ledger.Height()-1))
 }

@@ -169,13 +169,14 @@ func openStore(t testing.TB, fs vfs.FS) *store.Store {
 	return s
 }
 
-// client returns a client with short waits.
+// client returns a client with short waits where something is to be waited out, and with
+// patience where something is to come.
 func (n *network) client(t testing.TB, s *store.Store, options ...func(*Config)) *Client {
 	t.Helper()
 	cfg := Config{
 		Conns: []grpc.ClientConnInterface{n.faults}, Channel: "trace", Chaincode: "diary", Outbox: s.Outbox(), Logger: quiet,
-		StatusTimeout: 10 * time.Second, DoubtTimeout: 500 * time.Millisecond,
-		Backoff: Backoff{Base: time.Millisecond, Max: 20 * time.Millisecond}, Drain: 5 * time.Second,
+		EndorseTimeout: patience, SubmitTimeout: patience, StatusTimeout: patience, DoubtTimeout: 500 * time.Millisecond,
+		AnswerTimeout: 3 * patience, Backoff: Backoff{Base: time.Millisecond, Max: 20 * time.Millisecond}, Drain: patience,
 	}
 	for _, option := range options {
 		option(&cfg)

@@ -26,6 +26,8 @@ type freezingConn struct {
 
 	mu       sync.Mutex
 	thawed   chan struct{} // closed while the peer runs
+	tries    atomic.Int64  // to have it endorse
+	waiting  atomic.Int64  // those that it has not answered
 	endorsed atomic.Int64
 	blocks   atomic.Int64 // messages of streams
 
@@ -66,10 +68,16 @@ func (f *freezingConn) wait(ctx context.Context, stream bool) error {
 }
 
 func (f *freezingConn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	endorse := strings.HasSuffix(method, "/Endorse")
+	if endorse {
+		f.tries.Add(1)
+		f.waiting.Add(1)
+		defer f.waiting.Add(-1)
+	}
 	if err := f.wait(ctx, false); err != nil {
 		return err
 	}
-	if strings.HasSuffix(method, "/Endorse") {
+	if endorse {
 		f.endorsed.Add(1)
 	}
 	return f.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)
@@ -220,6 +228,37 @@ func TestAllPeersFrozen(t *testing.T) {
 	}, patience, time.Millisecond)
 	f.sees(t)
 	f.own.thaw()
+}
+
+// A call that waits at a peer that hangs, as it came there when all did, goes on with
+// another that goes on.
+func TestCallsLeaveAFrozenPeerOnceAnotherGoesOn(t *testing.T) {
+	f := follow(t)
+	f.writes(t, "before")
+	tries := f.own.tries.Load() + f.other.tries.Load()
+	f.own.freeze(false)
+	f.other.freeze(false)
+	answered := make(chan error, 1)
+	go func() {
+		_, err := f.Submit(background, f.n.farm, write("frozen", "frozen"))
+		answered <- err
+	}()
+	var at, elsewhere *freezingConn
+	still, seen := 0, tries
+	require.Eventually(t, func() bool { // each was left once, and the call stays at one of them
+		if at, elsewhere = f.own, f.other; f.other.waiting.Load() > 0 {
+			at, elsewhere = f.other, f.own
+		}
+		now := f.own.tries.Load() + f.other.tries.Load()
+		if still++; now != seen || now < tries+2 || at.waiting.Load() == 0 || f.routes.anyWell() {
+			still, seen = 0, now
+		}
+		return still == 50
+	}, patience, time.Millisecond)
+	elsewhere.thaw()
+	require.NoError(t, <-answered)
+	f.sees(t)
+	at.thaw()
 }
 
 // A call whose turn does not come in time is refused, and nothing of it was sent.

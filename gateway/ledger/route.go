@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -106,6 +107,11 @@ func (r *routes) better(route *route) bool {
 		}
 	}
 	return false
+}
+
+// anyWell says whether any connection is.
+func (r *routes) anyWell() bool {
+	return slices.ContainsFunc(r.all, (*route).well)
 }
 
 // report notes whether the connection itself is to blame for err.
@@ -227,8 +233,9 @@ func (c *Client) guard(route *route) {
 		case <-ticker.C:
 		}
 		if !route.well() {
-			if route.due(c.now()) {
-				c.readmit(route)
+			// Calls may wait here from when nobody was well; once another is, they go there.
+			if route.due(c.now()) && !c.readmit(route) && route.using.Load() > 0 && c.routes.anyWell() {
+				route.abandon(errPeerSilent)
 			}
 			continue
 		}
@@ -272,15 +279,16 @@ func (c *Client) isBehind(route *route) error {
 }
 
 // readmit gives a connection that was avoided its place back, if its peer answers and is
-// level.
-func (c *Client) readmit(route *route) {
+// level, and says whether it answers.
+func (c *Client) readmit(route *route) (answers bool) {
 	if c.probe(route) != nil {
-		return
+		return false
 	}
 	route.answered.Store(c.now().UnixNano())
 	if !c.lacks(route, c.cfg.mayLackOnReturn) {
 		c.routes.welcome(route)
 	}
+	return true
 }
 
 // probe asks for something that needs no identity, no chaincode and no ledger: any

@@ -6,8 +6,6 @@ import (
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"github.com/stretchr/testify/require"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"traceledger/network/conformance/chaincode"
 )
@@ -29,11 +27,10 @@ func testLimit(t *testing.T, s *suite) {
 	t.Run("TransactionTooLargeForTheOrderers", func(t *testing.T) {
 		key := s.prefix() + "a"
 		transaction := m.endorse(t, steps(chaincode.Step{Op: "putSize", Key: key, Size: MaxTransactionBytes}))
-		_, err := transaction.Submit()
-		require.Equal(t, codes.Unavailable, status.Code(err), explain(err))
-		require.NotEmpty(t, details(err))
-		require.Contains(t, details(err)[0].GetMessage(), "status=BAD_REQUEST, info=message payload is")
-		require.Contains(t, details(err)[0].GetMessage(), "bytes and exceeds maximum allowed 10485760 bytes")
+		refusedByOrderers(t, func() error {
+			_, err := transaction.Submit()
+			return err
+		}, "status=BAD_REQUEST, info=message payload is", "bytes and exceeds maximum allowed 10485760 bytes")
 		require.False(t, m.get(t, key).Found)
 	})
 	t.Run("LargeTransaction", func(t *testing.T) {

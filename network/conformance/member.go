@@ -221,6 +221,25 @@ func (m *member) commit(t *testing.T, transactionID string) *client.Commit {
 	return commit
 }
 
+// refusedByOrderers demands that an orderer refuses something in these words. A gateway tells
+// of two that did not take it, in the order in which they answered; one that is out of reach
+// for a moment says nothing of what was sent.
+func refusedByOrderers(t *testing.T, send func() error, words ...string) {
+	t.Helper()
+	var err error
+	refused := func() bool {
+		return slices.ContainsFunc(details(err), func(detail *gateway.ErrorDetail) bool {
+			return !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(detail.GetMessage(), word) })
+		})
+	}
+	retry(t, func() bool {
+		err = send()
+		return refused() || !cutOff(err)
+	})
+	require.Equal(t, codes.Unavailable, status.Code(err), explain(err))
+	require.True(t, refused(), explain(err))
+}
+
 // sendAtOnce hands transactions to the orderers concurrently. What a loaded
 // network refuses goes again a few times; whether it has it after all, the
 // outcome shows.

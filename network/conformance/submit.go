@@ -89,16 +89,22 @@ func testSubmit(t *testing.T, s *suite) {
 // testContext checks identity, id, time and binding as the chaincode sees them.
 func testContext(t *testing.T, s *suite) {
 	m := s.enrol(t, carrier, "driver seven", map[string]string{"trace.role": "carrier", "trace.party": "P-7"})
-	proposal := m.propose(t, steps(
+	seeing := steps(
 		chaincode.Step{Op: "txid"}, chaincode.Step{Op: "channel"}, chaincode.Step{Op: "creator"},
 		chaincode.Step{Op: "attribute", Key: "trace.role"}, chaincode.Step{Op: "attribute", Key: "trace.party"},
 		chaincode.Step{Op: "attribute", Key: "trace.none"},
 		chaincode.Step{Op: "time"}, chaincode.Step{Op: "binding"}, chaincode.Step{Op: "signedProposal"},
-		chaincode.Step{Op: "transient", Key: "secret"}, chaincode.Step{Op: "transient", Key: "none"}),
-		client.WithTransient(map[string][]byte{"secret": []byte("whisper")}))
-	before := time.Now()
-	raw, err := proposal.Evaluate()
-	require.NoError(t, err)
+		chaincode.Step{Op: "transient", Key: "secret"}, chaincode.Step{Op: "transient", Key: "none"})
+	var before time.Time
+	var proposal *client.Proposal
+	var raw []byte
+	var err error
+	retry(t, func() bool {
+		before, proposal = time.Now(), m.propose(t, seeing, client.WithTransient(map[string][]byte{"secret": []byte("whisper")}))
+		raw, err = proposal.Evaluate()
+		return !passing(err)
+	})
+	require.NoError(t, err, explain(err))
 	seen := results(t, raw)
 	require.Equal(t, proposal.TransactionID(), seen[0].Value)
 	require.Equal(t, Channel, seen[1].Value)

@@ -21,7 +21,12 @@ func testLedgerQueries(t *testing.T, s *suite) {
 	qscc := m.network.GetContract("qscc")
 	ask := func(t *testing.T, function string, args ...string) []byte {
 		t.Helper()
-		answer, err := qscc.EvaluateTransaction(function, append([]string{Channel}, args...)...)
+		var answer []byte
+		var err error
+		retry(t, func() bool {
+			answer, err = qscc.EvaluateTransaction(function, append([]string{Channel}, args...)...)
+			return !passing(err)
+		})
 		require.NoError(t, err, explain(err))
 		return answer
 	}

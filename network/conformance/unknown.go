@@ -141,10 +141,16 @@ func testUnknownOutcome(t *testing.T, s *suite) {
 		require.NoError(t, err, explain(err))
 		done := s.commit(t, m, transaction)
 		requireCode(t, peer.TxValidationCode_VALID, done)
-		_, err = proposal.Endorse()
+		retry(t, func() bool {
+			_, err = proposal.Endorse()
+			return !cutOff(err)
+		})
 		require.Equal(t, codes.Aborted, status.Code(err), explain(err))
 		require.Contains(t, details(err)[0].GetMessage(), "duplicate transaction found ["+transaction.TransactionID()+"]")
-		_, err = proposal.Evaluate()
+		retry(t, func() bool {
+			_, err = proposal.Evaluate()
+			return !cutOff(err)
+		})
 		require.Error(t, err, "evaluating it is refused too")
 		require.Contains(t, err.Error(), "duplicate transaction found ["+transaction.TransactionID()+"]")
 	})

@@ -202,7 +202,7 @@ func (c *Client) Endorse(transaction string, request any, transient map[string][
 
 // SubmitRaw sends any proposal.
 func (c *Client) SubmitRaw(transaction string, options ...client.ProposalOption) (trace.Receipt, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	answer, err := c.gate.GetNetwork(Channel).GetContract(Chaincode).SubmitWithContext(ctx, transaction, options...)
 	if err != nil {
@@ -267,7 +267,7 @@ func restore(err error) error {
 // Blocks are all blocks so far, as a peer delivers them.
 func (l *Ledger) Blocks() []*common.Block {
 	l.tb.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	height := l.Height()
 	stream, err := l.regulator.gate.GetNetwork(Channel).BlockEvents(ctx, client.WithStartBlock(0))
