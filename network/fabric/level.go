@@ -162,6 +162,7 @@ func (n *Network) withBlocks() (orderers, all []string) {
 // again: an orderer can stop meanwhile that was level before. Then it waits until the orderers
 // order along again (awaitSigning). The context's deadline does not end it as long as blocks come.
 func (n *Network) AwaitLevel(ctx context.Context) error {
+	given := timeOf(ctx)
 	for {
 		began := time.Now()
 		if err := n.awaitLevel(ctx); err != nil {
@@ -170,6 +171,9 @@ func (n *Network) AwaitLevel(ctx context.Context) error {
 		if time.Since(began) < n.stillFor {
 			return n.awaitSigning(ctx)
 		}
+		var stop func()
+		ctx, stop = anew(ctx, given)
+		defer stop()
 	}
 }
 
@@ -327,6 +331,20 @@ func whileMoving(parent context.Context, patience time.Duration) (ctx context.Co
 		}
 		cancel(nil)
 	}
+}
+
+// timeOf is how long a step has at its beginning.
+func timeOf(ctx context.Context) time.Duration {
+	if deadline, ends := ctx.Deadline(); ends {
+		return time.Until(deadline)
+	}
+	return noBlockFor
+}
+
+// anew gives as much time again to what comes after a wait for blocks, which may have outlasted the step's own.
+func anew(ctx context.Context, given time.Duration) (context.Context, func()) {
+	ctx, _, stop := whileMoving(ctx, given)
+	return ctx, stop
 }
 
 // tellStill looks again at those of well nodes that are behind, until each has got a

@@ -346,7 +346,7 @@ func (n *Network) peerNode(plan peerPlan) *Node {
 
 // up starts every node and joins the channel where that has not happened yet.
 func (n *Network) up(ctx context.Context) error {
-	began := time.Now()
+	began, given := time.Now(), timeOf(ctx)
 	_, _ = n.askMembers(ctx) // of a network that is down nobody tells
 	for {
 		if err := n.startNodes(ctx); err != nil {
@@ -365,6 +365,9 @@ func (n *Network) up(ctx context.Context) error {
 		if len(n.administered()) == 0 {
 			break
 		}
+		var stop func()
+		ctx, stop = anew(ctx, given)
+		defer stop()
 		// Whoever told before may have lacked blocks. Now all are level.
 		if _, err := n.learnMembers(ctx); err != nil {
 			return err

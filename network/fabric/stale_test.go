@@ -1,0 +1,135 @@
+package fabric
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"os"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+)
+
+// aPeer answers as a peer's system chaincodes do, with its height and its configuration at the time.
+type aPeer struct {
+	peer.UnimplementedEndorserServer
+	channel string
+	height  func(ctx context.Context) (uint64, error)
+	config  func() configuration
+}
+
+// serveAsPeer puts a peer in the place of an organisation's, whose administrator's keys it makes.
+func serveAsPeer(t *testing.T, n *Network, mspID string, p aPeer) {
+	t.Helper()
+	tlsca := keysOf(t, n, mspID, nil)
+	keys, err := tlsca.issue(&x509.Certificate{
+		IPAddresses: []net.IP{net.ParseIP(loopback)}, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	})
+	require.NoError(t, err)
+	certificate, err := tls.X509KeyPair(keys.certPEM, keys.keyPEM)
+	require.NoError(t, err)
+	listener, err := net.Listen("tcp", loopback+":0")
+	require.NoError(t, err)
+	p.channel = n.channel
+	server := grpc.NewServer(grpc.Creds(credentials.NewServerTLSFromCert(&certificate)))
+	peer.RegisterEndorserServer(server, p)
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(server.Stop)
+	t.Cleanup(n.disconnect)
+	for i := range n.plan.Peers {
+		if n.plan.Peers[i].MSPID == mspID {
+			n.plan.Peers[i].Port = listener.Addr().(*net.TCPAddr).Port
+		}
+	}
+}
+
+func (p aPeer) ProcessProposal(ctx context.Context, signed *peer.SignedProposal) (*peer.ProposalResponse, error) {
+	var proposal peer.Proposal
+	var payload peer.ChaincodeProposalPayload
+	var invocation peer.ChaincodeInvocationSpec
+	if err := errors.Join(proto.Unmarshal(signed.GetProposalBytes(), &proposal), proto.Unmarshal(proposal.GetPayload(), &payload),
+		proto.Unmarshal(payload.GetInput(), &invocation)); err != nil {
+		return nil, err
+	}
+	var answer proto.Message
+	switch function := string(invocation.GetChaincodeSpec().GetInput().GetArgs()[0]); function {
+	case "GetChainInfo":
+		height, err := p.height(ctx)
+		if err != nil {
+			return nil, err
+		}
+		answer = &common.BlockchainInfo{Height: height}
+	case "GetChannelConfig":
+		answer = p.config()
+	case "GetChannels":
+		answer = &peer.ChannelQueryResponse{Channels: []*peer.ChannelInfo{{ChannelId: p.channel}}}
+	default:
+		return nil, status.Error(codes.Unimplemented, function)
+	}
+	content, err := proto.Marshal(answer)
+	return &peer.ProposalResponse{Response: &peer.Response{Status: 200, Payload: content}}, err
+}
+
+// membersOfAll is a configuration that has all founding organisations.
+func membersOfAll(t *testing.T) configuration {
+	config := configOfMembers(1)
+	for _, id := range Organisations {
+		applicationOf(config).Groups[id] = groupWithRoots(t, id, "root\n")
+	}
+	return config
+}
+
+// expiring is a context whose deadline passes when it is told.
+type expiring struct {
+	context.Context
+	passed chan struct{}
+}
+
+func (e expiring) Done() <-chan struct{} { return e.passed }
+
+func (e expiring) Err() error {
+	select {
+	case <-e.passed:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
+// A peer that fetches a long chain is waited for beyond the step's time, and what comes after it has time too.
+func TestBlocksComeForLongerThanAStepHas(t *testing.T) {
+	for name, wait := range map[string]func(*Network, context.Context) error{"AwaitLevel": (*Network).AwaitLevel, "up": (*Network).up} {
+		t.Run(name, func(t *testing.T) {
+			n := hostOfLab(t)
+			n.stillFor = time.Millisecond // what takes longer is looked at again
+			require.NoError(t, os.MkdirAll(n.nodeFolder("ProducerMSP/peer"), 0o700))
+			config := membersOfAll(t)
+			told := func() configuration { return config }
+			step := expiring{t.Context(), make(chan struct{})}
+			const whole = 8
+			var asked atomic.Uint64
+			serveAsPeer(t, n, "ProducerMSP", aPeer{config: told, height: func(context.Context) (uint64, error) { return whole, nil }})
+			serveAsPeer(t, n, "LabMSP", aPeer{config: told, height: func(context.Context) (uint64, error) {
+				had := asked.Add(1)
+				if had == whole-2 {
+					close(step.passed)
+				}
+				return min(had, whole), nil
+			}})
+			require.NoError(t, wait(n, step))
+			require.ErrorIs(t, step.Err(), context.DeadlineExceeded)
+			require.GreaterOrEqual(t, asked.Load(), uint64(whole))
+		})
+	}
+}
