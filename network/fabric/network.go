@@ -67,6 +67,7 @@ type Network struct {
 	config  Config
 	logger  *slog.Logger
 	spawn   *spawner // nil when detached
+	charge  bool     // whether this program is in charge of Dir
 	unlock  func()   // gives up Dir
 	claims  portClaims
 
@@ -271,7 +272,7 @@ func (n *Network) makeNodes() error {
 	n.nodes = nodes
 	n.mu.Unlock()
 	if n.config.Detached {
-		return adoptStrays(nodes)
+		return adoptStrays(nodes, n.charge)
 	}
 	for _, node := range nodes {
 		if p, ok := node.daemon(); ok {
