@@ -32,7 +32,20 @@ type aPeer struct {
 // serveAsPeer puts a peer in the place of an organisation's, whose administrator's keys it makes.
 func serveAsPeer(t *testing.T, n *Network, mspID string, p aPeer) {
 	t.Helper()
-	tlsca := keysOf(t, n, mspID, nil)
+	require.NoError(t, os.MkdirAll(n.nodeFolder(mspID+"/peer"), 0o700))
+	p.channel = n.channel
+	port := serveOver(t, keysOf(t, n, mspID, nil), func(s *grpc.Server) { peer.RegisterEndorserServer(s, p) })
+	t.Cleanup(n.disconnect)
+	for i := range n.plan.Peers {
+		if n.plan.Peers[i].MSPID == mspID {
+			n.plan.Peers[i].Port = port
+		}
+	}
+}
+
+// serveOver listens with a certificate of a TLS authority.
+func serveOver(t *testing.T, tlsca *authority, register func(*grpc.Server)) (port int) {
+	t.Helper()
 	keys, err := tlsca.issue(&x509.Certificate{
 		IPAddresses: []net.IP{net.ParseIP(loopback)}, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	})
@@ -41,17 +54,11 @@ func serveAsPeer(t *testing.T, n *Network, mspID string, p aPeer) {
 	require.NoError(t, err)
 	listener, err := net.Listen("tcp", loopback+":0")
 	require.NoError(t, err)
-	p.channel = n.channel
 	server := grpc.NewServer(grpc.Creds(credentials.NewServerTLSFromCert(&certificate)))
-	peer.RegisterEndorserServer(server, p)
+	register(server)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
-	t.Cleanup(n.disconnect)
-	for i := range n.plan.Peers {
-		if n.plan.Peers[i].MSPID == mspID {
-			n.plan.Peers[i].Port = listener.Addr().(*net.TCPAddr).Port
-		}
-	}
+	return listener.Addr().(*net.TCPAddr).Port
 }
 
 func (p aPeer) ProcessProposal(ctx context.Context, signed *peer.SignedProposal) (*peer.ProposalResponse, error) {
@@ -113,7 +120,6 @@ func TestBlocksComeForLongerThanAStepHas(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n := hostOfLab(t)
 			n.stillFor = time.Millisecond // what takes longer is looked at again
-			require.NoError(t, os.MkdirAll(n.nodeFolder("ProducerMSP/peer"), 0o700))
 			config := membersOfAll(t)
 			told := func() configuration { return config }
 			step := expiring{t.Context(), make(chan struct{})}
@@ -132,4 +138,37 @@ func TestBlocksComeForLongerThanAStepHas(t *testing.T) {
 			require.GreaterOrEqual(t, asked.Load(), uint64(whole))
 		})
 	}
+}
+
+// The blocks that the highest node has count, also where it was too slow to tell at first.
+func TestWhoIsSlowToTellMayBeTheHighest(t *testing.T) {
+	n := hostOfLab(t)
+	config := membersOfAll(t)
+	told := func() configuration { return config }
+	var low, slow atomic.Uint64
+	serveAsPeer(t, n, "LabMSP", aPeer{config: told, height: func(context.Context) (uint64, error) { return min(4+low.Add(1), 8), nil }})
+	serveAsPeer(t, n, "ProducerMSP", aPeer{config: told, height: func(context.Context) (uint64, error) {
+		if slow.Add(1) == 1 {
+			return 0, status.Error(codes.Unavailable, "not yet")
+		}
+		return 8, nil
+	}})
+	require.NoError(t, n.awaitLevel(t.Context()))
+	require.GreaterOrEqual(t, low.Load(), uint64(4), "it has 8 blocks when it is asked for the fourth time")
+}
+
+// A peer that is slow to tell its height is asked again; one that is not there is not waited for.
+func TestPeerThatIsSlowToTell(t *testing.T) {
+	n := hostOfLab(t)
+	var asked atomic.Uint64
+	serveAsPeer(t, n, "LabMSP", aPeer{height: func(context.Context) (uint64, error) {
+		if asked.Add(1) < 3 {
+			return 0, status.Error(codes.Unavailable, "not yet")
+		}
+		return 4, nil
+	}})
+	require.NoError(t, n.AwaitPeer(t.Context(), "LabMSP"))
+	n.plan.Peers[1].Port = 1
+	n.conns = map[string]*grpc.ClientConn{}
+	require.ErrorContains(t, n.AwaitPeer(t.Context(), "LabMSP"), "LabMSP/peer does not tell its height")
 }
