@@ -71,7 +71,7 @@ type Network struct {
 	unlock  func()   // gives up Dir
 	claims  portClaims
 
-	stillFor time.Duration // see the constant; shorter in tests
+	stillFor, inForceAfter time.Duration // see the constants; shorter in tests
 
 	leaving   sync.Once  // by Stop or Detach
 	deploying sync.Mutex // one lifecycle operation at a time
@@ -192,8 +192,8 @@ func newNetwork(config Config) *Network {
 		logger:  config.Logger,
 		unlock:  func() {},
 
-		stillFor: stillFor,
-		conns:    map[string]*grpc.ClientConn{},
+		stillFor: stillFor, inForceAfter: inForceAfter,
+		conns: map[string]*grpc.ClientConn{},
 
 		registrars: map[string]caIdentity{},
 	}

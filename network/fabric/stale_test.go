@@ -7,11 +7,13 @@ import (
 	"errors"
 	"net"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
+	"github.com/hyperledger/fabric-protos-go-apiv2/orderer"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
@@ -171,4 +173,75 @@ func TestPeerThatIsSlowToTell(t *testing.T) {
 	n.plan.Peers[1].Port = 1
 	n.conns = map[string]*grpc.ClientConn{}
 	require.ErrorContains(t, n.AwaitPeer(t.Context(), "LabMSP"), "LabMSP/peer does not tell its height")
+}
+
+// aTaker is an orderer that takes updates of the channel's configuration, or not.
+type aTaker struct {
+	orderer.UnimplementedAtomicBroadcastServer
+	answer func() common.Status
+}
+
+func (a aTaker) Broadcast(stream orderer.AtomicBroadcast_BroadcastServer) error {
+	if _, err := stream.Recv(); err != nil {
+		return err
+	}
+	return stream.Send(&orderer.BroadcastResponse{Status: a.answer()})
+}
+
+// Orderers that take no update now are handed it again; one that they refuse may be done already, by a command
+// that was killed, and is handed in once more only.
+func TestUpdateThatIsNotTakenAtOnce(t *testing.T) {
+	const ready = common.Status_SUCCESS
+	for name, c := range map[string]struct {
+		answers []common.Status // one after the other; the last goes on
+		inForce int             // after so many answers
+		fails   string
+	}{
+		"no leader":          {answers: []common.Status{503, 503, 503, 503, ready}, inForce: 5},
+		"one takes it":       {answers: []common.Status{503, 400, ready}, inForce: 3},
+		"done before":        {answers: []common.Status{400}, inForce: 4},
+		"refused for good":   {answers: []common.Status{403}, fails: "refused the update: FORBIDDEN"},
+		"and one is not up":  {answers: []common.Status{403, 403, 403, 503, 403}, fails: "refused the update: FORBIDDEN"},
+		"taken, and refused": {answers: []common.Status{ready, 400}, inForce: 6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := hostOfLab(t)
+			n.inForceAfter = 300 * time.Millisecond
+			n.config.Binaries = t.TempDir()
+			translator := "#!/bin/sh\nfor last; do :; done; echo update > \"$last\"\n"
+			require.NoError(t, os.WriteFile(filepath.Join(n.config.Binaries, "configtxlator"), []byte(translator), 0o700))
+			before, after := configOfMembers(1), configOfMembers(2)
+			applicationOf(before).Groups["LabMSP"] = groupWithRoots(t, "LabMSP", "root\n")
+			for _, id := range []string{"LabMSP", "CarrierMSP"} {
+				applicationOf(after).Groups[id] = groupWithRoots(t, id, "root\n")
+			}
+			var answers atomic.Int64
+			serveAsPeer(t, n, "LabMSP", aPeer{config: func() configuration {
+				if c.inForce > 0 && answers.Load() >= int64(c.inForce) {
+					return after
+				}
+				return before
+			}})
+			for i := range n.plan.Orderers {
+				plan := &n.plan.Orderers[i]
+				tlsca := replaceTLSAuthority(t, n, peerPlan{nodePlan: nodePlan{Domain: plan.Domain}})
+				folder := n.orderingFolder(*plan, "")
+				require.NoError(t, os.MkdirAll(filepath.Dir(folder), 0o700))
+				require.NoError(t, os.Rename(n.organisationFolder(peerPlan{nodePlan: nodePlan{Domain: plan.Domain}}, ""), folder))
+				plan.Port = serveOver(t, tlsca, func(s *grpc.Server) {
+					orderer.RegisterAtomicBroadcastServer(s, aTaker{answer: func() common.Status {
+						return c.answers[min(int(answers.Add(1)), len(c.answers))-1]
+					}})
+				})
+			}
+			err := n.changeMember(t.Context(), "CarrierMSP", true, func(configuration) {})
+			if c.fails != "" {
+				require.ErrorContains(t, err, c.fails)
+				return
+			}
+			require.NoError(t, err)
+			require.True(t, n.isMember("CarrierMSP"))
+		})
+	}
 }
