@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hyperledger/fabric-gateway/pkg/client"
 	"github.com/hyperledger/fabric-protos-go-apiv2/common"
 	"github.com/hyperledger/fabric-protos-go-apiv2/orderer"
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
@@ -243,5 +245,22 @@ func TestUpdateThatIsNotTakenAtOnce(t *testing.T) {
 			require.NoError(t, err)
 			require.True(t, n.isMember("CarrierMSP"))
 		})
+	}
+}
+
+// Endorsements of most that a lagging peer knows of are too few once another has joined: they are gathered anew.
+func TestEndorsementsOfMostBeforeAnotherJoined(t *testing.T) {
+	few := fmt.Errorf("submit: %w", &client.CommitError{Code: peer.TxValidationCode_ENDORSEMENT_POLICY_FAILURE})
+	other := &client.CommitError{Code: peer.TxValidationCode_EXPIRED_CHAINCODE}
+	expired, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, c := range []struct {
+		trying context.Context
+		err    error
+		ends   bool
+	}{{t.Context(), nil, false}, {t.Context(), few, false}, {t.Context(), other, true}, {expired, other, false}} {
+		err := ofOneTry(c.trying, c.err)
+		require.ErrorIs(t, err, c.err)
+		require.Equal(t, c.ends, errors.As(err, new(fatalError)), c.err)
 	}
 }
