@@ -147,7 +147,7 @@ func networkClean(ctx context.Context, c networkCall) error {
 			return errors.New("nothing removed; -yes answers beforehand")
 		}
 	}
-	return os.RemoveAll(c.cfg.Dir)
+	return network.Clean()
 }
 
 // networkPorts prints the ports that a new network gets by the configuration.

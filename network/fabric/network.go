@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -104,6 +105,9 @@ func Start(ctx context.Context, config Config) (*Network, error) {
 		return nil, err
 	}
 	network, err := takeFolder(ctx, config)
+	if errors.Is(err, fs.ErrNotExist) && config.Waiting != nil { // by the one that it waited for
+		return Start(ctx, config)
+	}
 	if err != nil {
 		return nil, err
 	}
