@@ -162,7 +162,6 @@ func (n *Network) withBlocks() (orderers, all []string) {
 // again: an orderer can stop meanwhile that was level before. Then it waits until the orderers
 // order along again (awaitSigning). The context's deadline does not end it as long as blocks come.
 func (n *Network) AwaitLevel(ctx context.Context) error {
-	given := timeOf(ctx)
 	for {
 		began := time.Now()
 		if err := n.awaitLevel(ctx); err != nil {
@@ -172,7 +171,7 @@ func (n *Network) AwaitLevel(ctx context.Context) error {
 			return n.awaitSigning(ctx)
 		}
 		var stop func()
-		ctx, stop = anew(ctx, given)
+		ctx, stop = anew(ctx, noBlockFor) // of a step's end next to nothing may be left
 		defer stop()
 	}
 }
