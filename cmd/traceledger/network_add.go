@@ -29,28 +29,33 @@ func networkAdd(ctx context.Context, c networkCall) error {
 		return err
 	}
 	defer network.Detach()
-	ctx, cancel := fabric.WithTimeout(ctx, c.cfg.Timeout)
-	defer cancel()
 	began := time.Now()
 	if err := network.MayAdd(msp); err != nil {
 		return err
 	}
+	joining, cancel := fabric.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
 	if !trace.Founding(msp) { // nothing about a founder is on the chain
-		if err := c.admitOrganisation(ctx, network, msp, kind); err != nil {
+		if err := c.admitOrganisation(joining, network, msp, kind); err != nil {
 			return fmt.Errorf("admit %s: %w", msp, err)
 		}
 	}
-	if err := network.AddOrganisation(ctx, fabric.NewOrganisation{MSPID: msp, Kind: kind, Host: c.flags.host}); err != nil {
+	if err := network.AddOrganisation(joining, fabric.NewOrganisation{MSPID: msp, Kind: kind, Host: c.flags.host}); err != nil {
 		return err
 	}
 	program, err := c.cfg.chaincode()
 	if err != nil {
 		return err
 	}
-	if err := ready(ctx, network, program); err != nil {
+	// The newcomer's peer has fetched the whole chain, for as long as that took.
+	deploying, cancel := fabric.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	if err := ready(deploying, network, program); err != nil {
 		return err
 	}
-	if err := errors.Join(network.StartAuthorities(ctx), writeClients(network)); err != nil {
+	equipping, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	if err := errors.Join(network.StartAuthorities(equipping), writeClients(network)); err != nil {
 		return fmt.Errorf("what clients need: %w", err)
 	}
 	fmt.Fprintf(c.out, "%s joined as one more of kind %s in %s: %d organisations\n",

@@ -86,10 +86,11 @@ func networkKill(ctx context.Context, c networkCall) error {
 }
 
 func networkStart(ctx context.Context, c networkCall) error {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
-	defer cancel()
 	return c.withNode(ctx, func(network *fabric.Network, node *fabric.Node) error {
-		return network.StartNode(ctx, node.Name())
+		// Who was in charge before may have taken nearly as long.
+		starting, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+		defer cancel()
+		return network.StartNode(starting, node.Name())
 	})
 }
 
@@ -147,7 +148,7 @@ func networkClean(ctx context.Context, c networkCall) error {
 			return errors.New("nothing removed; -yes answers beforehand")
 		}
 	}
-	return os.RemoveAll(c.cfg.Dir)
+	return network.Clean()
 }
 
 // networkPorts prints the ports that a new network gets by the configuration.

@@ -12,10 +12,12 @@ import (
 // One process at a time is in charge of a network's folder. The kernel ends that with the process at
 // the latest; what the lock's file says is for others to read while it is held.
 
+const lockName = "lock"
+
 // takeFolder takes possession of the folder, which must exist. While another process is in charge it
 // waits if Config.Waiting is set.
 func takeFolder(ctx context.Context, config Config) (*Network, error) {
-	lock := filepath.Join(config.Dir, "lock")
+	lock := filepath.Join(config.Dir, lockName)
 	for told := ""; ; {
 		unlock, free, err := tryLockFile(lock)
 		if err != nil {
@@ -25,6 +27,7 @@ func takeFolder(ctx context.Context, config Config) (*Network, error) {
 			// A failure leaves it unsaid who is in charge, no more.
 			_ = os.WriteFile(lock, fmt.Appendf(nil, "process %d: %s %s", os.Getpid(), filepath.Base(os.Args[0]), strings.Join(os.Args[1:], " ")), 0o600)
 			network := newNetwork(config)
+			network.charge = true
 			network.unlock = func() {
 				_ = os.Truncate(lock, 0) // gone with the folder after clean
 				unlock()

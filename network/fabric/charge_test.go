@@ -51,3 +51,42 @@ func TestInCharge(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, content, "nobody is in charge")
 }
+
+// TestCleanGivesUpTheFolderLast: who waits gets an empty folder or none, and not one that is being removed.
+func TestCleanGivesUpTheFolderLast(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "network")
+	require.NoError(t, makeFolder(dir))
+	require.NoError(t, (&topology{Channel: "trace"}).save(dir))
+	holder, err := Open(t.Context(), Config{Dir: dir})
+	require.NoError(t, err)
+	for i := range 500 {
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, "nodes", fmt.Sprint(i)), 0o700))
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, fmt.Sprint("programs", i)), 0o700))
+	}
+	found := make(chan []os.DirEntry)
+	tried := make(chan struct{})
+	go func() {
+		for first := true; ; first = false {
+			unlock, free, err := tryLockFile(filepath.Join(dir, lockName))
+			if first {
+				close(tried)
+			}
+			if free {
+				entries, _ := os.ReadDir(dir)
+				unlock()
+				found <- entries
+				return
+			}
+			if err != nil {
+				found <- nil
+				return
+			}
+		}
+	}()
+	<-tried
+	require.NoError(t, holder.Clean())
+	holder.Detach()
+	for _, entry := range <-found {
+		require.Equal(t, lockName, entry.Name())
+	}
+}

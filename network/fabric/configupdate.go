@@ -110,16 +110,26 @@ func (n *Network) updateConfig(ctx context.Context, current configuration, first
 	if err != nil {
 		return err
 	}
-	var refusals []error
+	var failed []error
 	for i := range n.plan.Orderers {
 		plan := n.plan.Orderers[(first+i)%len(n.plan.Orderers)]
-		if err = n.broadcast(ctx, plan, envelope); err == nil {
+		err := n.broadcast(ctx, plan, envelope)
+		if err == nil {
 			return nil
 		}
-		refusals = append(refusals, err)
+		failed = append(failed, err)
 	}
-	return errors.Join(refusals...)
+	if err := errors.Join(failed...); errors.Is(err, errNotTaken) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errAway, errors.Join(failed...))
 }
+
+// Why an update is not ordered: orderers have judged it, or none could, as while they change their leader.
+var (
+	errNotTaken = errors.New("refused") // verb of a sentence
+	errAway     = errors.New("no orderer takes an update now")
+)
 
 // computeUpdate has configtxlator tell what differs.
 func (n *Network) computeUpdate(ctx context.Context, current, wanted configuration) ([]byte, error) {
@@ -220,8 +230,11 @@ func (n *Network) broadcast(ctx context.Context, plan ordererPlan, envelope *com
 	if err != nil {
 		return fmt.Errorf("%s: %w", plan.name(), err)
 	}
-	if answer.GetStatus() != common.Status_SUCCESS {
-		return fmt.Errorf("%s refused the update: %s %s", plan.name(), answer.GetStatus(), answer.GetInfo())
+	switch answer.GetStatus() {
+	case common.Status_SUCCESS:
+		return stream.CloseSend()
+	case common.Status_SERVICE_UNAVAILABLE:
+		return fmt.Errorf("%s: %s %s", plan.name(), answer.GetStatus(), answer.GetInfo())
 	}
-	return stream.CloseSend()
+	return fmt.Errorf("%s %w the update: %s %s", plan.name(), errNotTaken, answer.GetStatus(), answer.GetInfo())
 }

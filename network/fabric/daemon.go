@@ -55,17 +55,14 @@ func (p process) alive() bool {
 
 func (n *Node) pidFile() string { return filepath.Join(n.dir, "pid") }
 
-// daemon is the process that the pid file names, if it lives.
+// daemon is the process that the pid file names, if it lives, or else the stray one.
 func (n *Node) daemon() (process, bool) {
 	content, err := os.ReadFile(n.pidFile())
-	if err != nil {
-		return process{}, false
-	}
 	var p process
-	if err := json.Unmarshal(content, &p); err != nil {
-		return process{}, false
+	if err == nil && json.Unmarshal(content, &p) == nil && p.alive() {
+		return p, true
 	}
-	return p, p.alive()
+	return n.stray, n.stray.alive()
 }
 
 func (n *Node) writePIDFile(p process) error {
@@ -88,8 +85,9 @@ func (n *Node) removePIDFile() error {
 }
 
 // adoptStrays gives nodes without a pid file back the process that runs in
-// their folder: a command may be killed between starting one and noting it.
-func adoptStrays(nodes []*Node) error {
+// their folder: a command may be killed between starting one and noting it. Only who is in charge notes
+// it for others: who looks may see one that is being started, whose pid file the other command is writing.
+func adoptStrays(nodes []*Node, inCharge bool) error {
 	lost := map[string]*Node{}
 	for _, node := range nodes {
 		if _, ok := node.daemon(); !ok {
@@ -120,7 +118,12 @@ func adoptStrays(nodes []*Node) error {
 		if err != nil || filepath.Base(strings.TrimSuffix(program, " (deleted)")) != filepath.Base(node.program) {
 			continue // somebody's shell
 		}
-		if found, ok := findProcess(pid); ok {
+		found, ok := findProcess(pid)
+		switch {
+		case !ok:
+		case !inCharge:
+			node.stray = found
+		default:
 			if err := node.writePIDFile(found); err != nil {
 				return err
 			}

@@ -83,15 +83,32 @@ func TestStrayIsAdopted(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, shell.Start())
 	t.Cleanup(func() { input.Close(); _ = shell.Wait() })
-	require.NoError(t, adoptStrays([]*Node{node}))
+	require.NoError(t, adoptStrays([]*Node{node}, true))
 	require.False(t, node.Running())
 
 	require.NoError(t, node.launch())
 	pid := node.PID()
 	require.NoError(t, node.removePIDFile())
 	require.False(t, node.Running())
-	require.NoError(t, adoptStrays([]*Node{node}))
+	require.NoError(t, adoptStrays([]*Node{node}, true))
 	require.Equal(t, pid, node.PID())
+}
+
+// TestWhoLooksWritesNothing: status may run while up starts a node. Two that write its pid file at the same
+// time take away each other's, and up failed because of that.
+func TestWhoLooksWritesNothing(t *testing.T) {
+	node := daemonNode(t)
+	require.NoError(t, node.launch())
+	pid := node.PID()
+	require.NoError(t, node.removePIDFile())
+	looking := &Node{title: node.title, address: node.address, program: node.program, dir: node.dir}
+	require.NoError(t, adoptStrays([]*Node{looking}, false))
+	require.NoFileExists(t, node.pidFile())
+	require.Equal(t, pid, looking.PID(), "it is found all the same")
+	looking.Kill()
+	require.False(t, looking.Running())
+	require.NoError(t, looking.launch())
+	require.NotEqual(t, pid, looking.PID())
 }
 
 // TestPortInUse: whoever listens on a node's port is not taken for the node.

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -116,6 +118,27 @@ func (n *Network) Down() error {
 		}
 	}
 	return errors.Join(left...)
+}
+
+// Clean removes the folder, ledgers and keys included, of a network of which no node runs. The lock goes last: who
+// waits for it would be in charge of what is still being removed. What such a one makes of the empty folder stays.
+func (n *Network) Clean() error {
+	entries, err := os.ReadDir(n.dir)
+	for _, entry := range entries {
+		if entry.Name() != lockName {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(n.dir, entry.Name())))
+		}
+	}
+	if err == nil {
+		err = os.Remove(filepath.Join(n.dir, lockName))
+	}
+	if err == nil {
+		err = os.Remove(n.dir)
+	}
+	if errors.Is(err, syscall.ENOTEMPTY) {
+		return nil
+	}
+	return err
 }
 
 // listeners are all addresses of the network.

@@ -255,22 +255,28 @@ const inForceAfter = 20 * time.Second
 // changeMember has the channel's configuration changed unless it has, or has no more, an
 // organisation, and waits until every peer here knows.
 func (n *Network) changeMember(ctx context.Context, mspID string, wanted bool, change func(configuration)) error {
-	for try := 0; ; try++ {
+	for try, taken := 0, false; ; try++ {
 		current, err := n.learnMembers(ctx)
 		if err != nil {
 			return err
 		}
+		var refused error
 		if n.isMember(mspID) != wanted {
-			// A later try is refused where the update before it comes into force meanwhile.
-			if err := n.updateConfig(ctx, current, try, change); err != nil && try == 0 {
-				return err
+			// Refused, too, where an update before it comes into force meanwhile: this command's, or that of one
+			// which was killed.
+			refused = n.updateConfig(ctx, current, try, change)
+			if taken = taken || refused == nil; !taken && !errors.Is(refused, errAway) && (try > 0 || !errors.Is(refused, errNotTaken)) {
+				return refused
 			}
 		}
-		trying, cancel := context.WithTimeout(ctx, inForceAfter)
+		trying, cancel := context.WithTimeout(ctx, n.inForceAfter)
 		err = n.awaitMember(trying, mspID, wanted)
 		cancel()
-		if err == nil || ctx.Err() != nil {
-			return err
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return errors.Join(err, refused)
 		}
 	}
 }

@@ -170,6 +170,9 @@ func (n *Network) AwaitLevel(ctx context.Context) error {
 		if time.Since(began) < n.stillFor {
 			return n.awaitSigning(ctx)
 		}
+		var stop func()
+		ctx, stop = anew(ctx, noBlockFor) // of a step's end next to nothing may be left
+		defer stop()
 	}
 }
 
@@ -220,10 +223,16 @@ func (n *Network) awaitLevel(ctx context.Context) error {
 		}
 		heights, silent := n.heightsOf(ctx, names)
 		now := time.Now()
+		higher := false
 		for name, height := range heights {
+			higher = higher || l.behind[name].height == 0 && height > l.target
 			if l.see(name, height, now) {
 				moved()
 			}
+		}
+		if higher { // who was silent at first has blocks that those who told may lack
+			later, _ := n.heightsOf(ctx, all)
+			l.notice(later, now)
 		}
 		for _, name := range all {
 			ordererFirst := !slices.Contains(orderers, name) && slices.ContainsFunc(orderers, func(o string) bool { _, behind := l.behind[o]; return behind })
@@ -276,7 +285,7 @@ func (n *Network) firstHeights(ctx context.Context, names []string) (heights map
 }
 
 // AwaitPeer waits until a member's peer has the blocks that any node here has now. One that does
-// not tell its height is not waited for.
+// not listen is not waited for.
 func (n *Network) AwaitPeer(ctx context.Context, mspID string) error {
 	planned := n.planned()
 	plan, err := planned.peer(mspID)
@@ -284,11 +293,21 @@ func (n *Network) AwaitPeer(ctx context.Context, mspID string) error {
 		return err
 	}
 	_, all := n.withBlocks()
-	heights, silent := n.heightsOf(ctx, all)
-	if heights[plan.name()] == 0 {
-		return errors.Join(fmt.Errorf("%s does not tell its height", plan.name()), silent)
+	var target uint64
+	err = poll(ctx, 200*time.Millisecond, func() (bool, error) {
+		heights, silent := n.heightsOf(ctx, all)
+		if target = newLag(heights, time.Now()).target; heights[plan.name()] > 0 {
+			return true, nil
+		}
+		silent = errors.Join(fmt.Errorf("%s does not tell its height", plan.name()), silent)
+		if !slices.Contains(all, plan.name()) || reach(ctx, plan.Address()) != nil {
+			return false, fatal(silent)
+		}
+		return false, silent
+	})
+	if err != nil {
+		return err
 	}
-	target := newLag(heights, time.Now()).target
 	return poll(ctx, 50*time.Millisecond, func() (bool, error) {
 		height, err := n.peerHeight(ctx, plan)
 		if err == nil && height < target {
@@ -327,6 +346,20 @@ func whileMoving(parent context.Context, patience time.Duration) (ctx context.Co
 		}
 		cancel(nil)
 	}
+}
+
+// timeOf is how long a step has at its beginning.
+func timeOf(ctx context.Context) time.Duration {
+	if deadline, ends := ctx.Deadline(); ends {
+		return time.Until(deadline)
+	}
+	return noBlockFor
+}
+
+// anew gives as much time again to what comes after a wait for blocks, which may have outlasted the step's own.
+func anew(ctx context.Context, given time.Duration) (context.Context, func()) {
+	ctx, _, stop := whileMoving(ctx, given)
+	return ctx, stop
 }
 
 // tellStill looks again at those of well nodes that are behind, until each has got a

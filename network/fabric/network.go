@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -67,10 +68,11 @@ type Network struct {
 	config  Config
 	logger  *slog.Logger
 	spawn   *spawner // nil when detached
+	charge  bool     // whether this program is in charge of Dir
 	unlock  func()   // gives up Dir
 	claims  portClaims
 
-	stillFor time.Duration // see the constant; shorter in tests
+	stillFor, inForceAfter time.Duration // see the constants; shorter in tests
 
 	leaving   sync.Once  // by Stop or Detach
 	deploying sync.Mutex // one lifecycle operation at a time
@@ -103,6 +105,9 @@ func Start(ctx context.Context, config Config) (*Network, error) {
 		return nil, err
 	}
 	network, err := takeFolder(ctx, config)
+	if errors.Is(err, fs.ErrNotExist) && config.Waiting != nil { // by the one that it waited for
+		return Start(ctx, config)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -191,8 +196,8 @@ func newNetwork(config Config) *Network {
 		logger:  config.Logger,
 		unlock:  func() {},
 
-		stillFor: stillFor,
-		conns:    map[string]*grpc.ClientConn{},
+		stillFor: stillFor, inForceAfter: inForceAfter,
+		conns: map[string]*grpc.ClientConn{},
 
 		registrars: map[string]caIdentity{},
 	}
@@ -271,7 +276,7 @@ func (n *Network) makeNodes() error {
 	n.nodes = nodes
 	n.mu.Unlock()
 	if n.config.Detached {
-		return adoptStrays(nodes)
+		return adoptStrays(nodes, n.charge)
 	}
 	for _, node := range nodes {
 		if p, ok := node.daemon(); ok {
@@ -346,7 +351,7 @@ func (n *Network) peerNode(plan peerPlan) *Node {
 
 // up starts every node and joins the channel where that has not happened yet.
 func (n *Network) up(ctx context.Context) error {
-	began := time.Now()
+	began, given := time.Now(), timeOf(ctx)
 	_, _ = n.askMembers(ctx) // of a network that is down nobody tells
 	for {
 		if err := n.startNodes(ctx); err != nil {
@@ -365,6 +370,9 @@ func (n *Network) up(ctx context.Context) error {
 		if len(n.administered()) == 0 {
 			break
 		}
+		var stop func()
+		ctx, stop = anew(ctx, given)
+		defer stop()
 		// Whoever told before may have lacked blocks. Now all are level.
 		if _, err := n.learnMembers(ctx); err != nil {
 			return err

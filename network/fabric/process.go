@@ -28,6 +28,7 @@ type Node struct {
 	env     []string
 	dir     string   // working directory; holds the log
 	spawn   *spawner // of a node that ends with this program; nil for a daemon
+	stray   process  // what adoptStrays found for a command that is not in charge
 
 	mu      sync.Mutex
 	cmd     *exec.Cmd

@@ -264,12 +264,18 @@ func testRefused(t *testing.T, n *Network) {
 // labsKeys gives the laboratory's administrator and peer keys, good for a year or for so long.
 func labsKeys(t *testing.T, n *Network, ends map[string]time.Duration) *authority {
 	t.Helper()
-	plan, err := n.plan.peer("LabMSP")
+	return keysOf(t, n, "LabMSP", ends)
+}
+
+// keysOf is labsKeys for any organisation.
+func keysOf(t *testing.T, n *Network, mspID string, ends map[string]time.Duration) *authority {
+	t.Helper()
+	plan, err := n.plan.peer(mspID)
 	require.NoError(t, err)
 	ca := replaceTLSAuthority(t, n, plan)
 	for whose, place := range map[string]struct{ folder, name string }{
-		"admin": {n.organisationFolder(plan, "users/Admin@lab.example/msp"), "Admin@lab.example"},
-		"peer":  {n.nodeFolder("LabMSP/peer/msp"), "peer0.lab.example"},
+		"admin": {n.organisationFolder(plan, "users/Admin@"+plan.Domain+"/msp"), "Admin@" + plan.Domain},
+		"peer":  {n.nodeFolder(plan.name() + "/msp"), "peer0." + plan.Domain},
 	} {
 		template := &x509.Certificate{Subject: pkix.Name{CommonName: whose}, KeyUsage: x509.KeyUsageDigitalSignature, NotBefore: time.Now().Add(-24 * time.Hour)}
 		if in, ok := ends[whose]; ok {
