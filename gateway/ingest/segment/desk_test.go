@@ -30,6 +30,7 @@ type chain struct {
 	segments  map[trace.DeviceID]map[int64]*anchored
 	order     []trace.Digest
 	attempts  int
+	lost      bool // the readings behind the segments are in nobody's files any more
 }
 
 type anchored struct {
@@ -100,7 +101,7 @@ func (c *chain) Payload(hash trace.Digest) ([]byte, bool, error) {
 	defer c.mu.Unlock()
 	for _, of := range c.segments {
 		for _, a := range of {
-			if a.request.Payload == hash {
+			if a.request.Payload == hash && !c.lost {
 				return a.payload, true, nil
 			}
 		}

@@ -317,3 +317,34 @@ func TestFilesShareTheSequence(t *testing.T) {
 	require.Equal(t, known, after, "a refused file leaves nothing")
 	require.NoError(t, d.Flush(truck))
 }
+
+// A call that fails half way – here because what it repeats is on the chain and no longer
+// in anybody's files – leaves nothing behind, in the accounts neither: else the bound of
+// what waits would move with each such call.
+func TestACallThatFailsHalfWayCountsNothing(t *testing.T) {
+	d := newDesk(t, Limits{Readings: 10})
+	old := d.series(-300, -290)
+	require.NoError(t, d.put(old...))
+	d.run()
+	d.eventually("on the chain", func() bool { return len(d.chain.all(t, truck)) == 10 && d.unsent.Load() == 0 && d.Waiting() == 0 })
+	d.close()
+	d.chain.mu.Lock()
+	d.chain.lost = true
+	d.chain.mu.Unlock()
+	d.open()
+	require.NoError(t, d.put(d.series(-50, -45)...))
+	waits := d.Waiting()
+	for name, readings := range map[string][]trace.Reading{
+		"new ones into a bin that waits":   append(d.series(-45, -43), old[3]),
+		"so many that they make a segment": append(d.series(-40, -25), old[3]),
+	} {
+		require.Equal(t, CodeTooOld, trace.CodeOf(d.put(readings...)), name)
+		require.Equal(t, waits, d.Waiting(), name)
+		require.Zero(t, d.unsent.Load(), name)
+		require.Equal(t, Progress{Newest: d.reading(-46, 0).At, Waiting: 5}, d.Progress(truck), name)
+	}
+	d.run()
+	require.NoError(t, d.put(d.series(-50, -25)...))
+	require.NoError(t, d.Flush(truck))
+	d.eventually("each once", func() bool { return len(d.chain.all(t, truck)) == 35 && d.Waiting() == 0 && d.unsent.Load() == 0 })
+}
