@@ -30,7 +30,8 @@ type chain struct {
 	segments  map[trace.DeviceID]map[int64]*anchored
 	order     []trace.Digest
 	attempts  int
-	lost      bool // the readings behind the segments are in nobody's files any more
+	asked     func() // before bindings are told
+	lost      bool   // the readings behind the segments are in nobody's files any more
 }
 
 type anchored struct {
@@ -110,6 +111,9 @@ func (c *chain) Payload(hash trace.Digest) ([]byte, bool, error) {
 }
 
 func (c *chain) Bindings(device trace.DeviceID) []trace.BoundPeriod {
+	if c.asked != nil {
+		c.asked()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s := c.statuses[device]; s != nil {

@@ -348,3 +348,33 @@ func TestACallThatFailsHalfWayCountsNothing(t *testing.T) {
 	require.NoError(t, d.Flush(truck))
 	d.eventually("each once", func() bool { return len(d.chain.all(t, truck)) == 35 && d.Waiting() == 0 && d.unsent.Load() == 0 })
 }
+
+// Two who ask for the same parked segment at once, or before Run looks at it, send it
+// once: its readings do not get a second number.
+func TestAParkedSegmentIsTriedAgainOnce(t *testing.T) {
+	d := newDesk(t, Limits{Readings: 10})
+	require.NoError(t, d.put(d.series(-100, -90)...))
+	status := d.chain.statuses[truck]
+	d.chain.statuses[truck] = &trace.DeviceStatus{Owner: "somebody", Bindings: status.Bindings}
+	d.run()
+	d.eventually("parked", func() bool { p, err := d.Parked(); return err == nil && len(p) == 1 })
+	d.close()
+	d.chain.statuses[truck] = status
+	d.open()
+	asked := false
+	d.chain.asked = func() {
+		if !asked { // the other one, while the first looks
+			asked = true
+			_, err := d.Retry(truck)
+			require.NoError(t, err)
+		}
+	}
+	_, err := d.Retry(truck)
+	require.NoError(t, err)
+	d.chain.asked = nil
+	d.run()
+	d.eventually("sent", func() bool { return d.unsent.Load() == 0 })
+	require.Len(t, d.chain.all(t, truck), 10)
+	require.Len(t, d.chain.segments[truck], 1)
+	require.Zero(t, d.Progress(truck).Waiting)
+}
