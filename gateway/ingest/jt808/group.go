@@ -147,6 +147,7 @@ func (s *session) flush(g *group) string {
 	why := s.write(g)
 	g.clear()
 	if why == "" && n > 0 {
+		s.paid += n
 		s.throttle(n)
 	}
 	return why

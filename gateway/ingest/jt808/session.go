@@ -56,6 +56,7 @@ type session struct {
 	phone   Phone
 	who     *identity // nil until authenticated; guarded by Server.mu for others
 	reader  Reader
+	paid    int // readings of the buffer at hand that were throttled for
 	packets assembler
 	serial  uint16 // of our messages
 
@@ -216,7 +217,7 @@ func (s *session) handle() (why string) {
 		g.reset(most)
 		pool.Put(g)
 	}()
-	s.reader.implausible = 0
+	s.reader.implausible, s.paid = 0, 0
 	used, frames := 0, 0
 	for why == "" {
 		frame, n, err := Next(s.buf[used:])
@@ -234,7 +235,10 @@ func (s *session) handle() (why string) {
 	if ended := s.flush(g); why == "" {
 		why = ended
 	}
-	if frames > 0 { // after flush: a device that was held back was not idle
+	if free := frames - s.paid; why == "" && free > 0 && s.who != nil {
+		s.throttle(free) // a frame counts as a reading at least
+	}
+	if frames > 0 { // now: a device that was held back was not idle
 		s.heard = time.Now()
 		s.server.metrics.frames.Add(float64(frames))
 	}
