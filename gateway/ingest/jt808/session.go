@@ -26,6 +26,7 @@ const (
 	endWithdrawn     = "withdrawn"    // its credential
 	endUnavailable   = "unavailable"  // ours: nobody could say who the device is
 	endHeld          = "not durable"  // ours: the sink took nothing for too long
+	endBoundAnew     = "bound anew"   // ours: while its readings waited
 	endStopped       = "stopped"      // ours
 	endFailed        = "error"        // of the connection
 	smallBuffer      = 1 << 10        // of an idle connection
