@@ -219,17 +219,24 @@ func TestFloodWithoutReadings(t *testing.T) {
 }
 
 func TestTooManyConnections(t *testing.T) {
-	h := serve(t, jt808.Limits{Connections: 20, PerAddress: 10})
-	var first []*peer
-	for range 10 {
-		first = append(first, h.dial())
+	for name, limits := range map[string]jt808.Limits{
+		"from one address": {Connections: 20, PerAddress: 10},
+		"in all":           {Connections: 10, PerAddress: 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := serve(t, limits)
+			var first []*peer
+			for range 10 {
+				first = append(first, h.dial())
+			}
+			h.await("all there", func() bool { return h.value("connections", "") == 10 })
+			h.dial().closed()
+			require.Equal(t, float64(1), h.value("refused_total", string(jt808.CodeConnections)))
+			first[0].conn.Close()
+			h.await("one gone", func() bool { return h.value("connections", "") == 9 })
+			p := h.login() // there is room again
+			p.write(p.position(1))
+			require.Equal(t, jt808.Success, p.answer().Result)
+		})
 	}
-	h.await("all there", func() bool { return h.value("connections", "") == 10 })
-	h.dial().closed()
-	require.Equal(t, float64(1), h.value("refused_total", string(jt808.CodeConnections)))
-	first[0].conn.Close()
-	h.await("one gone", func() bool { return h.value("connections", "") == 9 })
-	p := h.login() // there is room again
-	p.write(p.position(1))
-	require.Equal(t, jt808.Success, p.answer().Result)
 }

@@ -121,6 +121,8 @@ func TestRefusals(t *testing.T) {
 	d := newDesk(t, Limits{})
 	d.chain.shipments[shipment].Arrived = d.reading(-600, 0).At
 	d.chain.bind(t, "fresh-device", "ship-02", d.reading(0, 0).At)
+	d.chain.bind(t, "early-device", "ship-03", d.reading(-3600, 0).At, trace.ProbeReturnAir)
+	d.chain.shipments["ship-03"].Departed = d.reading(0, 0).At
 	odd := d.reading(-700, 0)
 	odd.Temperatures = append(odd.Temperatures, 3)
 	placed := d.reading(-700, 0)
@@ -135,9 +137,10 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"a device that is bound to nothing", "unknown-device", d.reading(-700, 0), ingest.CodeNotBound},
 		{"before its first binding", "fresh-device", d.reading(-301, 0), ingest.CodeNotBound},
-		{"before the departure", truck, d.reading(-24*3600-301, 0), ingest.CodeNotBound},
+		{"before its binding and departure", truck, d.reading(-24*3600-301, 0), ingest.CodeNotBound},
+		{"before the departure", "early-device", d.reading(-301, 0), trace.CodeChronology},
 		{"after the arrival", truck, d.reading(-299, 0), trace.CodeChronology},
-		{"a clock ahead", truck, d.reading(301, 0), trace.CodeChronology},
+		{"a clock ahead", "fresh-device", d.reading(301, 0), trace.CodeChronology},
 		{"a clock years away", truck, d.reading(-31*24*3600, 0), CodeTooOld},
 		{"an impossible temperature", truck, d.reading(-700, 70_01), trace.CodeOutOfRange},
 		{"more water than soil", truck, soaked, trace.CodeOutOfRange},
