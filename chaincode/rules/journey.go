@@ -97,10 +97,14 @@ func ClassifyBreach(b trace.Breach, limits trace.TemperatureRange, defrostSecond
 }
 
 // JoinBreaches lists the breaches of segments (in any order), runs that go on from
-// one sequence of a device into the next joined into one. Runs are not joined over
+// one segment of a device into the next joined into one. Runs are not joined over
 // a missing sequence: what happened there is a gap. Class stays empty.
 func JoinBreaches(segments []SegmentRecord) []JourneyBreach {
-	return joinSorted(sortedSegments(segments))
+	var out []JourneyBreach
+	for _, d := range DeviceTracks(segments) {
+		out = append(out, joinBreaches(d)...)
+	}
+	return out
 }
 
 func sortedSegments(segments []SegmentRecord) []SegmentRecord {
@@ -111,12 +115,49 @@ func sortedSegments(segments []SegmentRecord) []SegmentRecord {
 	return sorted
 }
 
-func joinSorted(segments []SegmentRecord) []JourneyBreach {
+// DeviceTrack is what one device measured: its segments in order of time. That is not
+// always the order of their numbers, for what a device sends late takes a later one.
+type DeviceTrack struct {
+	Device   trace.DeviceID
+	Segments []SegmentRecord
+	rank     []int // of each among the numbers that are here
+}
+
+// DeviceTracks parts segments, in any order, by device.
+func DeviceTracks(segments []SegmentRecord) []DeviceTrack {
+	var out []DeviceTrack
+	for sorted := sortedSegments(segments); len(sorted) > 0; {
+		n := 1
+		for n < len(sorted) && sorted[n].Segment.Device == sorted[0].Segment.Device {
+			n++
+		}
+		t := DeviceTrack{Device: sorted[0].Segment.Device, Segments: make([]SegmentRecord, n), rank: make([]int, n)}
+		for i := range t.rank {
+			t.rank[i] = i
+		}
+		slices.SortStableFunc(t.rank, func(a, b int) int { return cmp.Compare(sorted[a].Segment.From, sorted[b].Segment.From) })
+		for i, at := range t.rank {
+			t.Segments[i] = sorted[at]
+		}
+		out, sorted = append(out, t), sorted[n:]
+	}
+	return out
+}
+
+// Follows tells whether segment i goes on where the one before it ends: of the numbers
+// between theirs none is missing, which could lie between them.
+func (t *DeviceTrack) Follows(i int) bool {
+	if i == 0 {
+		return false
+	}
+	return t.Segments[i].Segment.Sequence-t.Segments[i-1].Segment.Sequence == int64(t.rank[i]-t.rank[i-1])
+}
+
+func joinBreaches(t DeviceTrack) []JourneyBreach {
 	var out []JourneyBreach
-	for i, s := range segments {
-		follows := i > 0 && segments[i-1].Segment.Device == s.Segment.Device && segments[i-1].Segment.Sequence+1 == s.Segment.Sequence
+	for i, s := range t.Segments {
 		for j, b := range s.Segment.Breaches {
-			if follows && j == 0 && b.AtStart && len(out) > 0 && goesOn(&out[len(out)-1], segments[i-1], b) {
+			if t.Follows(i) && j == 0 && b.AtStart && len(out) > 0 && goesOn(&out[len(out)-1], t.Segments[i-1], b) {
 				extend(&out[len(out)-1], b, s.Key)
 				continue
 			}
@@ -196,7 +237,7 @@ func (f *JourneyFindings) breaches(shipment *trace.Shipment, sorted []SegmentRec
 	}
 	var outside []span
 	worst := trace.CentiCelsius(-1)
-	for _, b := range joinSorted(sorted) {
+	for _, b := range JoinBreaches(sorted) {
 		b.Class = ClassifyBreach(b.Breach, *shipment.Range, shipment.DefrostSeconds)
 		if b.Class == BreachDefrost {
 			f.Defrosts = append(f.Defrosts, b)
@@ -244,6 +285,18 @@ func coverage(segments []SegmentRecord, fix bool) []span {
 		out = append(out, reportedIn(s, fix)...)
 	}
 	return union(out)
+}
+
+// LongestSilence is the longest part of a stretch, in seconds, for which no segment of any
+// device gives temperatures: what one left out another may have, or the same device sent
+// late.
+func LongestSilence(segments []SegmentRecord, from, to trace.Time) int64 {
+	longest, at := trace.Time(0), from
+	for _, c := range coverage(segments, false) {
+		longest = max(longest, min(c.from, to)-at)
+		at = max(at, c.to)
+	}
+	return int64(max(longest, to-at)) / 1000
 }
 
 // reportedIn is a segment's time without the gaps it lists of one kind.

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -117,6 +118,31 @@ func TestJourneyDoesNotDependOnWhereItIsCut(t *testing.T) {
 		require.Len(rt, f.Excursions, len(whole.Excursions))
 		require.Len(rt, f.Defrosts, len(whole.Defrosts))
 		require.Equal(rt, whole.Gaps, f.Gaps)
+	})
+}
+
+// What a device sends late takes a later number, and belongs where it was measured.
+func TestJourneyDoesNotDependOnWhatIsSentLate(t *testing.T) {
+	shipment, arrived, readings := kiwiJourney(t)
+	whole := FindJourney(shipment, arrived, segmented(t, shipment, "dev-01", kiwiProbes(), readings, len(readings)))
+	rapid.Check(t, func(rt *rapid.T) {
+		size := rapid.IntRange(1, 60).Draw(rt, "size")
+		var parts [][]trace.Reading
+		for part := range slices.Chunk(readings, size) {
+			parts = append(parts, part)
+		}
+		var segments []SegmentRecord
+		for i, part := range rapid.Permutation(parts).Draw(rt, "sent") {
+			s := segmented(t, shipment, "dev-01", kiwiProbes(), part, size)[0]
+			s.Segment.Sequence, s.Key = int64(i)+1, trace.Key(fmt.Sprintf("seg/dev-01/%012d", i+1))
+			segments = append(segments, s)
+		}
+		f := FindJourney(shipment, arrived, segments)
+		require.Equal(rt, whole.ExcursionSeconds, f.ExcursionSeconds)
+		require.Len(rt, f.Excursions, len(whole.Excursions))
+		require.Len(rt, f.Defrosts, len(whole.Defrosts))
+		require.Equal(rt, whole.Gaps, f.Gaps)
+		require.Empty(rt, f.Missing)
 	})
 }
 

@@ -259,7 +259,8 @@ func (s *eventStream) run(f *floor.Floor, who Caller) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // a proxy in front passes each event on
 	s.c.Writer.WriteHeader(http.StatusOK)
-	if s.write(":\n\n") != nil || s.tell(missed) != nil {
+	// An id without an event: who breaks off before the first one goes on from here, too.
+	if s.write("id: "+s.after.String()+"\n\n") != nil || s.tell(missed) != nil {
 		return
 	}
 	beat := time.NewTicker(pingEvery)

@@ -101,6 +101,25 @@ func (h *liveHouse) follow(t *testing.T, last string, n int) (ids []string, kind
 	return ids, kinds
 }
 
+// begins gives the id with which a follower begins who has none.
+func (h *liveHouse) begins(t *testing.T) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, h.Base+"/v1/events", nil)
+	require.NoError(t, err)
+	request.Header.Set("Authorization", "Bearer "+h.monitor)
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	lines := bufio.NewScanner(response.Body)
+	require.True(t, lines.Scan())
+	id, _ := strings.CutPrefix(lines.Text(), "id: ")
+	require.True(t, lines.Scan())
+	require.Empty(t, lines.Text(), "no event: an id alone")
+	return id
+}
+
 // A transcript over WebSocket becomes steps, which a follower hears at once and, having
 // lost its connection, hears on from where it was.
 func TestTranscriptToEvents(t *testing.T) {
@@ -149,6 +168,7 @@ func TestTranscriptToEvents(t *testing.T) {
 	more, kinds := h.follow(t, ids[0], 2)
 	require.Equal(t, []trace.ActionKind{trace.ActionLimit, trace.ActionCut}, kinds)
 	require.NotContains(t, more, ids[0])
+	require.Equal(t, more[1], h.begins(t), "who breaks off before the first event knows where to go on")
 
 	// A message of 1 MB is not read: the connection ends. Whether the other side hears why
 	// depends on what it still has in its buffers.

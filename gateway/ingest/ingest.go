@@ -13,6 +13,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"slices"
 
 	"traceledger/chaincode/trace"
 )
@@ -99,6 +100,17 @@ func BindingAt(bindings []trace.BoundPeriod, at trace.Time) (trace.BoundPeriod, 
 		}
 	}
 	return trace.BoundPeriod{}, false
+}
+
+// SameBindings tells whether a device is bound as before. Between reading what it sent and
+// Put a binding may come: then the temperatures are in the columns of another one.
+func SameBindings(before, now []trace.BoundPeriod) bool {
+	if len(before) == len(now) && (len(now) == 0 || &before[0] == &now[0]) { // lists are replaced, never changed
+		return true
+	}
+	return slices.EqualFunc(before, now, func(a, b trace.BoundPeriod) bool {
+		return a.Shipment == b.Shipment && a.Plot == b.Plot && a.Store == b.Store && a.From == b.From && a.To == b.To && slices.Equal(a.Probes, b.Probes)
+	})
 }
 
 // SameSecret compares what a device presents with the kept SHA-256 of its secret, in a

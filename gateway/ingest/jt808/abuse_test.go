@@ -190,18 +190,53 @@ func TestFlood(t *testing.T) {
 	require.Less(t, took, 200+100*time.Since(begun).Seconds()+600)
 }
 
-func TestTooManyConnections(t *testing.T) {
-	h := serve(t, jt808.Limits{Connections: 20, PerAddress: 10})
-	var first []*peer
-	for range 10 {
-		first = append(first, h.dial())
+// What brings no reading is a flood as well.
+func TestFloodWithoutReadings(t *testing.T) {
+	for name, frame := range map[string]func(*peer) []byte{
+		"heartbeats":            func(p *peer) []byte { return p.frame(jt808.Heartbeat, nil) },
+		"unknown messages":      func(p *peer) []byte { return p.frame(0x0f00, nil) },
+		"before the binding":    func(p *peer) []byte { return p.position(-24 * 3600) },
+		"packets without end":   func(p *peer) []byte { return p.frame(jt808.PositionBatch, nil) },
+		"answers to no message": func(p *peer) []byte { return p.frame(0x0001, make([]byte, 5)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := serve(t, jt808.Limits{ReadingsPerSecond: 100, Burst: 200, Strikes: 1 << 30})
+			flooding := h.login()
+			begun := time.Now()
+			go func() {
+				for {
+					if _, err := flooding.conn.Write(frame(flooding)); err != nil {
+						return
+					}
+				}
+			}()
+			go io.Copy(io.Discard, flooding.r)
+			h.await("throttled", func() bool { return h.value("throttled", "") == 1 })
+			flooding.conn.Close()
+			require.Less(t, h.value("frames_total", ""), 200+100*time.Since(begun).Seconds()+2_500)
+		})
 	}
-	h.await("all there", func() bool { return h.value("connections", "") == 10 })
-	h.dial().closed()
-	require.Equal(t, float64(1), h.value("refused_total", string(jt808.CodeConnections)))
-	first[0].conn.Close()
-	h.await("one gone", func() bool { return h.value("connections", "") == 9 })
-	p := h.login() // there is room again
-	p.write(p.position(1))
-	require.Equal(t, jt808.Success, p.answer().Result)
+}
+
+func TestTooManyConnections(t *testing.T) {
+	for name, limits := range map[string]jt808.Limits{
+		"from one address": {Connections: 20, PerAddress: 10},
+		"in all":           {Connections: 10, PerAddress: 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := serve(t, limits)
+			var first []*peer
+			for range 10 {
+				first = append(first, h.dial())
+			}
+			h.await("all there", func() bool { return h.value("connections", "") == 10 })
+			h.dial().closed()
+			require.Equal(t, float64(1), h.value("refused_total", string(jt808.CodeConnections)))
+			first[0].conn.Close()
+			h.await("one gone", func() bool { return h.value("connections", "") == 9 })
+			p := h.login() // there is room again
+			p.write(p.position(1))
+			require.Equal(t, jt808.Success, p.answer().Result)
+		})
+	}
 }

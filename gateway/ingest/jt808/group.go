@@ -147,6 +147,7 @@ func (s *session) flush(g *group) string {
 	why := s.write(g)
 	g.clear()
 	if why == "" && n > 0 {
+		s.paid += n
 		s.throttle(n)
 	}
 	return why
@@ -214,6 +215,8 @@ func (s *session) put(readings []trace.Reading) (trace.Code, string) {
 	for {
 		err := s.putOnce(readings)
 		switch code := trace.CodeOf(err); {
+		case err == errBoundAnew:
+			return "", endBoundAnew
 		case err == nil:
 			server.metrics.readings.Add(float64(len(readings)))
 			server.metrics.seconds.Observe(time.Since(begun).Seconds())
@@ -244,10 +247,17 @@ func (s *session) putOnce(readings []trace.Reading) error {
 		return err
 	}
 	defer server.inFlight.Release(weight)
+	if !ingest.SameBindings(s.reader.bindings, server.devices.Bindings(s.device.ID)) {
+		return errBoundAnew
+	}
 	server.metrics.inFlight.Add(float64(len(readings)))
 	defer server.metrics.inFlight.Sub(float64(len(readings)))
 	return server.sink.Put(server.keeping, s.device.ID, readings)
 }
+
+// errBoundAnew: the columns of the readings were those of bindings that have changed. The
+// device is asked for them again by closing the connection.
+var errBoundAnew = errors.New("the device was bound anew")
 
 // throttle reads nothing from a device that sent more than it may, until that is worn
 // off.

@@ -21,7 +21,7 @@ type Limits struct {
 	LargeBuffers int `yaml:"largeBuffers"` // of these at once, 2,048; who gets none sends through the small one
 	MessageBytes int `yaml:"messageBytes"` // of a message in packets; 64 KiB
 
-	ReadingsPerSecond int `yaml:"readingsPerSecond"` // of one device, on average; 500
+	ReadingsPerSecond int `yaml:"readingsPerSecond"` // of one device, on average; 500. A message without readings counts as one
 	Burst             int `yaml:"burst"`             // it may send at once; 10,000
 	InFlight          int `yaml:"inFlight"`          // readings with the sink at once; 100,000
 

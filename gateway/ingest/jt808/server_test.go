@@ -472,3 +472,29 @@ func TestServerNeedsItsParts(t *testing.T) {
 	_, err := jt808.NewServer(jt808.Config{})
 	require.Equal(t, trace.CodeMissing, trace.CodeOf(err), fmt.Sprint(err))
 }
+
+// Bound anew while its readings wait, a device is asked for them again: they were read by
+// a binding that is over, and its probes may be in other columns now.
+func TestBoundAnewWhileHeldBack(t *testing.T) {
+	h := serve(t, jt808.Limits{})
+	p := h.login()
+	bound := h.devices.Bindings("tl-0718")[0]
+	bound.Probes = []string{trace.ProbePulp, trace.ProbeReturnAir}
+	h.sink.Judge(func(trace.DeviceID, []trace.Reading) error {
+		h.devices.Bind("tl-0718", bound)
+		h.sink.Judge(nil)
+		return trace.Errorf(ingest.CodeBusy, "full")
+	})
+	warm := at(1)
+	warm.Items = jt808.AppendTemperatures(nil, 350, 110)
+	frame := p.frame(jt808.PositionReport, warm.Append(nil))
+	p.write(frame)
+	p.closed()
+	require.Equal(t, float64(1), h.value("closed_total", "bound anew"))
+	require.Empty(t, h.sink.Readings("tl-0718"))
+	require.NoError(t, h.devices.Release(t.Context(), "tl-0718"))
+	again := h.login()
+	again.write(frame)
+	require.Equal(t, jt808.Success, again.answer().Result)
+	require.Equal(t, []trace.CentiCelsius{110, 350}, h.sink.Readings("tl-0718")[0].Temperatures)
+}

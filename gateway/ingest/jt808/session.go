@@ -26,6 +26,7 @@ const (
 	endWithdrawn     = "withdrawn"    // its credential
 	endUnavailable   = "unavailable"  // ours: nobody could say who the device is
 	endHeld          = "not durable"  // ours: the sink took nothing for too long
+	endBoundAnew     = "bound anew"   // ours: while its readings waited
 	endStopped       = "stopped"      // ours
 	endFailed        = "error"        // of the connection
 	smallBuffer      = 1 << 10        // of an idle connection
@@ -56,6 +57,7 @@ type session struct {
 	phone   Phone
 	who     *identity // nil until authenticated; guarded by Server.mu for others
 	reader  Reader
+	paid    int // readings of the buffer at hand that were throttled for
 	packets assembler
 	serial  uint16 // of our messages
 
@@ -216,7 +218,7 @@ func (s *session) handle() (why string) {
 		g.reset(most)
 		pool.Put(g)
 	}()
-	s.reader.implausible = 0
+	s.reader.implausible, s.paid = 0, 0
 	used, frames := 0, 0
 	for why == "" {
 		frame, n, err := Next(s.buf[used:])
@@ -234,7 +236,10 @@ func (s *session) handle() (why string) {
 	if ended := s.flush(g); why == "" {
 		why = ended
 	}
-	if frames > 0 { // after flush: a device that was held back was not idle
+	if free := frames - s.paid; why == "" && free > 0 && s.who != nil {
+		s.throttle(free) // a frame counts as a reading at least
+	}
+	if frames > 0 { // now: a device that was held back was not idle
 		s.heard = time.Now()
 		s.server.metrics.frames.Add(float64(frames))
 	}

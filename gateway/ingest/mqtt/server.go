@@ -177,7 +177,8 @@ func (s *Server) pace(device trace.DeviceID) *rate.Limiter {
 
 // take keeps a message's readings, or says why not.
 func (s *Server) take(device trace.DeviceID, payload []byte) error {
-	readings, err := parse(payload, device, s.cfg.Devices.Bindings(device))
+	bindings := s.cfg.Devices.Bindings(device)
+	readings, err := parse(payload, device, bindings)
 	if err != nil {
 		return err
 	}
@@ -187,6 +188,12 @@ func (s *Server) take(device trace.DeviceID, payload []byte) error {
 	held, cancel := context.WithTimeout(s.keeping, s.cfg.Limits.Hold)
 	defer cancel()
 	for {
+		if now := s.cfg.Devices.Bindings(device); !ingest.SameBindings(bindings, now) { // while it waited
+			if readings, err = parse(payload, device, now); err != nil {
+				return err
+			}
+			bindings = now
+		}
 		err := s.cfg.Sink.Put(s.keeping, device, readings)
 		if code := trace.CodeOf(err); err == nil || code != "" && code != ingest.CodeBusy {
 			return err

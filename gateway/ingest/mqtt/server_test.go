@@ -37,6 +37,7 @@ type house struct {
 	errs  []error       // answers of the sink, first come
 	gate  chan struct{} // not nil: Put waits for it
 	calls int
+	bound []trace.BoundPeriod
 	// revoked is how often a password is right before it is wrong; 0: always.
 	revoked, asked int
 }
@@ -50,6 +51,7 @@ func newHouse(t *testing.T, limits Limits) *house { return newHouseOver(t, limit
 
 func newHouseOver(t *testing.T, limits Limits, secure *tls.Config) *house {
 	h := &house{t: t, metrics: NewMetrics(), kept: map[trace.DeviceID][]trace.Reading{}}
+	h.bound = []trace.BoundPeriod{{Plot: "plot-01", Probes: []string{"air", "soil"}, From: start}}
 	s, err := NewServer(Config{Sink: h, Devices: h, Limits: limits, TLS: secure, Metrics: h.metrics, Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(t, err)
 	h.server = s
@@ -110,7 +112,9 @@ func (h *house) Authenticate(_ context.Context, terminal, secret string) (ingest
 }
 
 func (h *house) Bindings(trace.DeviceID) []trace.BoundPeriod {
-	return []trace.BoundPeriod{{Plot: "plot-01", Probes: []string{"air", "soil"}, From: start}}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.bound
 }
 
 // v3 signs a device in with MQTT 3.1.1.
@@ -312,6 +316,26 @@ func TestAFullHouseHoldsDevicesBack(t *testing.T) {
 	require.NoError(t, token.Error())
 	require.Len(t, h.of("orchard-01"), 1)
 	require.Equal(t, 4, h.calls)
+}
+
+// Bound anew while its message waits, a device's temperatures go where the new binding has
+// their probes.
+func TestBoundAnewWhileHeldBack(t *testing.T) {
+	h := newHouse(t, Limits{Hold: patience})
+	h.errs = []error{trace.Errorf(ingest.CodeBusy, "full"), trace.Errorf(ingest.CodeBusy, "full")}
+	c := h.must("any", "orchard-01")
+	token := c.Publish(Topic("orchard-01"), 1, false, payload(fmt.Sprintf(`{"at":%q,"temperatures":{"soil":12.5,"air":3}}`, at(1))))
+	require.Eventually(t, func() bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if h.calls > 0 && len(h.errs) > 0 {
+			h.bound = []trace.BoundPeriod{{Plot: "plot-02", Probes: []string{"soil", "air"}, From: start}}
+		}
+		return len(h.errs) < 2
+	}, patience, time.Millisecond)
+	require.True(t, token.WaitTimeout(patience))
+	require.NoError(t, token.Error())
+	require.Equal(t, []trace.CentiCelsius{1250, 300}, h.of("orchard-01")[0].Temperatures)
 }
 
 func FuzzPayload(f *testing.F) {

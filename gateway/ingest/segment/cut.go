@@ -77,7 +77,8 @@ type piece struct {
 }
 
 // cutBin makes the segments of a bin: numbers, boundaries, bytes and hashes, into the
-// batch, which also drops the bin's rows. The line is locked.
+// batch, which also drops the bin's rows. With an error it gives those made so far, for
+// reload. The line is locked.
 func (s *Segmenter) cutBin(batch *pebble.Batch, l *line, b *bin, bindings []trace.BoundPeriod, now trace.Time, why string) ([]*cutSegment, error) {
 	pieces, err := s.pieces(l, b, bindings)
 	if err != nil {
@@ -86,18 +87,18 @@ func (s *Segmenter) cutBin(batch *pebble.Batch, l *line, b *bin, bindings []trac
 	var cut []*cutSegment
 	for i := range pieces {
 		c, err := s.cutPiece(batch, l, &pieces[i], now)
-		if err != nil {
-			return nil, err
-		}
-		s.metrics.cut.WithLabelValues(why).Inc()
-		if !c.parked {
+		if c != nil {
 			cut = append(cut, c)
 		}
+		if err != nil {
+			return cut, err
+		}
+		s.metrics.cut.WithLabelValues(why).Inc()
 	}
 	if b.stored {
 		lower, upper := waitingBounds(l.device, b.number)
 		if err := errors.Join(batch.DeleteRange(lower, upper, nil), batch.Delete(binKey(l.device, b.number), nil)); err != nil {
-			return nil, err
+			return cut, err
 		}
 	}
 	s.waiting.Add(-b.bytes)
@@ -262,11 +263,11 @@ func (s *Segmenter) cutLine(l *line, now trace.Time, due func(*bin, trace.Time) 
 			continue
 		}
 		more, err := s.cutBin(batch, l, b, bindings, now, why)
+		cut = append(cut, more...)
 		if err != nil {
 			err = errors.Join(err, batch.Close())
-			return commit{}, errors.Join(err, s.reload(l))
+			return commit{}, errors.Join(err, s.reload(l, cut))
 		}
-		cut = append(cut, more...)
 	}
 	l.plan()
 	if batch.Empty() {

@@ -30,6 +30,8 @@ type chain struct {
 	segments  map[trace.DeviceID]map[int64]*anchored
 	order     []trace.Digest
 	attempts  int
+	asked     func() // before bindings are told
+	lost      bool   // the readings behind the segments are in nobody's files any more
 }
 
 type anchored struct {
@@ -100,7 +102,7 @@ func (c *chain) Payload(hash trace.Digest) ([]byte, bool, error) {
 	defer c.mu.Unlock()
 	for _, of := range c.segments {
 		for _, a := range of {
-			if a.request.Payload == hash {
+			if a.request.Payload == hash && !c.lost {
 				return a.payload, true, nil
 			}
 		}
@@ -109,6 +111,9 @@ func (c *chain) Payload(hash trace.Digest) ([]byte, bool, error) {
 }
 
 func (c *chain) Bindings(device trace.DeviceID) []trace.BoundPeriod {
+	if c.asked != nil {
+		c.asked()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s := c.statuses[device]; s != nil {

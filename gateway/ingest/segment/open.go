@@ -135,8 +135,18 @@ func (s *Segmenter) loadBin(key, row []byte) error {
 	return nil
 }
 
-// reload brings a line back to what is on disk, after a call that failed half way.
-func (s *Segmenter) reload(l *line) error {
+// reload brings a line, and the accounts, back to what is on disk, after a call that
+// failed half way: cut are the segments it had made.
+func (s *Segmenter) reload(l *line, cut []*cutSegment) error {
+	for _, c := range cut {
+		s.waiting.Add(-c.bytes)
+		s.metrics.waitingSegments.Dec()
+		if c.parked {
+			s.metrics.parked.Dec()
+		} else {
+			s.owe(l, c, -1)
+		}
+	}
 	for _, b := range l.bins {
 		s.waiting.Add(-b.bytes)
 		s.grown(b)

@@ -83,7 +83,6 @@ type put struct {
 	fresh []trace.Reading // of bin, not yet in a row
 	bin   *bin
 	cut   []*cutSegment
-	added int64 // to what waits
 
 	commit                         commit
 	kept, duplicates, contradicted int
@@ -189,8 +188,7 @@ func (p *put) keep(l *line, readings []trace.Reading) error {
 // memory of the line is read again from the disk.
 func (p *put) undo(l *line) {
 	p.batch.Close()
-	p.s.waiting.Add(-p.added)
-	if err := p.s.reload(l); err != nil {
+	if err := p.s.reload(l, p.cut); err != nil {
 		p.s.fail(err)
 	}
 }
@@ -305,7 +303,6 @@ func (p *put) flush(l *line) (err error) {
 		size := int64(len(k) + len(l.scratch))
 		b.bytes += size
 		p.s.waiting.Add(size)
-		p.added += size
 	}
 	p.fresh = p.fresh[:0]
 	return nil
@@ -316,9 +313,8 @@ func (p *put) cutBin(l *line, b *bin, why string) error {
 	if p.bin == b {
 		p.bin, p.fresh = nil, p.fresh[:0]
 	}
-	before := p.s.waiting.Load()
 	cut, err := p.s.cutBin(p.batch, l, b, p.bindings, p.now, why)
-	p.cut, p.added = append(p.cut, cut...), p.added+p.s.waiting.Load()-before
+	p.cut = append(p.cut, cut...)
 	return err
 }
 

@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -292,7 +293,7 @@ func (c *counter) continues(k Known) {
 type commit struct {
 	s     *Segmenter
 	batch *pebble.Batch
-	then  []*cutSegment // may be sent once it is durable
+	then  []*cutSegment // may be sent once it is durable, but for the parked ones
 }
 
 // apply makes a batch visible; its commit makes it durable. Call it under the line's
@@ -320,7 +321,7 @@ func (c commit) wait() error {
 	}
 	err = errors.Join(err, c.s.Healthy(), c.batch.Close())
 	if err == nil {
-		c.s.queue.add(c.then...)
+		c.s.queue.add(slices.DeleteFunc(c.then, func(cut *cutSegment) bool { return cut.parked })...)
 	}
 	return err
 }

@@ -121,6 +121,8 @@ func TestRefusals(t *testing.T) {
 	d := newDesk(t, Limits{})
 	d.chain.shipments[shipment].Arrived = d.reading(-600, 0).At
 	d.chain.bind(t, "fresh-device", "ship-02", d.reading(0, 0).At)
+	d.chain.bind(t, "early-device", "ship-03", d.reading(-3600, 0).At, trace.ProbeReturnAir)
+	d.chain.shipments["ship-03"].Departed = d.reading(0, 0).At
 	odd := d.reading(-700, 0)
 	odd.Temperatures = append(odd.Temperatures, 3)
 	placed := d.reading(-700, 0)
@@ -135,9 +137,10 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"a device that is bound to nothing", "unknown-device", d.reading(-700, 0), ingest.CodeNotBound},
 		{"before its first binding", "fresh-device", d.reading(-301, 0), ingest.CodeNotBound},
-		{"before the departure", truck, d.reading(-24*3600-301, 0), ingest.CodeNotBound},
+		{"before its binding and departure", truck, d.reading(-24*3600-301, 0), ingest.CodeNotBound},
+		{"before the departure", "early-device", d.reading(-301, 0), trace.CodeChronology},
 		{"after the arrival", truck, d.reading(-299, 0), trace.CodeChronology},
-		{"a clock ahead", truck, d.reading(301, 0), trace.CodeChronology},
+		{"a clock ahead", "fresh-device", d.reading(301, 0), trace.CodeChronology},
 		{"a clock years away", truck, d.reading(-31*24*3600, 0), CodeTooOld},
 		{"an impossible temperature", truck, d.reading(-700, 70_01), trace.CodeOutOfRange},
 		{"more water than soil", truck, soaked, trace.CodeOutOfRange},
@@ -316,4 +319,65 @@ func TestFilesShareTheSequence(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, known, after, "a refused file leaves nothing")
 	require.NoError(t, d.Flush(truck))
+}
+
+// A call that fails half way – here because what it repeats is on the chain and no longer
+// in anybody's files – leaves nothing behind, in the accounts neither: else the bound of
+// what waits would move with each such call.
+func TestACallThatFailsHalfWayCountsNothing(t *testing.T) {
+	d := newDesk(t, Limits{Readings: 10})
+	old := d.series(-300, -290)
+	require.NoError(t, d.put(old...))
+	d.run()
+	d.eventually("on the chain", func() bool { return len(d.chain.all(t, truck)) == 10 && d.unsent.Load() == 0 && d.Waiting() == 0 })
+	d.close()
+	d.chain.mu.Lock()
+	d.chain.lost = true
+	d.chain.mu.Unlock()
+	d.open()
+	require.NoError(t, d.put(d.series(-50, -45)...))
+	waits := d.Waiting()
+	for name, readings := range map[string][]trace.Reading{
+		"new ones into a bin that waits":   append(d.series(-45, -43), old[3]),
+		"so many that they make a segment": append(d.series(-40, -25), old[3]),
+	} {
+		require.Equal(t, CodeTooOld, trace.CodeOf(d.put(readings...)), name)
+		require.Equal(t, waits, d.Waiting(), name)
+		require.Zero(t, d.unsent.Load(), name)
+		require.Equal(t, Progress{Newest: d.reading(-46, 0).At, Waiting: 5}, d.Progress(truck), name)
+	}
+	d.run()
+	require.NoError(t, d.put(d.series(-50, -25)...))
+	require.NoError(t, d.Flush(truck))
+	d.eventually("each once", func() bool { return len(d.chain.all(t, truck)) == 35 && d.Waiting() == 0 && d.unsent.Load() == 0 })
+}
+
+// Two who ask for the same parked segment at once, or before Run looks at it, send it
+// once: its readings do not get a second number.
+func TestAParkedSegmentIsTriedAgainOnce(t *testing.T) {
+	d := newDesk(t, Limits{Readings: 10})
+	require.NoError(t, d.put(d.series(-100, -90)...))
+	status := d.chain.statuses[truck]
+	d.chain.statuses[truck] = &trace.DeviceStatus{Owner: "somebody", Bindings: status.Bindings}
+	d.run()
+	d.eventually("parked", func() bool { p, err := d.Parked(); return err == nil && len(p) == 1 })
+	d.close()
+	d.chain.statuses[truck] = status
+	d.open()
+	asked := false
+	d.chain.asked = func() {
+		if !asked { // the other one, while the first looks
+			asked = true
+			_, err := d.Retry(truck)
+			require.NoError(t, err)
+		}
+	}
+	_, err := d.Retry(truck)
+	require.NoError(t, err)
+	d.chain.asked = nil
+	d.run()
+	d.eventually("sent", func() bool { return d.unsent.Load() == 0 })
+	require.Len(t, d.chain.all(t, truck), 10)
+	require.Len(t, d.chain.segments[truck], 1)
+	require.Zero(t, d.Progress(truck).Waiting)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"golang.org/x/sync/errgroup"
 
 	"traceledger/chaincode/trace"
@@ -291,47 +292,70 @@ func (s *Segmenter) Retry(device trace.DeviceID) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, c := range parked {
-		if err := s.resume(c); err != nil {
-			return 0, err
-		}
-	}
-	s.queue.add(parked...)
-	return len(parked), nil
+	again, err := s.resume(parked)
+	s.queue.add(again...)
+	return len(again), err
 }
 
-// resume takes a segment out of the parked ones, durably, with a number if it has none.
-func (s *Segmenter) resume(c *cutSegment) error {
-	l := s.lineOf(c)
-	l.mu.Lock()
-	c.parked, c.code, c.message = false, "", ""
-	if c.request.Sequence == 0 {
-		c.request.Sequence, c.request.Previous = l.next, l.previous
-		l.next, l.previous = l.next+1, c.request.Payload
+// resume takes segments out of the parked ones, durably, with a number where they have
+// none. Those that somebody else took out meanwhile are not among what it gives.
+func (s *Segmenter) resume(parked []*cutSegment) (again []*cutSegment, err error) {
+	for _, c := range parked {
+		l := s.lineOf(c)
+		l.mu.Lock()
+		still, err := s.stillParked(c.cut)
+		if err != nil || !still {
+			l.mu.Unlock()
+			if err != nil {
+				return again, err
+			}
+			continue
+		}
+		c.parked, c.code, c.message = false, "", ""
+		if c.request.Sequence == 0 {
+			c.request.Sequence, c.request.Previous = l.next, l.previous
+			l.next, l.previous = l.next+1, c.request.Payload
+		}
+		write, err := s.rewrite(l, c)
+		l.mu.Unlock()
+		s.owe(l, c, 1)
+		s.metrics.parked.Dec()
+		if err := errors.Join(err, write.wait()); err != nil {
+			return again, err
+		}
+		again = append(again, c)
 	}
-	write, err := s.rewrite(l, c)
-	l.mu.Unlock()
-	s.owe(l, c, 1)
-	s.metrics.parked.Dec()
-	return errors.Join(err, write.wait())
+	return again, nil
+}
+
+// stillParked looks where it is written down. The segment's line is locked.
+func (s *Segmenter) stillParked(cut uint64) (bool, error) {
+	key := numberKey(kindSegment, cut)
+	row, closer, err := s.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) { // on the chain
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	c, err := readCut(key, row)
+	return err == nil && c.parked, errors.Join(err, closer.Close())
 }
 
 // unpark gives what Open found waiting, and of the parked ones those that may go now.
 func (s *Segmenter) unpark() ([]*cutSegment, error) {
-	var open []*cutSegment
+	var open, parked []*cutSegment
 	for _, c := range s.opened {
-		if c.parked {
-			if !s.plausible(c) {
-				continue
-			}
-			if err := s.resume(c); err != nil {
-				return nil, err
-			}
+		switch {
+		case !c.parked:
+			open = append(open, c)
+		case s.plausible(c):
+			parked = append(parked, c)
 		}
-		open = append(open, c)
 	}
 	s.opened = nil
-	return open, nil
+	again, err := s.resume(parked)
+	return append(open, again...), err
 }
 
 // plausible tells whether the chain may take a parked segment now, as far as can be told

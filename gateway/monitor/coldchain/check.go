@@ -11,7 +11,6 @@
 package coldchain
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -53,7 +52,7 @@ func Check(t Thresholds, s Shipment) []monitor.Finding {
 		return nil
 	}
 	c := &check{Thresholds: t, Shipment: s, limits: *s.Record.Range}
-	for _, d := range c.devices() {
+	for _, d := range rules.DeviceTracks(c.Segments) {
 		c.excursions(d)
 		c.goods(d)
 		c.freezing(d)
@@ -69,27 +68,6 @@ type check struct {
 	Shipment
 	limits trace.TemperatureRange
 	found  []monitor.Finding
-}
-
-// device is one device's segments by sequence.
-type device struct {
-	id       trace.DeviceID
-	segments []rules.SegmentRecord
-}
-
-func (c *check) devices() []device {
-	sorted := slices.Clone(c.Segments)
-	slices.SortFunc(sorted, func(a, b rules.SegmentRecord) int {
-		return cmp.Or(cmp.Compare(a.Segment.Device, b.Segment.Device), cmp.Compare(a.Segment.Sequence, b.Segment.Sequence))
-	})
-	var out []device
-	for _, s := range sorted {
-		if n := len(out); n == 0 || out[n-1].id != s.Segment.Device {
-			out = append(out, device{id: s.Segment.Device})
-		}
-		out[len(out)-1].segments = append(out[len(out)-1].segments, s)
-	}
-	return out
 }
 
 // input is what every finding depends on: who, by what limits, from which segments.
@@ -141,7 +119,7 @@ type run struct {
 }
 
 // excursions goes through a device's breaches in the order they were measured.
-func (c *check) excursions(d device) {
+func (c *check) excursions(d rules.DeviceTrack) {
 	var open *run
 	var before int64 // seconds of excursions that ended
 	var spent []rules.SegmentRecord
@@ -153,10 +131,9 @@ func (c *check) excursions(d device) {
 		}
 		open = nil
 	}
-	for i, s := range d.segments {
-		follows := i > 0 && d.segments[i-1].Segment.Sequence+1 == s.Segment.Sequence
+	for i, s := range d.Segments {
 		for j, b := range s.Segment.Breaches {
-			if goesOn := open != nil && follows && j == 0 && b.AtStart && open.AtEnd && open.Probe == b.Probe && open.Below == b.Below; goesOn {
+			if goesOn := open != nil && d.Follows(i) && j == 0 && b.AtStart && open.AtEnd && open.Probe == b.Probe && open.Below == b.Below; goesOn {
 				open.extend(b)
 			} else {
 				end()
@@ -171,12 +148,12 @@ func (c *check) excursions(d device) {
 			if sum > c.ExcursionSeconds || sum == 0 && c.ExcursionSeconds == 0 {
 				if !open.judged {
 					open.judged = true
-					c.excursion(d.id, open, all)
+					c.excursion(d.Device, open, all)
 				}
 			}
 			if sum > max(c.TotalExcursion, c.ExcursionSeconds) && !total {
 				total = true
-				c.finding(ExcursionTotal, trace.LevelViolation, d.id, open.Probe, open.From, open.To, all,
+				c.finding(ExcursionTotal, trace.LevelViolation, d.Device, open.Probe, open.From, open.To, all,
 					fmt.Sprintf("%s超出 %s 的时间累计 %s，超过 %s", probeName(open.Probe), rangeText(c.limits), minutes(sum), minutes(max(c.TotalExcursion, c.ExcursionSeconds))),
 					fmt.Sprintf("%s outside %s for %s in all, more than %s", probeEnglish(open.Probe), rangeText(c.limits), minutesEnglish(sum), minutesEnglish(max(c.TotalExcursion, c.ExcursionSeconds))))
 			}
@@ -243,13 +220,13 @@ func (c *check) excursion(d trace.DeviceID, r *run, segments []rules.SegmentReco
 }
 
 // goods finds the first segment in which the goods themselves were outside the range.
-func (c *check) goods(d device) {
-	for _, s := range d.segments {
+func (c *check) goods(d rules.DeviceTrack) {
+	for _, s := range d.Segments {
 		for _, p := range s.Segment.Probes {
 			if p.Probe != trace.ProbePulp || p.Count == 0 || p.Minimum >= c.limits.Minimum && p.Maximum <= c.limits.Maximum {
 				continue
 			}
-			c.finding(GoodsOutOfRange, trace.LevelViolation, d.id, p.Probe, s.Segment.From, s.Segment.To, []rules.SegmentRecord{s},
+			c.finding(GoodsOutOfRange, trace.LevelViolation, d.Device, p.Probe, s.Segment.From, s.Segment.To, []rules.SegmentRecord{s},
 				fmt.Sprintf("货物温度 %s 至 %s，超出 %s", degrees(p.Minimum), degrees(p.Maximum), rangeText(c.limits)),
 				fmt.Sprintf("goods at %s to %s, outside %s", degrees(p.Minimum), degrees(p.Maximum), rangeText(c.limits)))
 			return
@@ -259,7 +236,7 @@ func (c *check) goods(d device) {
 
 // freezing finds the first segment in which chilled goods were below their freezing
 // point.
-func (c *check) freezing(d device) {
+func (c *check) freezing(d rules.DeviceTrack) {
 	if int64(c.limits.Maximum) <= c.FrozenBelow {
 		return
 	}
@@ -267,12 +244,12 @@ func (c *check) freezing(d device) {
 	if !known {
 		return
 	}
-	for _, s := range d.segments {
+	for _, s := range d.Segments {
 		for _, p := range s.Segment.Probes {
 			if p.Probe != trace.ProbePulp || p.Count == 0 || p.Minimum >= point {
 				continue
 			}
-			c.finding(Freezing, trace.LevelViolation, d.id, p.Probe, s.Segment.From, s.Segment.To, []rules.SegmentRecord{s},
+			c.finding(Freezing, trace.LevelViolation, d.Device, p.Probe, s.Segment.From, s.Segment.To, []rules.SegmentRecord{s},
 				fmt.Sprintf("货物最低 %s，低于冻结点 %s", degrees(p.Minimum), degrees(point)),
 				fmt.Sprintf("goods down to %s, below their freezing point of %s", degrees(p.Minimum), degrees(point)))
 			return
@@ -300,25 +277,25 @@ func (c *check) freezingPoint() (trace.CentiCelsius, bool) {
 // gaps finds stretches without a temperature that the device itself left out: inside a
 // segment, or between two that follow each other. What lies beside a missing sequence may
 // still come.
-func (c *check) gaps(d device) {
+func (c *check) gaps(d rules.DeviceTrack) {
 	allowed := c.Record.GapSeconds
 	if allowed <= 0 {
 		allowed = rules.DefaultGapSeconds
 	}
 	gap := func(from, to trace.Time, segments ...rules.SegmentRecord) {
-		if seconds(from, to) <= allowed || c.coveredByOther(d.id, from, to) {
+		if seconds(from, to) <= allowed || rules.LongestSilence(c.Segments, from, to) <= allowed {
 			return
 		}
-		c.finding(TelemetryGap, trace.LevelWarning, d.id, "", from, to, segments,
-			fmt.Sprintf("设备 %s 从 %s 起 %s没有温度，允许 %s", d.id, clock(from), minutes(seconds(from, to)), minutes(allowed)),
-			fmt.Sprintf("no temperature from device %s for %s from %s, allowed %s", d.id, minutesEnglish(seconds(from, to)), clock(from), minutesEnglish(allowed)))
+		c.finding(TelemetryGap, trace.LevelWarning, d.Device, "", from, to, segments,
+			fmt.Sprintf("设备 %s 从 %s 起 %s没有温度，允许 %s", d.Device, clock(from), minutes(seconds(from, to)), minutes(allowed)),
+			fmt.Sprintf("no temperature from device %s for %s from %s, allowed %s", d.Device, minutesEnglish(seconds(from, to)), clock(from), minutesEnglish(allowed)))
 	}
-	for i, s := range d.segments {
+	for i, s := range d.Segments {
 		if !measures(s.Segment) {
 			continue
 		}
-		if i > 0 && d.segments[i-1].Segment.Sequence+1 == s.Segment.Sequence && measures(d.segments[i-1].Segment) {
-			gap(d.segments[i-1].Segment.To, s.Segment.From, d.segments[i-1], s)
+		if d.Follows(i) && measures(d.Segments[i-1].Segment) {
+			gap(d.Segments[i-1].Segment.To, s.Segment.From, d.Segments[i-1], s)
 		}
 		for _, g := range s.Segment.Gaps {
 			if !g.Fix {
@@ -330,14 +307,6 @@ func (c *check) gaps(d device) {
 
 func measures(s *trace.Segment) bool {
 	return slices.ContainsFunc(s.Probes, func(p trace.ProbeSummary) bool { return p.Count > 0 })
-}
-
-// coveredByOther tells whether another device measured through the whole stretch.
-func (c *check) coveredByOther(d trace.DeviceID, from, to trace.Time) bool {
-	return slices.ContainsFunc(c.Segments, func(s rules.SegmentRecord) bool {
-		return s.Segment.Device != d && measures(s.Segment) && s.Segment.From <= from && s.Segment.To >= to &&
-			!slices.ContainsFunc(s.Segment.Gaps, func(g trace.Gap) bool { return !g.Fix && g.From < to && g.To > from })
-	})
 }
 
 func seconds(from, to trace.Time) int64 { return int64(to-from) / 1000 }

@@ -26,17 +26,17 @@ type stretch struct {
 
 // stretches reads a device's readings; a missing sequence, file or other binding parts
 // them.
-func (c *check) stretches(d device) []stretch {
+func (c *check) stretches(d rules.DeviceTrack) []stretch {
 	var out []stretch
 	broken := true
-	for i, s := range d.segments {
+	for i, s := range d.Segments {
 		readings, here := c.Readings[s.Segment.Payload]
 		names := probesOf(s.Segment)
 		if !here {
 			broken = true
 			continue
 		}
-		if broken || d.segments[i-1].Segment.Sequence+1 != s.Segment.Sequence || !slices.Equal(out[len(out)-1].probes, names) {
+		if broken || !d.Follows(i) || !slices.Equal(out[len(out)-1].probes, names) {
 			out = append(out, stretch{probes: names, series: make([][]point, len(names))})
 			broken = false
 		}
@@ -50,7 +50,17 @@ func (c *check) stretches(d device) []stretch {
 			}
 		}
 	}
+	for _, st := range out { // what filled a gap lies within the segment around it
+		for _, series := range st.series {
+			slices.SortStableFunc(series, func(a, b point) int { return cmp.Compare(a.at, b.at) })
+		}
+	}
 	return out
+}
+
+// from gives the segments from one point's to another's.
+func (st *stretch) from(a, b point) []rules.SegmentRecord {
+	return st.segments[min(a.segment, b.segment) : max(a.segment, b.segment)+1]
 }
 
 func probesOf(s *trace.Segment) []string {
@@ -62,17 +72,17 @@ func probesOf(s *trace.Segment) []string {
 }
 
 // sensors looks for probes that cannot be right.
-func (c *check) sensors(d device) {
+func (c *check) sensors(d rules.DeviceTrack) {
 	for _, st := range c.stretches(d) {
 		for p, name := range st.probes {
-			c.stuck(d.id, &st, p, name)
+			c.stuck(d.Device, &st, p, name)
 			if name == trace.ProbePulp {
-				c.jump(d.id, &st, p)
+				c.jump(d.Device, &st, p)
 			}
 		}
 		air, goods := airOf(st.probes), slices.Index(st.probes, trace.ProbePulp)
 		if air >= 0 && goods >= 0 {
-			c.contradiction(d.id, &st, air, goods)
+			c.contradiction(d.Device, &st, air, goods)
 		}
 	}
 }
@@ -108,7 +118,7 @@ func (c *check) stuck(d trace.DeviceID, st *stretch, p int, name string) {
 				if other == p || c.away(st.series[other], own[i].at, own[k].at) < c.StuckMoving {
 					continue
 				}
-				c.finding(SensorStuck, trace.LevelWarning, d, name, own[i].at, own[k].at, st.segments[own[i].segment:own[k].segment+1],
+				c.finding(SensorStuck, trace.LevelWarning, d, name, own[i].at, own[k].at, st.from(own[i], own[k]),
 					fmt.Sprintf("设备 %s 的%s自 %s 起 %s一直是 %s，而另一探头在变化:疑似停滞", d, probeName(name), clock(own[i].at), minutes(seconds(own[i].at, own[k].at)), degrees(own[i].value)),
 					fmt.Sprintf("%s of device %s read %s for %s from %s while another probe moved: stuck?", probeEnglish(name), d, degrees(own[i].value), minutesEnglish(seconds(own[i].at, own[k].at)), clock(own[i].at)))
 				return
@@ -147,7 +157,7 @@ func (c *check) jump(d trace.DeviceID, st *stretch, p int) {
 		if seconds(a.at, b.at) > c.JumpWithin || distance(a.value, b.value) <= c.JumpGoods {
 			continue
 		}
-		c.finding(SensorJump, trace.LevelWarning, d, trace.ProbePulp, a.at, b.at, st.segments[a.segment:b.segment+1],
+		c.finding(SensorJump, trace.LevelWarning, d, trace.ProbePulp, a.at, b.at, st.from(a, b),
 			fmt.Sprintf("设备 %s 的货物温度在 %s 从 %s 跳到 %s:传感器不可信或已移位", d, clock(b.at), degrees(a.value), degrees(b.value)),
 			fmt.Sprintf("goods of device %s jumped from %s to %s at %s: the sensor errs or was moved", d, degrees(a.value), degrees(b.value), clock(b.at)))
 		return
@@ -181,7 +191,7 @@ func (c *check) contradiction(d trace.DeviceID, st *stretch, air, goods int) {
 		if seconds(from.at, a.at) < c.ContradictTime {
 			continue
 		}
-		c.finding(SensorContradiction, trace.LevelWarning, d, trace.ProbePulp, from.at, a.at, st.segments[from.segment:a.segment+1],
+		c.finding(SensorContradiction, trace.LevelWarning, d, trace.ProbePulp, from.at, a.at, st.from(from, a),
 			fmt.Sprintf("设备 %s 的空气与货物温度自 %s 起 %s相差 %s 以上，货物却没有变化:两个探头互相矛盾", d, clock(from.at), minutes(seconds(from.at, a.at)), degrees(trace.CentiCelsius(c.ContradictApart))),
 			fmt.Sprintf("air and goods of device %s more than %s apart for %s from %s, yet the goods did not move: the probes contradict each other", d, degrees(trace.CentiCelsius(c.ContradictApart)), minutesEnglish(seconds(from.at, a.at)), clock(from.at)))
 		return
@@ -211,8 +221,8 @@ func (c *check) kinetic() {
 
 // measured gives all temperatures of the goods, or of the air, in an order of their own.
 func (c *check) measured(goods bool) (values []trace.CentiCelsius, segments []rules.SegmentRecord) {
-	for _, d := range c.devices() {
-		for _, s := range d.segments {
+	for _, d := range rules.DeviceTracks(c.Segments) {
+		for _, s := range d.Segments {
 			names := probesOf(s.Segment)
 			p := slices.Index(names, trace.ProbePulp)
 			if !goods {

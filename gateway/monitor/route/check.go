@@ -97,29 +97,29 @@ type track struct {
 }
 
 func (c *check) tracks() []track {
-	sorted := slices.Clone(c.Segments)
-	slices.SortFunc(sorted, func(a, b rules.SegmentRecord) int {
-		return cmp.Or(cmp.Compare(a.Segment.Device, b.Segment.Device), cmp.Compare(a.Segment.Sequence, b.Segment.Sequence))
-	})
 	var out []track
-	whole := false // the segment before was here
-	for i, s := range sorted {
-		readings, here := c.Readings[s.Segment.Payload]
-		if !here {
-			whole = false
-			continue
-		}
-		same := i > 0 && sorted[i-1].Segment.Device == s.Segment.Device
-		if !whole || !same || sorted[i-1].Segment.Sequence+1 != s.Segment.Sequence {
-			out = append(out, track{device: s.Segment.Device, first: !same})
-		}
-		whole = true
-		t := &out[len(out)-1]
-		for _, r := range readings {
-			if r.Fix {
-				t.fixes = append(t.fixes, fix{r.At, r.Point, s})
+	for _, d := range rules.DeviceTracks(c.Segments) {
+		whole := false // the segment before was here
+		for i, s := range d.Segments {
+			readings, here := c.Readings[s.Segment.Payload]
+			if !here {
+				whole = false
+				continue
+			}
+			if !whole || !d.Follows(i) {
+				out = append(out, track{device: d.Device, first: i == 0})
+			}
+			whole = true
+			t := &out[len(out)-1]
+			for _, r := range readings {
+				if r.Fix {
+					t.fixes = append(t.fixes, fix{r.At, r.Point, s})
+				}
 			}
 		}
+	}
+	for _, t := range out { // what filled a gap lies within the segment around it
+		slices.SortStableFunc(t.fixes, func(a, b fix) int { return cmp.Compare(a.at, b.at) })
 	}
 	return slices.DeleteFunc(out, func(t track) bool { return len(t.fixes) == 0 })
 }
