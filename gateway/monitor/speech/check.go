@@ -90,7 +90,7 @@ func NewChecker(l *Lexicon) *Checker {
 func (c *Checker) Lexicon() *Lexicon { return c.lexicon }
 
 // Check finds the claims in an utterance, in the order they are said; of claims of one
-// category that overlap the longest stays. An utterance above MaxUtterance is refused
+// category that overlap the longest within a clause stays. An utterance above MaxUtterance is refused
 // with TOO_LARGE, one that is not UTF-8 with MALFORMED, an unknown category with
 // INVALID.
 func (c *Checker) Check(u Utterance) ([]Finding, error) {

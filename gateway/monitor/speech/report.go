@@ -31,7 +31,7 @@ func (c *Checker) report(s *scratch, u Utterance) []Finding {
 	s.kept = s.kept[:0]
 	for i := range s.all {
 		if k := &s.all[i]; k.exempt == notExempt {
-			s.kept = append(s.kept, precedent{k.precedence(), int32(i), k.how})
+			s.kept = append(s.kept, precedent{k.precedence(s.stream.spans(k.start, k.end)), int32(i), k.how})
 		}
 	}
 	if len(s.kept) == 0 {
@@ -96,13 +96,15 @@ type precedent struct {
 	how   Evasion
 }
 
-// precedence is what decides first: the length, the place, the rule, the term. Places fit
-// into 15 bits, rules and terms into 17.
-func (k *candidate) precedence() uint64 {
-	return uint64(1<<15-1-(k.end-k.start))<<49 | uint64(k.start)<<34 | uint64(k.rule+1)<<17 | uint64(k.term+1)
+// precedence is what decides first: whether it spans clauses, for such a claim is reported
+// only where no clause makes it alone; then the length, the place, the rule, the term. Lengths
+// count up to 14 bits, places fit into 15, rules and terms into 17.
+func (k *candidate) precedence(spans bool) uint64 {
+	const most = 1<<14 - 1
+	return uint64(one(spans))<<63 | uint64(most-min(k.end-k.start, most))<<49 | uint64(k.start)<<34 | uint64(k.rule+1)<<17 | uint64(k.term+1)
 }
 
-// compare puts longer candidates first.
+// compare puts first what is reported rather.
 func (p precedent) compare(o precedent) int {
 	if p.order != o.order {
 		return cmp.Compare(p.order, o.order)
@@ -119,12 +121,13 @@ func (c *Checker) describe(f *Finding, s *scratch, u Utterance, k *candidate) {
 	f.Text = u.Text[f.Start:f.End]
 	for i := k.start; i < k.end; i++ {
 		f.Evasion |= s.stream.text[i].how()
-		if i > k.start {
+		if i > k.start && !s.stream.parted(i) { // a comma between clauses hides nothing
 			switch s.stream.text[i].gap() {
-			case gapSymbol, gapComma:
-				f.Evasion |= Symbols
+			case gapNone:
 			case gapSpace:
 				f.Evasion |= Spaced
+			default:
+				f.Evasion |= Symbols
 			}
 		}
 	}
