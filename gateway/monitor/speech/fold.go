@@ -262,7 +262,7 @@ func (f *folder) fold(s *stream, utterance string) bool {
 		}
 		if !ok {
 			gap = max(gap, e.nothing(), gapSymbol)
-			if ends(utterance[i:], r) {
+			if (r == '.' || r == '—') && ends(utterance[i:]) {
 				gap = gapStop
 			}
 			gaps = max(gaps, gap)
@@ -283,14 +283,8 @@ func (f *folder) fold(s *stream, utterance string) bool {
 
 // ends says that a text begins with a dot or dash that ends a sentence: doubled, or a dot and
 // a space. A single one stands between the characters of a term.
-func ends(text string, r rune) bool {
-	switch r {
-	case '.':
-		return strings.HasPrefix(text, "..") || strings.HasPrefix(text, ". ")
-	case '—':
-		return strings.HasPrefix(text, "——")
-	}
-	return false
+func ends(text string) bool {
+	return strings.HasPrefix(text, "..") || strings.HasPrefix(text, ". ") || strings.HasPrefix(text, "——")
 }
 
 // threes writes symbols of runes of three bytes, as Chinese has, from a place on and behind

@@ -121,40 +121,44 @@ func (c *Checker) describe(f *Finding, s *scratch, u Utterance, k *candidate) {
 	f.Text = u.Text[f.Start:f.End]
 	for i := k.start; i < k.end; i++ {
 		f.Evasion |= s.stream.text[i].how()
-		if i > k.start && !s.stream.parted(i) { // a comma between clauses hides nothing
+		if i > k.start {
 			switch s.stream.text[i].gap() {
 			case gapNone:
+			case gapSymbol:
+				f.Evasion |= Symbols
 			case gapSpace:
 				f.Evasion |= Spaced
 			default:
-				f.Evasion |= Symbols
+				if !s.stream.parted(i) { // a comma between clauses hides nothing
+					f.Evasion |= Symbols
+				}
 			}
 		}
 	}
 	switch {
 	case k.rule < 0:
-		f.Wording, f.Charge = &l.wordings[k.term], &l.charges[l.claims[k.term].charge]
+		f.wording, f.charge = &l.wordings[k.term], &l.charges[l.claims[k.term].charge]
 	case k.term < 0:
-		f.Wording, f.Charge = &l.ruleWordings[k.rule], &l.ruleCharges[k.rule]
+		f.wording, f.charge = &l.ruleWordings[k.rule], &l.ruleCharges[k.rule]
 	default:
-		f.Wording, f.Charge = &l.wordings[k.term], &l.ruleCharges[k.rule]
+		f.wording, f.charge = &l.wordings[k.term], &l.ruleCharges[k.rule]
 	}
 	if len(u.Facts.Additives) > 0 && k.term >= 0 && l.claims[k.term].label {
-		charge := *f.Charge
-		charge.Notes = append(slices.Clip(charge.Notes), "found: "+strings.Join(u.Facts.Additives, ", "))
-		f.Charge = &charge
+		own := *f.charge
+		own.notes = append(slices.Clip(own.notes), "found: "+strings.Join(u.Facts.Additives, ", "))
+		f.charge = &own
 	}
 }
 
 // Explain says why, in Chinese for the host and in English.
 func (f Finding) Explain() (chinese, english string) {
-	m := meanings[f.Finding]
-	chinese = fmt.Sprintf("“%s”涉嫌%s，见%s", f.Text, m[0], f.Article)
-	english = fmt.Sprintf("%q may be %s, see %s", f.Text, m[1], f.Article)
+	m := meanings[f.Finding()]
+	chinese = fmt.Sprintf("“%s”涉嫌%s，见%s", f.Text, m[0], f.Article())
+	english = fmt.Sprintf("%q may be %s, see %s", f.Text, m[1], f.Article())
 	// A rule's words may stand apart: the term itself is then said as it is.
-	if names := f.Evasion.Names(); len(names) > 0 && f.Canonical != "" && !strings.Contains(f.Text, f.Canonical) {
-		chinese += fmt.Sprintf("；即“%s”的变形", f.Canonical)
-		english += fmt.Sprintf("; stands for %q (%s)", f.Canonical, strings.Join(names, ", "))
+	if names := f.Evasion.Names(); len(names) > 0 && f.Canonical() != "" && !strings.Contains(f.Text, f.Canonical()) {
+		chinese += fmt.Sprintf("；即“%s”的变形", f.Canonical())
+		english += fmt.Sprintf("; stands for %q (%s)", f.Canonical(), strings.Join(names, ", "))
 	}
 	return chinese, english
 }
