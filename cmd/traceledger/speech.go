@@ -33,13 +33,13 @@ func (s *speechCheck) Check(said floor.Said) ([]floor.Finding, error) {
 			return nil, err
 		}
 		for _, f := range found {
-			term := floor.Term{Text: f.Canonical, Begin: f.Start, End: f.End, Article: f.Article}
+			term := floor.Term{Text: f.Canonical(), Begin: f.Start, End: f.End, Article: f.Article()}
 			if seen[term] {
 				continue
 			}
 			seen[term] = true
 			chinese, english := f.Explain()
-			out = append(out, floor.Finding{Code: f.Finding, Level: levelOf(f.Level), Text: chinese, TextEnglish: english, Term: term})
+			out = append(out, floor.Finding{Code: f.Finding(), Level: levelOf(f.Level()), Text: chinese, TextEnglish: english, Term: term})
 		}
 	}
 	return out, nil

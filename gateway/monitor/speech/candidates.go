@@ -102,7 +102,8 @@ func inOrder(all []candidate) {
 }
 
 // follow looks for the parts of a rule that begins with hit i: of each part the first hit
-// behind the part before it. If that is too far or behind a stop, so are the others.
+// behind the part before it. If that is too far or behind a stop, so are the others. Parts
+// that touch are one phrase, which no comma parts either.
 func (s *scratch) follow(l *Lexicon, on products, rule, i int32) {
 	first := s.hits[i]
 	end, term, how := first.end(), first.term(), first.how()
@@ -115,7 +116,7 @@ func (s *scratch) follow(l *Lexicon, on products, rule, i int32) {
 			return
 		}
 		h := s.hits[next]
-		if h.start() > end+p.gap || s.stream.stopped(end, h.start()) {
+		if h.start() > end+p.gap || s.stream.stopped(end, h.start()) || p.gap == 0 && s.stream.parted(end) {
 			return
 		}
 		if end, how = h.end(), how|h.how(); term < 0 {

@@ -26,10 +26,10 @@ type Facts struct {
 }
 
 // Finding is a claim found in an utterance. What it has in common with others is the
-// lexicon's, and only read.
+// lexicon's, reached by methods: of the zero value they say nothing.
 type Finding struct {
-	*Wording
-	*Charge
+	wording   *wording
+	charge    *charge
 	Text      string  // the words, as written in the utterance
 	Start     int     // first byte
 	End       int     // byte after the last
@@ -38,18 +38,53 @@ type Finding struct {
 	Evasion   Evasion // how the words were disguised
 }
 
-// Wording is what was found.
-type Wording struct {
-	Term      string // id of the term, or of the rule
-	Canonical string // the term the words stand for, empty: none
+// wording is what was found.
+type wording struct {
+	term      string // id of the term, or of the rule
+	canonical string // the term the words stand for, empty: none
 }
 
-// Charge is what is held against it.
-type Charge struct {
-	Article string   // law and article
-	Finding string   // legal category
-	Level   Level    //
-	Notes   []string // what of the context was weighed
+// charge is what is held against it.
+type charge struct {
+	article string   // law and article
+	finding string   // legal category
+	level   Level    //
+	notes   []string // what of the context was weighed
+}
+
+// Term is the id of the term, or of the rule.
+func (f Finding) Term() string {
+	if f.wording == nil {
+		return ""
+	}
+	return f.wording.term
+}
+
+// Canonical is the term the words stand for, empty if a rule found none.
+func (f Finding) Canonical() string {
+	if f.wording == nil {
+		return ""
+	}
+	return f.wording.canonical
+}
+
+// Article is the law and article.
+func (f Finding) Article() string { return f.charged().article }
+
+// Finding is the legal category, of Findings.
+func (f Finding) Finding() string { return f.charged().finding }
+
+// Level is how grave it is.
+func (f Finding) Level() Level { return f.charged().level }
+
+// Notes are what of the context was weighed. They are only read.
+func (f Finding) Notes() []string { return f.charged().notes }
+
+func (f Finding) charged() charge {
+	if f.charge == nil {
+		return charge{}
+	}
+	return *f.charge
 }
 
 // scratch is what one check needs; it is pooled.
@@ -90,7 +125,7 @@ func NewChecker(l *Lexicon) *Checker {
 func (c *Checker) Lexicon() *Lexicon { return c.lexicon }
 
 // Check finds the claims in an utterance, in the order they are said; of claims of one
-// category that overlap the longest stays. An utterance above MaxUtterance is refused
+// category that overlap the longest within a clause stays. An utterance above MaxUtterance is refused
 // with TOO_LARGE, one that is not UTF-8 with MALFORMED, an unknown category with
 // INVALID.
 func (c *Checker) Check(u Utterance) ([]Finding, error) {

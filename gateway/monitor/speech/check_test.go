@@ -40,12 +40,12 @@ func TestFindingPointsIntoTheUtterance(t *testing.T) {
 		require.Equal(t, x.words, f.Text, x.said)
 		require.Equal(t, x.words, x.said[f.Start:f.End])
 		require.Equal(t, x.words, string([]rune(x.said)[f.StartRune:f.EndRune]))
-		require.Equal(t, x.canonical, f.Canonical)
+		require.Equal(t, x.canonical, f.Canonical())
 		require.Subset(t, f.Evasion.Names(), x.how, x.said)
-		require.NotEmpty(t, f.Article)
+		require.NotEmpty(t, f.Article())
 		chinese, english := f.Explain()
 		require.Contains(t, chinese, x.words)
-		require.Contains(t, english, f.Article)
+		require.Contains(t, english, f.Article())
 	}
 }
 
@@ -64,14 +64,22 @@ func TestExplainNamesATermOnlyForItsVariants(t *testing.T) {
 	}
 }
 
+// A finding that nothing found says nothing.
+func TestZeroFindingSaysNothing(t *testing.T) {
+	var f Finding
+	require.Empty(t, f.Term()+f.Canonical()+f.Article()+f.Finding()+string(f.Level()))
+	require.Empty(t, f.Notes())
+	require.NotPanics(t, func() { f.Explain() })
+}
+
 // 无添加 alone is for the label to judge; with a promise of safety it is a claim.
 func TestAdditiveFreeAgainstTheLabel(t *testing.T) {
 	c := embedded(t)
 	require.Empty(t, check(t, c, Utterance{Text: "我们这个面霜无添加", Category: "beauty"}))
 	found := check(t, c, Utterance{Text: "我们这个面霜无添加", Category: "beauty", Facts: Facts{Additives: []string{"苯氧乙醇"}}})
 	require.Len(t, found, 1)
-	require.Equal(t, "additive-free", found[0].Finding)
-	require.Contains(t, found[0].Notes, "found: 苯氧乙醇")
+	require.Equal(t, "additive-free", found[0].Finding())
+	require.Contains(t, found[0].Notes(), "found: 苯氧乙醇")
 	require.Len(t, check(t, c, Utterance{Text: "无添加,孕妇随便用", Category: "beauty"}), 2)
 }
 
@@ -132,7 +140,7 @@ func FuzzCheck(f *testing.F) {
 			require.True(t, utf8.RuneStart(text[f.Start]))
 			require.Equal(t, text[f.Start:f.End], f.Text)
 			require.Equal(t, f.Text, string([]rune(text)[f.StartRune:f.EndRune]))
-			require.Contains(t, Findings, f.Finding)
+			require.Contains(t, Findings, f.Finding())
 		}
 		again, err := c.Check(Utterance{Text: text, Category: category})
 		require.NoError(t, err)

@@ -29,13 +29,13 @@ type compiled struct {
 
 	claims []claim // by term
 
-	wordings, ruleWordings []Wording // by term, by rule
-	ruleCharges            []Charge  // by rule
+	wordings, ruleWordings []wording // by term, by rule
+	ruleCharges            []charge  // by rule
 
 	needs   []requirement // by rule
 	steps   lists[part]   // by rule: its parts but the first
 	wholes  []int32       // the rules of whole utterances
-	charges []Charge
+	charges []charge
 	rarest  lists[asked] // by bit: rules whose rarest class it is
 	rare    classes      // the classes that are some rule's rarest
 	bit     []uint8      // by class: its place in classes, noBit: no rule uses it
@@ -221,12 +221,12 @@ func (b *builder) tabulateRules() {
 	charges := map[key]int32{}
 	for i := range b.Terms {
 		term := &b.Terms[i]
-		t.wordings = append(t.wordings, Wording{term.ID, term.Text})
+		t.wordings = append(t.wordings, wording{term.ID, term.Text})
 		c := key{term.Article, term.Finding, term.Level}
 		at, ok := charges[c]
 		if !ok {
 			at = int32(len(t.charges))
-			charges[c], t.charges = at, append(t.charges, Charge{Article: c.article, Finding: c.finding, Level: c.level})
+			charges[c], t.charges = at, append(t.charges, charge{article: c.article, finding: c.finding, level: c.level})
 		}
 		condition := b.Terms[i].Condition
 		t.claims = append(t.claims, claim{
@@ -239,8 +239,8 @@ func (b *builder) tabulateRules() {
 	b.tabulateBits(common)
 	for i := range b.Rules {
 		r := &b.Rules[i]
-		t.ruleWordings = append(t.ruleWordings, Wording{Term: r.ID})
-		t.ruleCharges = append(t.ruleCharges, Charge{r.Article, r.Finding, r.Level, []string{"rule " + r.ID}})
+		t.ruleWordings = append(t.ruleWordings, wording{term: r.ID})
+		t.ruleCharges = append(t.ruleCharges, charge{r.Article, r.Finding, r.Level, []string{"rule " + r.ID}})
 		need := requirement{
 			begin: r.parts[0].class, products: productsOf(r.Products), finding: uint8(slices.Index(Findings, r.Finding)),
 			denies: r.denies, named: r.named, soft: r.Condition == Tone, whole: r.parts[0].class == b.class["whole"],

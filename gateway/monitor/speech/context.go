@@ -212,10 +212,13 @@ func (x *context) marketed(k *candidate) bool {
 }
 
 // denied says that 没有 stands right before a claim, or 不 before an effect, or a verb of
-// healing between: 没有零甲醛的板材, 不降血压, 不会长高, but not 没有不降血压的 or
-// 谁说它不能消炎.
+// healing between, and no comma: 没有零甲醛的板材, 不降血压, 不会长高, but not 没有不降血压的,
+// 谁说它不能消炎 or 别家没有，全网最低价.
 func (x *context) denied(k *candidate, finding uint8) bool {
 	text := x.s.stream.text
+	if x.s.stream.parted(k.start) {
+		return false
+	}
 	if at := k.start; k.rule < 0 && at > 1 && rune(text[at-2].symbol()) == '没' && rune(text[at-1].symbol()) == '有' {
 		return k.end == int32(len(text)) || rune(text[k.end].symbol()) != '不'
 	}

@@ -278,7 +278,7 @@ func (s *scratch) initials(l *Lexicon) {
 	}
 	for i, sound := range s.stream.sound {
 		from, to := s.stream.first[i], s.stream.top[i]
-		if n := to - from; sound == 0 && n >= 3 && n <= 6 && s.stream.text[from].latin() {
+		if n := to - from; sound == 0 && n >= 3 && n <= 6 && s.stream.text[from].latin() && !s.stream.broken(from, to) {
 			s.loose = append(s.loose, hitAt(from, to, 0).as(uint16(l.initials), -1))
 		}
 	}

@@ -180,11 +180,11 @@ func (f *folder) know(alone map[uint16]bool) {
 
 func foldRune(r rune, simple, alike map[rune]rune) folded {
 	switch r {
-	case ',', '，', '、', ':', '：':
+	case ',', '，', '、', '､', ':', '：':
 		return folded{gap: gapComma}
 	case '？', '?':
 		return folded{gap: gapAsk}
-	case '。', '！', '!', ';', '；', '\n', '…':
+	case '。', '｡', '！', '!', ';', '；', '\n', '…', '⋯':
 		return folded{gap: gapStop}
 	case '%', '％':
 		return folded{symbol: '%'}
@@ -262,6 +262,9 @@ func (f *folder) fold(s *stream, utterance string) bool {
 		}
 		if !ok {
 			gap = max(gap, e.nothing(), gapSymbol)
+			if (r == '.' || r == '—') && ends(utterance[i:]) {
+				gap = gapStop
+			}
 			gaps = max(gaps, gap)
 			continue
 		}
@@ -276,6 +279,12 @@ func (f *folder) fold(s *stream, utterance string) bool {
 		f.refold(s)
 	}
 	return true
+}
+
+// ends says that a text begins with a dot or dash that ends a sentence: doubled, or a dot and
+// a space. A single one stands between the characters of a term.
+func ends(text string) bool {
+	return strings.HasPrefix(text, "..") || strings.HasPrefix(text, ". ") || strings.HasPrefix(text, "——")
 }
 
 // threes writes symbols of runes of three bytes, as Chinese has, from a place on and behind
@@ -370,8 +379,8 @@ func (f *folder) refold(s *stream) {
 	s.cut(w)
 }
 
-// match is the longest fold of a list at i. Latin letters and digits are folded only as a whole
-// run: "d1" not in "hd100".
+// match is the longest fold of a list at i, within a clause. Latin letters and digits are folded
+// only as a whole run: "d1" not in "hd100".
 func (f *folder) match(s *stream, i int, list []fold) *fold {
 	var best *fold
 	for k := range list {
@@ -386,7 +395,7 @@ func (f *folder) match(s *stream, i int, list []fold) *fold {
 				break
 			}
 		}
-		if !same {
+		if !same || s.broken(int32(i), int32(i+len(x.from))) {
 			continue
 		}
 		if end := i + len(x.from); latin(x.from[0]) && i > 0 && s.text[i-1].latin() || latin(x.from[len(x.from)-1]) && end < len(s.text) && s.text[end].latin() {

@@ -81,10 +81,10 @@ func (s *scratch) numbers(l *Lexicon) {
 	}
 	for _, h := range s.loose { // those that are added are none of these
 		start := h.start()
-		if h.class() != l.unit && h.class() != l.measure || start == 0 || !numeral(s.stream.text[start-1].symbol()) {
+		if h.class() != l.unit && h.class() != l.measure || start == 0 || !numeral(s.stream.text[start-1].symbol()) || s.stream.parted(start) {
 			continue
 		}
-		for start--; start > 0 && numeral(s.stream.text[start-1].symbol()); {
+		for start--; start > 0 && numeral(s.stream.text[start-1].symbol()) && !s.stream.divided(start); {
 			start--
 		}
 		class := l.time
@@ -93,6 +93,11 @@ func (s *scratch) numbers(l *Lexicon) {
 		}
 		s.loose = append(s.loose, hitAt(start, h.end(), 0).as(uint16(class), -1))
 	}
+}
+
+// divided says that a clause ends between two numerals: not in 1,000.
+func (s *stream) divided(i int32) bool {
+	return s.parted(i) && !(digit(s.text[i-1].symbol()) && digit(s.text[i].symbol()))
 }
 
 func numeral(c uint16) bool {

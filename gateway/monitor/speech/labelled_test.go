@@ -120,7 +120,7 @@ func measure(t testing.TB, c *Checker, us []labelled, miss func(labelled, []Find
 			}
 			by[key].add(u.violation, len(findings) > 0)
 		}
-		if u.violation && slices.ContainsFunc(findings, func(f Finding) bool { return slices.Contains(u.findings, f.Finding) }) {
+		if u.violation && slices.ContainsFunc(findings, func(f Finding) bool { return slices.Contains(u.findings, f.Finding()) }) {
 			right++
 		}
 		if miss != nil && u.violation != (len(findings) > 0) {

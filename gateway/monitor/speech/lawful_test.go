@@ -20,7 +20,7 @@ func TestLawfulTalk(t *testing.T) {
 		require.NoError(t, err)
 		if len(findings) > 0 {
 			found++
-			t.Log(r[1], r[2], findings[0].Term, findings[0].Text)
+			t.Log(r[1], r[2], findings[0].Term(), findings[0].Text)
 		}
 	}
 	t.Logf("%d of %d found by mistake", found, len(rows))

@@ -31,7 +31,7 @@ func (c *Checker) report(s *scratch, u Utterance) []Finding {
 	s.kept = s.kept[:0]
 	for i := range s.all {
 		if k := &s.all[i]; k.exempt == notExempt {
-			s.kept = append(s.kept, precedent{k.precedence(), int32(i), k.how})
+			s.kept = append(s.kept, precedent{k.precedence(s.stream.spans(k.start, k.end)), int32(i), k.how})
 		}
 	}
 	if len(s.kept) == 0 {
@@ -96,13 +96,15 @@ type precedent struct {
 	how   Evasion
 }
 
-// precedence is what decides first: the length, the place, the rule, the term. Places fit
-// into 15 bits, rules and terms into 17.
-func (k *candidate) precedence() uint64 {
-	return uint64(1<<15-1-(k.end-k.start))<<49 | uint64(k.start)<<34 | uint64(k.rule+1)<<17 | uint64(k.term+1)
+// precedence is what decides first: whether it spans clauses, for such a claim is reported
+// only where no clause makes it alone; then the length, the place, the rule, the term. Lengths
+// count up to 14 bits, places fit into 15, rules and terms into 17.
+func (k *candidate) precedence(spans bool) uint64 {
+	const most = 1<<14 - 1
+	return uint64(one(spans))<<63 | uint64(most-min(k.end-k.start, most))<<49 | uint64(k.start)<<34 | uint64(k.rule+1)<<17 | uint64(k.term+1)
 }
 
-// compare puts longer candidates first.
+// compare puts first what is reported rather.
 func (p precedent) compare(o precedent) int {
 	if p.order != o.order {
 		return cmp.Compare(p.order, o.order)
@@ -121,37 +123,42 @@ func (c *Checker) describe(f *Finding, s *scratch, u Utterance, k *candidate) {
 		f.Evasion |= s.stream.text[i].how()
 		if i > k.start {
 			switch s.stream.text[i].gap() {
-			case gapSymbol, gapComma:
+			case gapNone:
+			case gapSymbol:
 				f.Evasion |= Symbols
 			case gapSpace:
 				f.Evasion |= Spaced
+			default:
+				if !s.stream.parted(i) { // a comma between clauses hides nothing
+					f.Evasion |= Symbols
+				}
 			}
 		}
 	}
 	switch {
 	case k.rule < 0:
-		f.Wording, f.Charge = &l.wordings[k.term], &l.charges[l.claims[k.term].charge]
+		f.wording, f.charge = &l.wordings[k.term], &l.charges[l.claims[k.term].charge]
 	case k.term < 0:
-		f.Wording, f.Charge = &l.ruleWordings[k.rule], &l.ruleCharges[k.rule]
+		f.wording, f.charge = &l.ruleWordings[k.rule], &l.ruleCharges[k.rule]
 	default:
-		f.Wording, f.Charge = &l.wordings[k.term], &l.ruleCharges[k.rule]
+		f.wording, f.charge = &l.wordings[k.term], &l.ruleCharges[k.rule]
 	}
 	if len(u.Facts.Additives) > 0 && k.term >= 0 && l.claims[k.term].label {
-		charge := *f.Charge
-		charge.Notes = append(slices.Clip(charge.Notes), "found: "+strings.Join(u.Facts.Additives, ", "))
-		f.Charge = &charge
+		own := *f.charge
+		own.notes = append(slices.Clip(own.notes), "found: "+strings.Join(u.Facts.Additives, ", "))
+		f.charge = &own
 	}
 }
 
 // Explain says why, in Chinese for the host and in English.
 func (f Finding) Explain() (chinese, english string) {
-	m := meanings[f.Finding]
-	chinese = fmt.Sprintf("“%s”涉嫌%s，见%s", f.Text, m[0], f.Article)
-	english = fmt.Sprintf("%q may be %s, see %s", f.Text, m[1], f.Article)
+	m := meanings[f.Finding()]
+	chinese = fmt.Sprintf("“%s”涉嫌%s，见%s", f.Text, m[0], f.Article())
+	english = fmt.Sprintf("%q may be %s, see %s", f.Text, m[1], f.Article())
 	// A rule's words may stand apart: the term itself is then said as it is.
-	if names := f.Evasion.Names(); len(names) > 0 && f.Canonical != "" && !strings.Contains(f.Text, f.Canonical) {
-		chinese += fmt.Sprintf("；即“%s”的变形", f.Canonical)
-		english += fmt.Sprintf("; stands for %q (%s)", f.Canonical, strings.Join(names, ", "))
+	if names := f.Evasion.Names(); len(names) > 0 && f.Canonical() != "" && !strings.Contains(f.Text, f.Canonical()) {
+		chinese += fmt.Sprintf("；即“%s”的变形", f.Canonical())
+		english += fmt.Sprintf("; stands for %q (%s)", f.Canonical(), strings.Join(names, ", "))
 	}
 	return chinese, english
 }

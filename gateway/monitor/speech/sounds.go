@@ -48,8 +48,8 @@ var tones = strings.NewReplacer(
 )
 
 // sounds writes the second stream and says whether a syllable of it is written in Latin
-// letters; if not, each symbol is its own syllable. A Latin run counts only if all of it
-// parses into syllables.
+// letters; if not, each symbol is its own syllable. A Latin run, which ends where a clause
+// does, counts only if all of it parses into syllables.
 func (f *folder) sounds(s *stream) bool {
 	s.sound, s.first, s.top, s.spelt = s.sound[:0], s.first[:0], s.top[:0], s.spelt[:0]
 	push := func(sound uint16, first, top int, spelt bool) {
@@ -63,7 +63,7 @@ func (f *folder) sounds(s *stream) bool {
 			continue
 		}
 		end := i
-		for end < len(s.text) && s.text[end].latin() {
+		for end < len(s.text) && s.text[end].latin() && (end == i || !s.parted(int32(end))) {
 			end++
 		}
 		mark := len(s.sound)

@@ -110,8 +110,9 @@ func (s *stream) cut(n int) {
 	s.text[n], s.text = letter{}, s.text[:n]
 }
 
-// broken says that a comma or stop alone parts the word: not each character from the
-// next, as an evasion would.
+// broken says that a clause ends within the word: a comma or stop parts it, and not each
+// character from the next, as an evasion would (最，好，吃). Two characters with one mark
+// between them are of two clauses unless one of them stands alone (晚上好，吃了没).
 func (s *stream) broken(start, end int32) bool {
 	if s.gaps < gapComma || end <= start+1 {
 		return false
@@ -124,7 +125,35 @@ func (s *stream) broken(start, end int32) bool {
 			other++
 		}
 	}
-	return commas > 0 && other > 0
+	return commas > 0 && (other > 0 || end == start+2 && s.parted(start+1))
+}
+
+// parted says that a clause ends before symbol i: by a comma or stop, and neither of the
+// characters beside it stands alone.
+func (s *stream) parted(i int32) bool { return s.gaps >= gapComma && s.isParted(i) }
+
+// isParted is apart so that parted, which mostly says no, costs no call.
+func (s *stream) isParted(i int32) bool {
+	return i > 0 && s.text[i].gap() >= gapComma && !s.alone(i-1) && !s.alone(i)
+}
+
+// spans says that a clause ends between the symbols from start to end.
+func (s *stream) spans(start, end int32) bool {
+	if s.gaps < gapComma {
+		return false
+	}
+	for i := start + 1; i < end; i++ {
+		if s.isParted(i) {
+			return true
+		}
+	}
+	return false
+}
+
+// alone says that a comma or stop stands before and behind a symbol, or the utterance
+// ends behind it. At its beginning an interjection stands so: 来，好，对.
+func (s *stream) alone(i int32) bool {
+	return i > 0 && s.text[i].gap() >= gapComma && (int(i)+1 == len(s.text) || s.text[i+1].gap() >= gapComma)
 }
 
 // stopped says that a sentence ends between two places.

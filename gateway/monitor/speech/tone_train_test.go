@@ -26,6 +26,7 @@ func practice(t testing.TB) []labelled {
 
 // What training sees: a run counts if at least two utterances have it.
 const (
+	toneOrders = 3 // one order's chance moves a row in a hundred across a threshold
 	toneRounds = 12
 	toneRate   = 0.5
 	toneDecay  = 5e-3
@@ -64,42 +65,44 @@ func trainTone(l *Lexicon, us []labelled) (weights map[uint64]int32, bias int32)
 			features[i] = append(features[i], at)
 		}
 	}
-	w, sum := make([]float64, len(keys)), make([]float64, len(keys))
-	b, sumB := 0.0, 0.0
+	sum, sumB := make([]float64, len(keys)), 0.0
 	random := rand.New(rand.NewPCG(1, 2))
-	order := random.Perm(len(us))
-	for round := range toneRounds {
-		random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
-		for _, i := range order {
-			scale := 1 / math.Sqrt(float64(len(features[i])+1))
-			z := 0.0
-			for _, f := range features[i] {
-				z += w[f]
+	for range toneOrders {
+		w, b := make([]float64, len(keys)), 0.0
+		order := random.Perm(len(us))
+		for round := range toneRounds {
+			random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+			for _, i := range order {
+				scale := 1 / math.Sqrt(float64(len(features[i])+1))
+				z := 0.0
+				for _, f := range features[i] {
+					z += w[f]
+				}
+				z = b + float64(z*scale)
+				sign := -1.0
+				if us[i].violation {
+					sign = 1
+				}
+				missing := 1 - float64(sign*z)
+				if missing < 0 {
+					missing = 0
+				}
+				step := float64(sign*missing) * 0.5
+				b += float64(0.05 * step)
+				step = float64(toneRate*step) * scale
+				for _, f := range features[i] {
+					w[f] = float64(w[f]*(1-toneDecay)) + step
+				}
 			}
-			z = b + float64(z*scale)
-			sign := -1.0
-			if us[i].violation {
-				sign = 1
+			if round >= toneRounds/2 {
+				for f := range w {
+					sum[f] += w[f]
+				}
+				sumB += b
 			}
-			missing := 1 - float64(sign*z)
-			if missing < 0 {
-				missing = 0
-			}
-			step := float64(sign*missing) * 0.5
-			b += float64(0.05 * step)
-			step = float64(toneRate*step) * scale
-			for _, f := range features[i] {
-				w[f] = float64(w[f]*(1-toneDecay)) + step
-			}
-		}
-		if round >= toneRounds/2 {
-			for f := range w {
-				sum[f] += w[f]
-			}
-			sumB += b
 		}
 	}
-	thousandths := func(x float64) int32 { return int32(math.Round(1000 * x / (toneRounds - toneRounds/2))) }
+	thousandths := func(x float64) int32 { return int32(math.Round(1000 * x / (toneOrders * (toneRounds - toneRounds/2)))) }
 	weights = map[uint64]int32{}
 	for f, key := range keys {
 		weights[key] = thousandths(sum[f])
