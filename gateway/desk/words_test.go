@@ -44,5 +44,5 @@ func TestNoCodesWhereWordsAreMeant(t *testing.T) {
 	merchant.get("/desk/merchant/new/products")
 	require.Contains(t, merchant.page, "贵方没有登记厂商识别代码")
 	require.Contains(t, farm.page, `list="known-licence"`)
-	require.Contains(t, farm.page, `<option value="DEMO-NZ510131-0001" label="farm-pujiang-01 · 农业生产登记">`)
+	require.Contains(t, farm.page, `<option value="DEMO-NZ510131-0001" label="蒲江示范猕猴桃专业合作社 · 农业生产登记">`)
 }
