@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Ports says where the nodes of a new network listen. The zero value takes
@@ -119,6 +120,18 @@ func requireUnused(address string) error {
 	return listener.Close()
 }
 
+// anInstant is for how long a port may be in use by somebody who only looks whether it is free.
+const anInstant = time.Second
+
+// awaitUnused is requireUnused once those are gone who only look.
+func awaitUnused(address string) (err error) {
+	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		if err = requireUnused(address); err == nil || time.Since(began) > anInstant {
+			return err
+		}
+	}
+}
+
 // Free ports are between these, below the range from which the kernel takes the ports of
 // outgoing connections: a port from that range could be gone before the node binds it.
 const lowestFree, countFree = 15000, 17000
@@ -144,7 +157,7 @@ func (c *portClaims) claim(ports ...int) bool {
 		if c.held[run] != nil {
 			continue
 		}
-		held, err := net.Listen("unix", fmt.Sprintf("@traceledger/ports/%d", lowestFree+run*portRun))
+		held, err := claimRun(run)
 		if err != nil {
 			return false
 		}
@@ -154,6 +167,10 @@ func (c *portClaims) claim(ports ...int) bool {
 		c.held[run] = held
 	}
 	return true
+}
+
+func claimRun(run int) (net.Listener, error) {
+	return net.Listen("unix", fmt.Sprintf("@traceledger/ports/%d", lowestFree+run*portRun))
 }
 
 func (c *portClaims) release() {
@@ -210,8 +227,8 @@ func freePorts(n int) ([]int, error) {
 	const runs = countFree / portRun
 	if n <= portRun {
 		for i, start := 0, rand.IntN(runs); i < runs; i++ {
-			if ports := unused((start+i)%runs*portRun, portRun, portRun); len(ports) == portRun {
-				return ports[:n], nil
+			if run := (start + i) % runs; isFree(run) {
+				return unused(run*portRun, portRun, n), nil
 			}
 		}
 	}
@@ -220,6 +237,22 @@ func freePorts(n int) ([]int, error) {
 		return nil, fmt.Errorf("only %d of %d ports free on %s between %d and %d", len(ports), n, loopback, lowestFree, lowestFree+countFree)
 	}
 	return ports, nil
+}
+
+// isFree tells whether nobody has claimed a run or listens in it. It looks no further than it must: to look at a port
+// is to listen there for an instant, in which the node that is to have it could not.
+func isFree(run int) bool {
+	claim, err := claimRun(run)
+	if err != nil {
+		return false
+	}
+	defer claim.Close()
+	for i := range portRun {
+		if requireUnused(net.JoinHostPort(loopback, strconv.Itoa(lowestFree+run*portRun+i))) != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // unused looks through so many ports, around from the last to the first, until it has

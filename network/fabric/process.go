@@ -102,7 +102,7 @@ func (n *Node) launch() error {
 		return nil
 	}
 	// Otherwise whoever listens there would be taken for the node.
-	if err := requireUnused(n.address); err != nil {
+	if err := awaitUnused(n.address); err != nil {
 		return fmt.Errorf("start %s: %w", n.title, err)
 	}
 	log, err := os.OpenFile(n.LogFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
