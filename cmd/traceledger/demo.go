@@ -90,7 +90,7 @@ func loadDemo(ctx context.Context, n *node, base string, out io.Writer) error {
 	}
 	fmt.Fprintf(out, "desk %s/desk  (one page for each role; sign in with a token below)\n", base)
 	for _, id := range demo.Identities {
-		fmt.Fprintf(out, "sign-in %-17s %-20s %s  %s %s\n", id.Role, id.Party, signIns[who{id.Party, id.Role}], id.Title, id.TitleEnglish)
+		fmt.Fprintf(out, "sign-in %-17s %-21s %s  %s %s\n", id.Role, id.Party, signIns[who{id.Party, id.Role}], id.Title, id.TitleEnglish)
 	}
 	fmt.Fprintf(out, "api %s/v1/openapi.json\n", base)
 	return nil

@@ -41,6 +41,11 @@ func (n *Network) administered() []peerPlan {
 	return slices.DeleteFunc(n.inChannel(), func(plan peerPlan) bool { return !n.administers(plan) })
 }
 
+// keptHere are the planned peers whose administrators' keys are in this folder, of members or not.
+func (n *Network) keptHere() []peerPlan {
+	return slices.DeleteFunc(slices.Clone(n.planned().Peers), func(plan peerPlan) bool { return !n.administers(plan) })
+}
+
 func (n *Network) administers(plan peerPlan) bool {
 	return exists(n.organisationFolder(plan, "users/Admin@"+plan.Domain+"/msp/keystore/priv_sk"))
 }

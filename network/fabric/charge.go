@@ -27,7 +27,7 @@ func takeFolder(ctx context.Context, config Config) (*Network, error) {
 			// A failure leaves it unsaid who is in charge, no more.
 			_ = os.WriteFile(lock, fmt.Appendf(nil, "process %d: %s %s", os.Getpid(), filepath.Base(os.Args[0]), strings.Join(os.Args[1:], " ")), 0o600)
 			network := newNetwork(config)
-			network.charge = true
+			network.inCharge = true
 			network.unlock = func() {
 				_ = os.Truncate(lock, 0) // gone with the folder after clean
 				unlock()

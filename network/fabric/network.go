@@ -63,14 +63,14 @@ type Config struct {
 
 // A Network is a running channel. Its methods may be called concurrently.
 type Network struct {
-	dir     string
-	channel string
-	config  Config
-	logger  *slog.Logger
-	spawn   *spawner // nil when detached
-	charge  bool     // whether this program is in charge of Dir
-	unlock  func()   // gives up Dir
-	claims  portClaims
+	dir      string
+	channel  string
+	config   Config
+	logger   *slog.Logger
+	spawn    *spawner // nil when detached
+	inCharge bool     // whether this program is in charge of Dir
+	unlock   func()   // gives up Dir
+	claims   portClaims
 
 	stillFor, inForceAfter time.Duration // see the constants; shorter in tests
 
@@ -276,7 +276,7 @@ func (n *Network) makeNodes() error {
 	n.nodes = nodes
 	n.mu.Unlock()
 	if n.config.Detached {
-		return adoptStrays(nodes, n.charge)
+		return adoptStrays(nodes, n.inCharge)
 	}
 	for _, node := range nodes {
 		if p, ok := node.daemon(); ok {

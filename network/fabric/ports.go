@@ -227,8 +227,8 @@ func freePorts(n int) ([]int, error) {
 	const runs = countFree / portRun
 	if n <= portRun {
 		for i, start := 0, rand.IntN(runs); i < runs; i++ {
-			if run := (start + i) % runs; isFree(run) {
-				return unused(run*portRun, portRun, n), nil
+			if ports, free := freeRun((start + i) % runs); free {
+				return ports[:n], nil
 			}
 		}
 	}
@@ -239,20 +239,22 @@ func freePorts(n int) ([]int, error) {
 	return ports, nil
 }
 
-// isFree tells whether nobody has claimed a run or listens in it. It looks no further than it must: to look at a port
-// is to listen there for an instant, in which the node that is to have it could not.
-func isFree(run int) bool {
+// freeRun gives the ports of a run if nobody has claimed it or listens in it. It looks no further than it must: to look
+// at a port is to listen there for an instant, in which the node that is to have it could not.
+func freeRun(run int) (ports []int, free bool) {
 	claim, err := claimRun(run)
 	if err != nil {
-		return false
+		return nil, false
 	}
 	defer claim.Close()
 	for i := range portRun {
-		if requireUnused(net.JoinHostPort(loopback, strconv.Itoa(lowestFree+run*portRun+i))) != nil {
-			return false
+		port := lowestFree + run*portRun + i
+		if requireUnused(net.JoinHostPort(loopback, strconv.Itoa(port))) != nil {
+			return nil, false
 		}
+		ports = append(ports, port)
 	}
-	return true
+	return ports, true
 }
 
 // unused looks through so many ports, around from the last to the first, until it has

@@ -66,13 +66,11 @@ func (n *Network) allDeparted() error {
 		return nil
 	}
 	var gone []error
-	for _, plan := range n.planned().Peers {
-		if n.administers(plan) {
-			n.mu.Lock()
-			t := n.refused[plan.MSPID]
-			n.mu.Unlock()
-			gone = append(gone, noMember(plan, t))
-		}
+	for _, plan := range n.keptHere() {
+		n.mu.Lock()
+		t := n.refused[plan.MSPID]
+		n.mu.Unlock()
+		gone = append(gone, noMember(plan, t))
 	}
 	return errors.Join(gone...)
 }
@@ -83,7 +81,7 @@ func (n *Network) askOrderers(ctx context.Context) {
 	if len(n.Absent()) == 0 {
 		return
 	}
-	own := slices.DeleteFunc(slices.Clone(n.planned().Peers), func(plan peerPlan) bool { return !n.administers(plan) })
+	own := n.keptHere()
 	told, _ := n.configsOf(ctx, own)
 	own = slices.DeleteFunc(own, func(plan peerPlan) bool { return told[plan.MSPID] == nil })
 	slices.SortStableFunc(own, func(a, b peerPlan) int {
@@ -114,7 +112,7 @@ func (n *Network) askOrderers(ctx context.Context) {
 // read. The error says that it is so, or that too few orderers answer to tell.
 func (n *Network) outBy(ctx context.Context, config configuration) (refused map[string]tally, err error) {
 	members := applicationOf(config).GetGroups()
-	own := slices.DeleteFunc(slices.Clone(n.planned().Peers), func(plan peerPlan) bool { return !n.administers(plan) })
+	own := n.keptHere()
 	if slices.ContainsFunc(own, func(plan peerPlan) bool { return members[plan.MSPID] != nil }) {
 		return nil, nil
 	}
